@@ -1,0 +1,163 @@
+# gasfitter - one Makefile, everything built under build/. `make help` tells what it can do.
+#   CC=clang      build with clang, in a tree of its own
+#   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, in a tree of its own
+#   V=1           show the commands
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+comma := ,
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CC     ?= gcc
+AR     := ar
+PYTHON := /usr/bin/python3
+BUILD  ?= build/$(notdir $(CC))$(if $(SAN),-san)
+Q      := $(if $(V),,@)
+say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(BUILD)/%=%))
+
+WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wvla -Wcast-qual -Wformat=2 -Wundef -Wwrite-strings -Wswitch-enum
+SANFL  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) -I. -I$(BUILD)/gen
+HOSTED := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
+BARE   := -ffreestanding -Wstack-usage=3072
+ifneq (,$(findstring clang,$(CC)))
+BARE   := -ffreestanding
+endif
+PC      = $(shell pkg-config $(1) $(2) 2>/dev/null)
+
+# ---- what is made of what -------------------------------------------------------------------
+# A library for each folder; the folder's .proto files belong to it.
+common_SRC  := $(wildcard common/*.c)
+common_PB   := $(wildcard common/proto/*.proto)
+meter_SRC   := $(wildcard meter-core/*.c)
+meter_PB    := $(wildcard meter-core/proto/*.proto)
+openssl_SRC := $(wildcard meter-core/port/openssl/*.c)
+host_SRC    := $(filter-out %/main.c,$(wildcard meter-core/port/host/*.c))
+bt_SRC      := $(wildcard bt/*.c)
+virtual_SRC := $(filter-out %/main.c,$(wildcard bt/virtual/*.c))
+db_SRC      := $(wildcard db/*.c)
+field_SRC   := $(wildcard field/*.c)
+client_SRC  := $(wildcard backend/client/*.c)
+backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
+tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
+LIBNAMES := tui backend client db bt virtual host field openssl meter common
+
+# A program: its main file, its libraries in link order, the packages it links.
+gasfitter_MAIN     := tui/main.c
+gasfitter_LIBS     := tui db bt client field openssl meter common
+gasfitter_PKG      := ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng openssl
+gasmeter_MAIN      := meter-core/port/host/main.c
+gasmeter_LIBS      := host bt openssl meter common
+gasmeter_PKG       := libsystemd openssl
+gasoffice_MAIN     := backend/main.c
+gasoffice_LIBS     := backend openssl meter common
+gasoffice_PKG      := libevent libevent_openssl openssl sqlite3 jansson libqrencode libpng
+virtual-bluez_MAIN := bt/virtual/main.c
+virtual-bluez_LIBS := virtual common
+virtual-bluez_PKG  := libsystemd
+PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
+
+# Unit tests and benchmarks may use everything.
+TEST_LIBS  := tui backend client db bt virtual host field openssl meter common
+TEST_PKG   := cmocka vterm ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng libqrencode \
+              jansson libevent libevent_openssl openssl
+TEST_AID   := $(wildcard tests/aid/*.c)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+SHELL_TESTS := $(wildcard tests/t-*.sh)
+
+# layer: what it may include besides itself - the whole dependency policy
+LAYERS := common: meter-core:common meter-core/port/openssl:meter-core,common \
+  meter-core/port/host:meter-core,meter-core/port/openssl,bt,common \
+  field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common \
+  backend:meter-core,meter-core/port/openssl,common backend/client:field/ports.h,common \
+  tui:field,db,bt,backend/client,meter-core,meter-core/port/openssl,common
+
+# ---- rules ----------------------------------------------------------------------------------
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$($(1)_SRC)) $(patsubst %.proto,$(BUILD)/gen/%.pb.o,$($(1)_PB))
+ALL_PB := $(patsubst %.proto,$(BUILD)/gen/%.pb.h,$(common_PB) $(meter_PB))
+
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/%)  ## build the programs
+
+define library
+$(BUILD)/lib$(1).a: $(call objs,$(1))
+endef
+$(foreach l,$(LIBNAMES),$(eval $(call library,$(l))))
+
+$(BUILD)/lib%.a:
+	$(call say,AR)
+	$(Q)rm -f $@; $(AR) crs $@ $(filter %.o,$^)
+
+define program
+$(BUILD)/$(1): $(BUILD)/obj/$($(1)_MAIN:.c=.o) $($(1)_LIBS:%=$(BUILD)/lib%.a)
+	$$(call say,LD)
+	$$(Q)$(CC) $(SANFL) -o $$@ $$(filter %.o %.a,$$^) -lprotobuf-nanopb $$(call PC,--libs,$($(1)_PKG))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(BUILD)/obj/common/%.o: EXTRA := $(BARE)
+$(BUILD)/obj/meter-core/%.o: EXTRA := $(BARE)
+$(BUILD)/obj/meter-core/port/%.o: EXTRA := $(HOSTED)
+$(BUILD)/obj/%.o: EXTRA := $(HOSTED)
+$(BUILD)/obj/%.o: %.c Makefile | $(ALL_PB)
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+# Generated by nanopb; its own style, so only our warnings are left out.
+$(BUILD)/gen/%.pb.h $(BUILD)/gen/%.pb.c: %.proto %.options Makefile
+	$(call say,PROTO)
+	$(Q)mkdir -p $(@D)
+	$(Q)cd $(dir $<) && $(PYTHON) /usr/bin/nanopb_generator.py -q -L '#include <%s>' -D $(CURDIR)/$(@D) $(notdir $<)
+$(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
+	$(call say,CC)
+	$(Q)$(CC) -std=c11 -O2 -g $(SANFL) -ffreestanding -I. -I$(BUILD)/gen -I$(<D) -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- what people call -----------------------------------------------------------------------
+.PHONY: deps test test-all bench demo check-layers tests help clean
+deps:  ## install the Debian packages that are missing
+	@tests/tools/packages
+
+tests: all $(UNIT_TESTS)  ## build the unit tests
+
+check-layers: all tests  ## refuse an include that goes against the direction of dependency
+	@tests/tools/check-layers $(BUILD) $(LAYERS)
+
+test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
+	@$(MAKE) --no-print-directory -s tests check-layers
+	@BUILD=$(BUILD) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+
+test-all: deps  ## the long campaigns too: every kill, every seed
+	@$(MAKE) --no-print-directory -s tests check-layers
+	@BUILD=$(BUILD) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+
+bench: deps  ## ratios against a floor or a peer, measured in one run
+	@$(MAKE) --no-print-directory -s all $(BENCHES)
+	@BUILD=$(BUILD) tests/tools/bench $(BENCHES)
+
+demo: deps  ## the whole system on this machine: bus, radio, meters, head office, the technician's app
+	@$(MAKE) --no-print-directory -s all
+	@BUILD=$(BUILD) tests/tools/demo
+
+clean:  ## remove build/
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' Makefile | sort | column -t -s '|'
