@@ -33,6 +33,7 @@ PC      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 # ---- what is made of what -------------------------------------------------------------------
 # A library for each folder; the folder's .proto files belong to it.
 common_SRC  := $(wildcard common/*.c)
+real_SRC    := $(wildcard common/host/*.c)
 common_PB   := $(wildcard common/proto/*.proto)
 meter_SRC   := $(wildcard meter-core/*.c)
 meter_PB    := $(wildcard meter-core/proto/*.proto)
@@ -45,25 +46,25 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := tui backend client db bt virtual host field openssl meter common
+LIBNAMES := tui backend client db bt virtual host field openssl meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
-gasfitter_LIBS     := tui db bt client field openssl meter common
+gasfitter_LIBS     := tui db bt client field openssl meter real common
 gasfitter_PKG      := ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng openssl
 gasmeter_MAIN      := meter-core/port/host/main.c
-gasmeter_LIBS      := host bt openssl meter common
+gasmeter_LIBS      := host bt openssl meter real common
 gasmeter_PKG       := libsystemd openssl
 gasoffice_MAIN     := backend/main.c
-gasoffice_LIBS     := backend openssl meter common
+gasoffice_LIBS     := backend openssl meter real common
 gasoffice_PKG      := libevent libevent_openssl openssl sqlite3 jansson libqrencode libpng
 virtual-bluez_MAIN := bt/virtual/main.c
-virtual-bluez_LIBS := virtual common
+virtual-bluez_LIBS := virtual real common
 virtual-bluez_PKG  := libsystemd
 PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
-TEST_LIBS  := tui backend client db bt virtual host field openssl meter common
+TEST_LIBS  := tui backend client db bt virtual host field openssl meter real common
 TEST_PKG   := cmocka vterm ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl openssl
 TEST_AID   := $(wildcard tests/aid/*.c)
@@ -72,11 +73,11 @@ BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench
 SHELL_TESTS := $(wildcard tests/t-*.sh)
 
 # layer: what it may include besides itself - the whole dependency policy
-LAYERS := common: meter-core:common meter-core/port/openssl:meter-core,common \
-  meter-core/port/host:meter-core,meter-core/port/openssl,bt,common \
-  field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common \
-  backend:meter-core,meter-core/port/openssl,common backend/client:field/ports.h,common \
-  tui:field,db,bt,backend/client,meter-core,meter-core/port/openssl,common
+LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
+  meter-core/port/host:meter-core,meter-core/port/openssl,bt,common/host,common \
+  field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common/host,common \
+  backend:meter-core,meter-core/port/openssl,common/host,common backend/client:field/ports.h,common \
+  tui:field,db,bt,backend/client,meter-core,meter-core/port/openssl,common/host,common
 
 # ---- rules ----------------------------------------------------------------------------------
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$($(1)_SRC)) $(patsubst %.proto,$(BUILD)/gen/%.pb.o,$($(1)_PB))
@@ -102,6 +103,7 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(BUILD)/obj/common/%.o: EXTRA := $(BARE)
+$(BUILD)/obj/common/host/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/meter-core/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/meter-core/port/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/%.o: EXTRA := $(HOSTED)

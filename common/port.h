@@ -20,4 +20,20 @@ struct gf_random {
     int (*fill)(void *ctx, uint8_t *buf, size_t n);  /* 0, or GF_E_RANDOM with buf untrusted */
 };
 
+/* Something with file descriptors and timers that a program's one poll loop drives (common/host/loop.h). */
+struct gf_pollfd {
+    int fd;
+    short events, revents;      /* POLLIN, POLLOUT, ... of poll(2) */
+};
+
+struct gf_source {
+    void *ctx;
+    /* What to wait for: writes up to cap entries, returns how many. */
+    size_t (*fds)(void *ctx, struct gf_pollfd *ret, size_t cap);
+    /* ms until process() must be called without any event; 0: at once; negative: never. */
+    int (*timeout_ms)(void *ctx);
+    /* Called after every wait with the entries that fds() gave, revents filled. Must return soon. */
+    void (*process)(void *ctx, const struct gf_pollfd *fds, size_t n);
+};
+
 #endif

@@ -81,8 +81,10 @@ struct run_listener {
 
 struct run;
 
-/* A runner; keeps `ports` and `sync` (which it asks for a round when head office is needed), and binds the link's events to itself while a run is active. NULL when out of memory. */
 struct sync;
+
+/* A runner; keeps `ports` and `sync` (which it asks for a round when head office is needed), and binds the link's
+ * events to itself while a run is active. NULL when out of memory. */
 struct run *run_new(const struct field_ports *ports, struct sync *sync);
 struct run *run_free(struct run *r);            /* returns NULL; NULL is fine */
 void run_listen(struct run *r, const struct run_listener *listener);
