@@ -30,7 +30,7 @@ struct gf_source {
     void *ctx;
     /* What to wait for: writes up to cap entries, returns how many. */
     size_t (*fds)(void *ctx, struct gf_pollfd *ret, size_t cap);
-    /* ms until process() must be called without any event; 0: at once; negative: never. */
+    /* ms of the monotonic port clock until process() must be called without any event; 0: at once; negative: never. */
     int (*timeout_ms)(void *ctx);
     /* Called after every wait with the entries that fds() gave, revents filled. Must return soon. */
     void (*process)(void *ctx, const struct gf_pollfd *fds, size_t n);

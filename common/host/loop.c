@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "common/err.h"
+#include "common/host/real.h"
 
 #define FDS_MAX 64
 #define SOURCES_MAX 16
@@ -18,7 +19,7 @@ int gf_loop_once(const struct gf_source *const *sources, size_t n, int max_ms)
     if (n > SOURCES_MAX)
         return GF_E_BUG;
     for (size_t i = 0; i < n; i++) {
-        int t = sources[i]->timeout_ms(sources[i]->ctx);
+        int t = gf_real_wait_ms(sources[i]->timeout_ms(sources[i]->ctx));
 
         count[i] = sources[i]->fds(sources[i]->ctx, fds + total, FDS_MAX - total);
         total += count[i];
