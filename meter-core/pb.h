@@ -1,0 +1,21 @@
+/* pb.h - Protocol Buffers between spans of bytes and structs, over nanopb. Freestanding. */
+#ifndef GF_METER_PB_H
+#define GF_METER_PB_H
+
+#include <pb.h>
+
+#include "common/bytes.h"
+#include "common/err.h"
+
+/* Encode msg (a struct of `desc`, e.g. gasm_Ticket_fields): bytes written to ret, or GF_E_SPACE. */
+int mc_pb_encode(const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t cap);
+
+/* Decode; unknown fields are skipped. 0, or GF_E_FORMAT (*ret is then not to be used). */
+int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
+
+/* Decode what keys are made from or what has to be one string of bytes only: fields in ascending order, each at most
+ * once, none unknown, every number in its shortest form. For messages without repeated fields. 0, or GF_E_FORMAT
+ * (*ret is then not to be used). */
+int mc_pb_decode_strict(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
+
+#endif
