@@ -1,7 +1,8 @@
 /* frame.c - messages over GATT; see frame.h.
  *
- * Sequences are bytes and wrap: a is before b when (int8_t)(b - a) is positive. A message has 82 fragments at most
- * (1472 bytes at the smallest limit), and 64 may be under way, so 127 either way are enough.
+ * Sequences are bytes and wrap: a is before b when (int8_t)(b - a) is positive. A message has 82
+ * fragments at most (1472 bytes at the smallest limit), and 64 may be under way, so 127 either way
+ * are enough.
  */
 #include "meter-core/frame.h"
 
@@ -9,17 +10,22 @@
 #include "common/err.h"
 
 enum {
-    START = 0x80, END = 0x40, ACK = 0x20, RESET = 0x10, EPOCH = 0x0F,
-    HEAD_LEN = 2,               /* flags, sequence */
-    START_LEN = HEAD_LEN + 4,   /* ... ack, credit, message length */
-    CREDIT_MAX = 64,            /* more than that is not used */
+    START = 0x80, /* flags, and the low nibble */
+    END = 0x40,
+    ACK = 0x20,
+    RESET = 0x10,
+    EPOCH = 0x0F,
+    HEAD_LEN = 2,             /* flags, sequence */
+    START_LEN = HEAD_LEN + 4, /* ... ack, credit, message length */
+    CREDIT_MAX = 64,          /* more than that is not used */
 };
 
-_Static_assert((MC_WINDOW & (MC_WINDOW - 1)) == 0 && MC_WINDOW <= CREDIT_MAX, "places survive the sequence's wrap");
+_Static_assert((MC_WINDOW & (MC_WINDOW - 1)) == 0 && MC_WINDOW <= CREDIT_MAX,
+               "places survive the sequence's wrap");
 
 struct fragment {
     uint8_t flags, seq, ack, credit;
-    uint16_t len;               /* of the message, on a start */
+    uint16_t len; /* of the message, on a start */
     struct gf_span payload;
 };
 
@@ -109,7 +115,7 @@ static void restart(struct mc_pipe *p, uint8_t credit)
     p->tx.restarted = true;
 }
 
-/* The peer expects `ack` next. Late acks, from before a newer one or from before a restart, are no news. */
+/* The peer expects `ack` next. An ack older than another one or than a restart is no news. */
 static void take_ack(struct mc_pipe *p, uint8_t ack, uint8_t credit)
 {
     uint8_t ahead = (uint8_t)(ack - p->tx.base);
@@ -117,7 +123,7 @@ static void take_ack(struct mc_pipe *p, uint8_t ack, uint8_t credit)
     if (ahead > (uint8_t)(p->tx.top - p->tx.base))
         return;
     if (ack == p->tx.end && p->tx.top == p->tx.end)
-        p->tx.seq = p->tx.end;      /* the peer has it whole: no need to go on with a restart */
+        p->tx.seq = p->tx.end; /* the peer has it whole: no need to go on with a restart */
     else if (ahead > (uint8_t)(p->tx.seq - p->tx.base))
         return;
     p->tx.base = ack;
@@ -246,7 +252,8 @@ static void hold(struct mc_pipe *p, const struct fragment *f, const uint8_t *fra
 {
     unsigned place = f->seq % MC_WINDOW;
 
-    if ((f->flags & START) && (f->flags & RESET) && p->rx.any && f->seq == p->rx.first && !begin_again(p))
+    if ((f->flags & START) && (f->flags & RESET) && p->rx.any && f->seq == p->rx.first &&
+        !begin_again(p))
         return;
     if ((uint8_t)(f->seq - p->rx.seq) >= MC_WINDOW || p->rx.held_len[place] > 0)
         return;

@@ -1,28 +1,32 @@
-/* frame.h - messages over GATT: fragments, credits, restart. One struct serves both ends. Freestanding.
+/* frame.h - messages over GATT: fragments, credits, restart; for both ends. Freestanding.
  *
- * Fragment: byte 0 flags (0x80 start, 0x40 end, 0x20 ack present, 0x10 reset; low nibble the fragment epoch), byte 1
- * sequence, [ack 1, credit 1 when flagged], [message length 2 LE on the start], payload. Sequences count fragments
- * from 0 through all messages of an epoch, each way for itself. A fragment with ack but neither start nor payload only
- * acknowledges and carries no sequence of its own (byte 1 is 0). A start always carries an ack, no other fragment with
- * payload does, and all but the last fragment of a message are as long as the limit: so the same sequence always
- * covers the same bytes, also in a restart.
+ * Fragment: byte 0 flags (0x80 start, 0x40 end, 0x20 ack present, 0x10 reset; low nibble the
+ * fragment epoch), byte 1 sequence, [ack 1, credit 1 when flagged], [message length 2 LE on the
+ * start], payload. Sequences count fragments from 0 through all messages of an epoch, each way for
+ * itself. A fragment with ack but neither start nor payload only acknowledges and carries no
+ * sequence of its own (byte 1 is 0). A start always carries an ack, no other fragment with payload
+ * does, and all but the last fragment of a message are as long as the limit: so the same sequence
+ * always covers the same bytes, also in a restart.
  *
- * Credit. ack is the next sequence expected, credit how many from there on may be sent: sequences below ack + credit.
- * An end grants MC_WINDOW fragments, and sends a stand-alone ack when what is left of that comes down to a quarter.
- * Fragments inside the window may arrive in any order. Repeated ones, those beyond the window, and those of another
- * epoch (ghosts of an earlier connection) are dropped without a word.
+ * Credit. ack is the next sequence expected, credit how many from there on may be sent: sequences
+ * below ack + credit. An end grants MC_WINDOW fragments, and sends a stand-alone ack when what is
+ * left of that comes down to a quarter. Fragments inside the window may arrive in any order.
+ * Repeated ones, those beyond the window, and those of another epoch (ghosts of an earlier
+ * connection) are dropped without a word.
  *
- * Restart. The end or the last credit arrives while something before it is missing: that is a gap. The receiver asks
- * once for a restart (ack and reset, no payload); the sender sends the same bytes under the same sequences from the
- * message's start on, which then has the reset flag and makes the receiver begin the message afresh; its credit then
- * counts from the start's sequence. A message is restarted once at most, whoever causes it.
+ * Restart. The end or the last credit arrives while something before it is missing: that is a gap.
+ * The receiver asks once for a restart (ack and reset, no payload); the sender sends the same bytes
+ * under the same sequences from the message's start on, which then has the reset flag and makes the
+ * receiver begin the message afresh; its credit then counts from the start's sequence. A message is
+ * restarted once at most, whoever causes it.
  *
- * Silence. There is no timer here. What no later fragment can show - the last fragment, an ack or a whole message was
- * lost - only the end that waits for an answer can notice: it calls mc_pipe_nudge() when nothing has come for longer
- * than the meter may take (half of the answer's deadline is a good time). That asks for the rest of an answer that has
- * begun, else it restarts the own request. A meter that has the request whole sends its answer again; one that is
- * still at work only acknowledges. The second nudge for the same message gives the connection up. The meter never has
- * to call it.
+ * Silence. There is no timer here. What no later fragment can show - the last fragment, an ack or a
+ * whole message was lost - only the end that waits for an answer can notice: it calls
+ * mc_pipe_nudge() when nothing has come for longer than the meter may take (half of the answer's
+ * deadline is a good time). That asks for the rest of an answer that has begun, else it restarts
+ * the own request. A meter that has the request whole sends its answer again; one that is still at
+ * work only acknowledges. The second nudge for the same message gives the connection up. The meter
+ * never has to call it.
  */
 #ifndef GF_METER_FRAME_H
 #define GF_METER_FRAME_H
@@ -33,53 +37,59 @@
 
 #include "meter-core/gatt.h"
 
-#define MC_MESSAGE_MAX 1472     /* bytes of a whole message, sealed */
-#define MC_WINDOW 8             /* credits that an end grants: fragments held back for order. Announce it in CTL */
+#define MC_MESSAGE_MAX 1472 /* bytes of a whole message, sealed */
+#define MC_WINDOW 8 /* credits that an end grants, and announces in CTL: what it can hold back */
 
 /* What mc_pipe_feed() found. */
 enum mc_feed {
-    MC_FEED_MORE = 0,       /* fine, nothing whole yet */
-    MC_FEED_MESSAGE = 1,    /* a whole message: mc_pipe_message() */
-    MC_FEED_BROKEN = 2,     /* drop the connection (second gap, nonsense lengths); stays so until mc_pipe_reset() */
+    MC_FEED_MORE = 0,    /* fine, nothing whole yet */
+    MC_FEED_MESSAGE = 1, /* a whole message: mc_pipe_message() */
+    MC_FEED_BROKEN = 2,  /* drop the connection (nonsense); stays so until mc_pipe_reset() */
 };
 
-struct mc_pipe {            /* private; caller allocates */
-    uint16_t limit;         /* bytes of a fragment that may be sent */
+struct mc_pipe {    /* private; caller allocates */
+    uint16_t limit; /* bytes of a fragment that may be sent */
     uint8_t epoch, peer_credits;
-    bool used;              /* something was sent or arrived since the reset */
-    bool leads;             /* this end spoke first: it asks, the other answers */
+    bool used;  /* something was sent or arrived since the reset */
+    bool leads; /* this end spoke first: it asks, the other answers */
     bool broken;
     struct {
-        const uint8_t *p;   /* the message being sent: the caller keeps it until the next mc_pipe_send() */
+        const uint8_t *p; /* the message being sent, kept by the caller */
         size_t n;
         uint8_t first, end; /* sequences of its first fragment and after its last */
         uint8_t seq, top;   /* next to send; after the highest that was ever sent */
         uint8_t base;       /* all below is acknowledged */
         uint8_t bound;      /* credit reaches up to here */
-        bool restarted, answers;     /* begun again; queued after the last message that arrived whole */
+        bool restarted;     /* begun again */
+        bool answers;       /* queued after the last message that arrived whole */
     } tx;
     struct {
         uint8_t buf[MC_MESSAGE_MAX];
         size_t n, want;
-        uint8_t seq, first; /* next expected; first of this message, or of the last one when it is whole */
-        uint8_t granted;    /* credit reaches up to here */
-        bool in_message, ready, any, rewound;   /* any: `first` is that of some message; rewound: has the reset flag */
+        uint8_t seq;     /* next expected */
+        uint8_t first;   /* of this message, or of the last one when that is whole */
+        uint8_t granted; /* credit reaches up to here */
+        bool in_message, ready;
+        bool any;     /* `first` is that of some message */
+        bool rewound; /* the message under way is a restarted one */
         bool owes_ack, ask, asked;
-        uint16_t held_len[MC_WINDOW];   /* 0 is an empty place */
+        uint16_t held_len[MC_WINDOW]; /* 0 is an empty place */
         uint8_t held[MC_WINDOW][MC_FRAGMENT_MAX];
     } rx;
 };
 
-/* Start (or reset) an end. limit: most bytes of a fragment to send, min(MTU - 3, peer's limit, MC_FRAGMENT_MAX), not
- * below MC_FRAGMENT_MIN; peer_credits: fragments that the peer takes before it grants more, as its CTL says. */
+/* Start (or reset) an end. limit: most bytes of a fragment to send, min(MTU - 3, peer's limit,
+ * MC_FRAGMENT_MAX), not below MC_FRAGMENT_MIN; peer_credits: fragments that the peer takes before
+ * it grants more, as its CTL says. */
 void mc_pipe_reset(struct mc_pipe *p, uint8_t epoch, uint16_t limit, uint8_t peer_credits);
 
-/* Queue one message. The bytes are borrowed until the next mc_pipe_send() or reset: a restart sends the same again.
- * 0; GF_E_SPACE when longer than MC_MESSAGE_MAX; GF_E_NOT_NOW while the one before is not wholly handed out. */
+/* Queue one message. The bytes are borrowed until the next mc_pipe_send() or reset: a restart sends
+ * the same again. 0; GF_E_SPACE when longer than MC_MESSAGE_MAX; GF_E_NOT_NOW while the one before
+ * is not wholly handed out. */
 int mc_pipe_send(struct mc_pipe *p, const uint8_t *msg, size_t n);
 
-/* The next fragment to transmit now: its length, or 0 when there is nothing or no credit. cap >= limit. Call it until
- * 0 after mc_pipe_send(), mc_pipe_feed() and mc_pipe_nudge(). */
+/* The next fragment to transmit now: its length, or 0 when there is nothing or no credit. cap >=
+ * limit. Call it until 0 after mc_pipe_send(), mc_pipe_feed() and mc_pipe_nudge(). */
 size_t mc_pipe_next(struct mc_pipe *p, uint8_t *ret, size_t cap);
 
 /* Take a fragment that arrived. */
@@ -88,8 +98,9 @@ enum mc_feed mc_pipe_feed(struct mc_pipe *p, const uint8_t *frag, size_t n);
 /* The whole message; valid until the next mc_pipe_feed(). NULL when there is none. */
 const uint8_t *mc_pipe_message(const struct mc_pipe *p, size_t *ret_n);
 
-/* Nothing has arrived for too long, and a message is awaited. MC_FEED_MORE: send what mc_pipe_next() now gives, and
- * wait once more; MC_FEED_BROKEN: this message was restarted before, drop the connection. */
+/* Nothing has arrived for too long, and a message is awaited. MC_FEED_MORE: send what
+ * mc_pipe_next() now gives, and wait once more; MC_FEED_BROKEN: this message was restarted before,
+ * drop the connection. */
 enum mc_feed mc_pipe_nudge(struct mc_pipe *p);
 
 /* True when everything of the last mc_pipe_send() was handed out. */

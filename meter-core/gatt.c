@@ -39,7 +39,8 @@ int mc_ctl_decode(const uint8_t *p, size_t n, struct mc_ctl *ret)
     c.credits = (uint8_t)gf_rd_uint(&r, 1);
     c.fragment_epoch = (uint8_t)gf_rd_uint(&r, 1);
     memcpy(c.meter_id, gf_rd(&r, GF_METER_ID_LEN), GF_METER_ID_LEN);
-    if (!framing_valid(c.fragment_epoch, c.fragment_limit, c.credits) || gf_meter_id_check(c.meter_id, NULL) < 0)
+    if (!framing_valid(c.fragment_epoch, c.fragment_limit, c.credits) ||
+        gf_meter_id_check(c.meter_id, NULL) < 0)
         return GF_E_FORMAT;
     *ret = c;
     return 0;

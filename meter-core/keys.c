@@ -7,7 +7,8 @@
 _Static_assert(gasm_Ticket_size <= MC_TICKET_MAX, "a ticket fits its place in a ClientHello");
 _Static_assert(gasm_KeyEnvelope_size <= MC_ENVELOPE_MAX, "an envelope fits its place in a request");
 _Static_assert(gasm_SealedReceipt_size <= MC_RECEIPT_MAX, "a receipt fits its place in an answer");
-_Static_assert(gasm_Receipt_size <= sizeof((gasm_SealedReceipt *)0)->body.bytes, "a receipt fits its seal");
+_Static_assert(gasm_Receipt_size <= sizeof((gasm_SealedReceipt *)0)->body.bytes,
+               "a receipt fits its seal");
 
 /* A label without its NUL. */
 #define LABEL(text) ((struct gf_span){ (const uint8_t *)(text), sizeof(text) - 1 })
@@ -25,8 +26,8 @@ static void put_le32(uint8_t ret[static 4], uint32_t v)
 
 /* ---- tickets ---- */
 
-int mc_ticket_key(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN], struct gf_span ticket,
-                  uint8_t ret[static MC_KEY_LEN])
+int mc_ticket_key(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
+                  struct gf_span ticket, uint8_t ret[static MC_KEY_LEN])
 {
     const struct gf_span info[] = { LABEL("gasm ticket"), ticket };
 
@@ -37,7 +38,8 @@ int mc_ticket_decode(struct gf_span bytes, gasm_Ticket *ret)
 {
     gasm_Ticket t;
 
-    if (bytes.n == 0 || bytes.n > MC_TICKET_MAX || mc_pb_decode_strict(gasm_Ticket_fields, bytes, &t) < 0)
+    if (bytes.n == 0 || bytes.n > MC_TICKET_MAX ||
+        mc_pb_decode_strict(gasm_Ticket_fields, bytes, &t) < 0)
         return GF_E_FORMAT;
     *ret = t;
     return 0;
@@ -52,7 +54,8 @@ int mc_ticket_encode(const gasm_Ticket *ticket, uint8_t *ret, size_t cap)
 
 #define ENVELOPE_AD_LEN (8 + GF_METER_ID_LEN + 4 + 4)
 
-static void envelope_ad(const char *meter_id, uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static ENVELOPE_AD_LEN])
+static void envelope_ad(const char *meter_id, uint32_t epoch, uint32_t wrap_epoch,
+                        uint8_t ret[static ENVELOPE_AD_LEN])
 {
     memcpy(ret, "gasm key", 8);
     memcpy(ret + 8, meter_id, GF_METER_ID_LEN);
@@ -61,8 +64,8 @@ static void envelope_ad(const char *meter_id, uint32_t epoch, uint32_t wrap_epoc
 }
 
 /* The nonce depends on all that is sealed, so that the same nonce never covers two contents. */
-static int envelope_nonce(const struct mc_crypto *c, const uint8_t *root, struct gf_span ad, const uint8_t *key,
-                          uint8_t ret[static MC_NONCE_LEN])
+static int envelope_nonce(const struct mc_crypto *c, const uint8_t *root, struct gf_span ad,
+                          const uint8_t *key, uint8_t ret[static MC_NONCE_LEN])
 {
     const struct gf_span label = LABEL("gasm wrap nonce"), parts[] = { ad, { key, MC_KEY_LEN } };
     uint8_t nonce_key[MC_KEY_LEN], mac[MC_HASH_LEN];
@@ -77,15 +80,16 @@ static int envelope_nonce(const struct mc_crypto *c, const uint8_t *root, struct
     return r;
 }
 
-static int wrapping_key(const struct mc_crypto *c, const uint8_t *root, uint8_t ret[static MC_AEAD_KEY_LEN])
+static int wrapping_key(const struct mc_crypto *c, const uint8_t *root,
+                        uint8_t ret[static MC_AEAD_KEY_LEN])
 {
     const struct gf_span label = LABEL("gasm wrap");
 
     return c->hkdf(c->ctx, root, MC_KEY_LEN, &label, 1, ret, MC_AEAD_KEY_LEN);
 }
 
-int mc_envelope_seal(const struct mc_crypto *c, const struct mc_wrap *wrap, const uint8_t key[static MC_KEY_LEN],
-                     uint8_t *ret, size_t cap)
+int mc_envelope_seal(const struct mc_crypto *c, const struct mc_wrap *wrap,
+                     const uint8_t key[static MC_KEY_LEN], uint8_t *ret, size_t cap)
 {
     gasm_KeyEnvelope e = { .epoch = wrap->epoch, .wrap_epoch = wrap->wrap_epoch };
     uint8_t ad[ENVELOPE_AD_LEN], wrap_key[MC_AEAD_KEY_LEN];
@@ -99,7 +103,8 @@ int mc_envelope_seal(const struct mc_crypto *c, const struct mc_wrap *wrap, cons
     if (r == 0)
         r = wrapping_key(c, wrap->wrap_root, wrap_key);
     if (r == 0)
-        r = c->seal(c->ctx, wrap_key, e.nonce, ad_span, (struct gf_span){ key, MC_KEY_LEN }, e.sealed);
+        r = c->seal(c->ctx, wrap_key, e.nonce, ad_span, (struct gf_span){ key, MC_KEY_LEN },
+                    e.sealed);
     gf_wipe(wrap_key, sizeof wrap_key);
     return r == 0 ? mc_pb_encode(gasm_KeyEnvelope_fields, &e, ret, cap) : r;
 }
@@ -112,7 +117,8 @@ int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
 
     if (mc_pb_decode_strict(gasm_KeyEnvelope_fields, envelope, &e) < 0 || e.epoch == 0)
         return GF_E_FORMAT;
-    if (memcmp(e.meter_id, wrap->meter_id, GF_METER_ID_LEN) != 0 || e.wrap_epoch != wrap->wrap_epoch)
+    if (memcmp(e.meter_id, wrap->meter_id, GF_METER_ID_LEN) != 0 ||
+        e.wrap_epoch != wrap->wrap_epoch)
         return GF_E_MISMATCH;
     envelope_ad(wrap->meter_id, e.epoch, e.wrap_epoch, ad);
 
@@ -148,8 +154,8 @@ static int receipt_mac(const struct mc_crypto *c, const uint8_t *root, struct gf
     return r;
 }
 
-int mc_receipt_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN], const gasm_Receipt *receipt,
-                    uint8_t *ret, size_t cap)
+int mc_receipt_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
+                    const gasm_Receipt *receipt, uint8_t *ret, size_t cap)
 {
     gasm_SealedReceipt sealed;
     int n = mc_pb_encode(gasm_Receipt_fields, receipt, sealed.body.bytes, sizeof sealed.body.bytes);
@@ -158,13 +164,14 @@ int mc_receipt_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_
         return n;
     sealed.body.size = (pb_size_t)n;
 
-    int r = receipt_mac(c, root, (struct gf_span){ sealed.body.bytes, sealed.body.size }, sealed.mac);
+    const struct gf_span body = { sealed.body.bytes, sealed.body.size };
+    int r = receipt_mac(c, root, body, sealed.mac);
 
     return r == 0 ? mc_pb_encode(gasm_SealedReceipt_fields, &sealed, ret, cap) : r;
 }
 
-/* The outer message has one form only, since prev_hash covers it and the mac does not. The body is covered by the mac;
- * fields that a newer meter adds to it are skipped. */
+/* The outer message has one form only, since prev_hash covers it and the mac does not. The body is
+ * covered by the mac; fields that a newer meter adds to it are skipped. */
 static int receipt_split(struct gf_span bytes, gasm_SealedReceipt *ret)
 {
     if (bytes.n > MC_RECEIPT_MAX || mc_pb_decode_strict(gasm_SealedReceipt_fields, bytes, ret) < 0)
@@ -175,7 +182,8 @@ static int receipt_split(struct gf_span bytes, gasm_SealedReceipt *ret)
 static int receipt_decode(const gasm_SealedReceipt *sealed, gasm_Receipt *ret)
 {
     gasm_Receipt body;
-    int r = mc_pb_decode(gasm_Receipt_fields, (struct gf_span){ sealed->body.bytes, sealed->body.size }, &body);
+    int r = mc_pb_decode(gasm_Receipt_fields,
+                         (struct gf_span){ sealed->body.bytes, sealed->body.size }, &body);
 
     if (r == 0)
         *ret = body;
@@ -190,8 +198,8 @@ int mc_receipt_peek(struct gf_span sealed, gasm_Receipt *ret)
     return r == 0 ? receipt_decode(&s, ret) : r;
 }
 
-int mc_receipt_open(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN], struct gf_span sealed,
-                    gasm_Receipt *ret)
+int mc_receipt_open(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
+                    struct gf_span sealed, gasm_Receipt *ret)
 {
     uint8_t mac[MC_RECEIPT_MAC_LEN];
     gasm_SealedReceipt s;
@@ -205,7 +213,8 @@ int mc_receipt_open(const struct mc_crypto *c, const uint8_t root[static MC_KEY_
     return r == 0 ? receipt_decode(&s, ret) : r;
 }
 
-int mc_receipt_hash(const struct mc_crypto *c, struct gf_span sealed, uint8_t ret[static MC_HASH_LEN])
+int mc_receipt_hash(const struct mc_crypto *c, struct gf_span sealed,
+                    uint8_t ret[static MC_HASH_LEN])
 {
     return c->sha256(c->ctx, &sealed, 1, ret);
 }
@@ -222,7 +231,8 @@ int64_t mc_residual_l(const gasm_Totals *t)
     return left <= INT64_MAX ? (int64_t)left : -(int64_t)(UINT64_MAX - left) - 1;
 }
 
-static int op_id(const struct mc_crypto *c, const struct gf_span *parts, size_t n, uint8_t ret[static 16])
+static int op_id(const struct mc_crypto *c, const struct gf_span *parts, size_t n,
+                 uint8_t ret[static 16])
 {
     uint8_t hash[MC_HASH_LEN];
     int r = c->sha256(c->ctx, parts, n, hash);
@@ -232,16 +242,19 @@ static int op_id(const struct mc_crypto *c, const struct gf_span *parts, size_t 
     return r;
 }
 
-int mc_op_id_activation(const struct mc_crypto *c, const char *meter_id, uint32_t epoch, uint8_t ret[static 16])
+int mc_op_id_activation(const struct mc_crypto *c, const char *meter_id, uint32_t epoch,
+                        uint8_t ret[static 16])
 {
     uint8_t le[4];
-    const struct gf_span parts[] = { LABEL("gasm key activated"), id_span(meter_id), { le, sizeof le } };
+    const struct gf_span label = LABEL("gasm key activated");
+    const struct gf_span parts[] = { label, id_span(meter_id), { le, sizeof le } };
 
     put_le32(le, epoch);
     return op_id(c, parts, 3, ret);
 }
 
-int mc_op_id_purge_end(const struct mc_crypto *c, const uint8_t start_op[static 16], uint8_t ret[static 16])
+int mc_op_id_purge_end(const struct mc_crypto *c, const uint8_t start_op[static 16],
+                       uint8_t ret[static 16])
 {
     const struct gf_span parts[] = { LABEL("gasm purge end"), { start_op, 16 } };
 

@@ -22,7 +22,8 @@ int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret)
     return pb_decode(&in, desc, ret) ? 0 : GF_E_FORMAT;
 }
 
-/* A number in 7-bit groups, least significant first; bad when it is cut off, over 64 bits or longer than it needs. */
+/* A number in 7-bit groups, least significant first; bad when it is cut off, over 64 bits or longer
+ * than it needs. */
 static uint64_t rd_varint(struct gf_reader *r)
 {
     uint64_t v = 0;
@@ -72,7 +73,8 @@ int mc_pb_decode_strict(const pb_msgdesc_t *desc, struct gf_span bytes, void *re
     while (r.left > 0 && !r.bad) {
         uint64_t key = rd_varint(&r), field = key >> 3;
 
-        if (r.bad || field <= last || field > UINT32_MAX || !pb_field_iter_find(&known, (uint32_t)field))
+        if (r.bad || field <= last || field > UINT32_MAX ||
+            !pb_field_iter_find(&known, (uint32_t)field))
             return GF_E_FORMAT;
         last = field;
         skip_value(&r, key & 7);

@@ -13,8 +13,9 @@ int mc_pb_encode(const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t
 /* Decode; unknown fields are skipped. 0, or GF_E_FORMAT (*ret is then not to be used). */
 int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
 
-/* Decode what keys are made from or what has to be one string of bytes only: fields in ascending order, each at most
- * once, none unknown, every number in its shortest form. For messages without repeated fields. 0, or GF_E_FORMAT
+/* Decode what keys are made from or what has to be one string of bytes only: fields in ascending
+ * order, each at most once, none unknown, every number in its shortest form. For messages without
+ * repeated fields. 0, or GF_E_FORMAT
  * (*ret is then not to be used). */
 int mc_pb_decode_strict(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
 

@@ -12,8 +12,10 @@ enum {
     FIRST_HEADER_LEN = HEADER_LEN + MC_HASH_LEN /* ... and proof_c */
 };
 
-_Static_assert(gasm_Request_size + MC_SEAL_OVERHEAD <= MC_MESSAGE_MAX, "a request fits one message");
-_Static_assert(gasm_Response_size + HEADER_LEN + MC_AEAD_TAG_LEN <= MC_MESSAGE_MAX, "an answer fits one message");
+_Static_assert(gasm_Request_size + MC_SEAL_OVERHEAD <= MC_MESSAGE_MAX,
+               "a request fits one message");
+_Static_assert(gasm_Response_size + HEADER_LEN + MC_AEAD_TAG_LEN <= MC_MESSAGE_MAX,
+               "an answer fits one message");
 
 #define LABEL(text) ((struct gf_span){ (const uint8_t *)(text), sizeof(text) - 1 })
 
@@ -35,14 +37,15 @@ struct proofs {
     uint8_t m[MC_HASH_LEN], c[MC_HASH_LEN];
 };
 
-static int transcript(const struct mc_crypto *c, struct gf_span hello, const uint8_t nonce_m[static 16],
-                      uint8_t ret[static MC_HASH_LEN])
+static int transcript(const struct mc_crypto *c, struct gf_span hello,
+                      const uint8_t nonce_m[static 16], uint8_t ret[static MC_HASH_LEN])
 {
     static const uint8_t version = MC_PROTOCOL_VERSION;
     static const uint8_t nonce_field[] = { gasm_ServerHello_nonce_m_tag << 3 | 2, 16 };
-    const struct gf_span parts[] = { { &version, 1 }, hello, { nonce_field, sizeof nonce_field }, { nonce_m, 16 } };
+    const struct gf_span nonce[] = { { nonce_field, sizeof nonce_field }, { nonce_m, 16 } };
+    const struct gf_span parts[] = { { &version, 1 }, hello, nonce[0], nonce[1] };
 
-    return c->sha256(c->ctx, parts, sizeof parts / sizeof *parts, ret);
+    return c->sha256(c->ctx, parts, 4, ret);
 }
 
 static int make_proofs(const struct mc_crypto *c, const uint8_t *ticket_key, struct gf_span hello,
@@ -67,11 +70,14 @@ static int make_proofs(const struct mc_crypto *c, const uint8_t *ticket_key, str
 static int make_keys(struct mc_session *s, const struct mc_crypto *c, const uint8_t *ticket_key,
                      const uint8_t nonce_m[static 16])
 {
-    const struct gf_span to_m[] = { LABEL("gasm c2m"), { s->nonce_c, sizeof s->nonce_c }, { nonce_m, 16 } };
-    const struct gf_span to_c[] = { LABEL("gasm m2c"), to_m[1], to_m[2] };
+    const struct gf_span nonce_c = { s->nonce_c, sizeof s->nonce_c }, nonce = { nonce_m, 16 };
+    const struct gf_span to_m[] = { LABEL("gasm c2m"), nonce_c, nonce };
+    const struct gf_span to_c[] = { LABEL("gasm m2c"), nonce_c, nonce };
     int r = c->hkdf(c->ctx, ticket_key, MC_KEY_LEN, to_m, 3, s->key_c2m, sizeof s->key_c2m);
 
-    return r == 0 ? c->hkdf(c->ctx, ticket_key, MC_KEY_LEN, to_c, 3, s->key_m2c, sizeof s->key_m2c) : r;
+    if (r == 0)
+        r = c->hkdf(c->ctx, ticket_key, MC_KEY_LEN, to_c, 3, s->key_m2c, sizeof s->key_m2c);
+    return r;
 }
 
 /* ---- sealed messages ---- */
@@ -91,22 +97,25 @@ static void put_nonce(uint8_t ret[static MC_NONCE_LEN], const uint8_t *header)
     memcpy(ret + 5, header + 1, 8);
 }
 
-/* Seal `plain` behind the header that stands in ret; the message's length. The counter is used up whatever happens. */
-static int seal(struct mc_session *s, const struct mc_crypto *c, const uint8_t *key, size_t header_len,
-                struct gf_span plain, uint8_t *ret)
+/* Seal `plain` behind the header that stands in ret; the message's length. The counter is used up
+ * whatever happens. */
+static int seal(struct mc_session *s, const struct mc_crypto *c, const uint8_t *key,
+                size_t header_len, struct gf_span plain, uint8_t *ret)
 {
+    const struct gf_span header = { ret, header_len };
     uint8_t nonce[MC_NONCE_LEN];
 
     put_nonce(nonce, ret);
     s->sent++;
-    if (c->seal(c->ctx, key, nonce, (struct gf_span){ ret, header_len }, plain, ret + header_len) < 0)
+    if (c->seal(c->ctx, key, nonce, header, plain, ret + header_len) < 0)
         return ended(s, GF_E_CRYPTO);
     return (int)(header_len + plain.n + MC_AEAD_TAG_LEN);
 }
 
-/* Open a message whose kind was checked; the plain length. A replay, a gap or a wrong tag ends the session. */
-static int open_sealed(struct mc_session *s, const struct mc_crypto *c, const uint8_t *key, size_t header_len,
-                       struct gf_span msg, uint8_t *ret)
+/* Open a message whose kind was checked; the plain length. A replay, a gap or a wrong tag ends the
+ * session. */
+static int open_sealed(struct mc_session *s, const struct mc_crypto *c, const uint8_t *key,
+                       size_t header_len, struct gf_span msg, uint8_t *ret)
 {
     struct gf_reader r = { .p = msg.p + 1, .left = msg.n - 1 };
     uint8_t nonce[MC_NONCE_LEN];
@@ -124,8 +133,8 @@ static int open_sealed(struct mc_session *s, const struct mc_crypto *c, const ui
 /* ---- client ---- */
 
 int mc_client_hello(struct mc_session *s, const struct gf_random *random, struct gf_span ticket,
-                    const uint8_t ticket_key[static MC_KEY_LEN], const uint8_t run_id[static 16], uint8_t *ret,
-                    size_t cap)
+                    const uint8_t ticket_key[static MC_KEY_LEN], const uint8_t run_id[static 16],
+                    uint8_t *ret, size_t cap)
 {
     gasm_ClientHello hello = { .version = MC_PROTOCOL_VERSION };
 
@@ -151,11 +160,14 @@ int mc_client_hello(struct mc_session *s, const struct gf_random *random, struct
     return n + 1;
 }
 
-/* The answer was a ServerHello: check its proof, make the session's keys, forget what is needed no more. */
-static int client_establish(struct mc_session *s, const struct mc_crypto *c, const gasm_ServerHello *hello)
+/* The answer was a ServerHello: check its proof, make the session's keys, forget what is needed no
+ * more. */
+static int client_establish(struct mc_session *s, const struct mc_crypto *c,
+                            const gasm_ServerHello *hello)
 {
     struct proofs proofs;
-    int r = make_proofs(c, s->ticket_key, (struct gf_span){ s->hello, s->hello_len }, hello->nonce_m, &proofs);
+    int r = make_proofs(c, s->ticket_key, (struct gf_span){ s->hello, s->hello_len },
+                        hello->nonce_m, &proofs);
 
     if (r == 0 && !gf_same_secret(proofs.m, hello->proof_m, sizeof proofs.m))
         r = GF_E_PROOF;
@@ -185,7 +197,8 @@ int mc_client_welcome(struct mc_session *s, const struct mc_crypto *c, const uin
 
     if (msg[0] == MC_KIND_REFUSAL && mc_pb_decode(gasm_HelloRefusal_fields, body, ret_refusal) == 0)
         return ended(s, GF_E_TICKET);
-    if (msg[0] != MC_KIND_SERVER_HELLO || mc_pb_decode_strict(gasm_ServerHello_fields, body, &hello) < 0)
+    if (msg[0] != MC_KIND_SERVER_HELLO ||
+        mc_pb_decode_strict(gasm_ServerHello_fields, body, &hello) < 0)
         return ended(s, GF_E_FORMAT);
 
     int r = client_establish(s, c, &hello);
@@ -193,8 +206,8 @@ int mc_client_welcome(struct mc_session *s, const struct mc_crypto *c, const uin
     return r == 0 ? 0 : ended(s, r);
 }
 
-int mc_client_seal(struct mc_session *s, const struct mc_crypto *c, const gasm_Request *request, uint8_t *ret,
-                   size_t cap)
+int mc_client_seal(struct mc_session *s, const struct mc_crypto *c, const gasm_Request *request,
+                   uint8_t *ret, size_t cap)
 {
     bool first = s->sent == 0;
     size_t header_len = first ? FIRST_HEADER_LEN : HEADER_LEN;
@@ -226,14 +239,17 @@ int mc_client_open(struct mc_session *s, const struct mc_crypto *c, const uint8_
 
     int len = open_sealed(s, c, s->key_m2c, HEADER_LEN, (struct gf_span){ msg, n }, plain);
 
-    return len < 0 ? len : mc_pb_decode(gasm_Response_fields, (struct gf_span){ plain, (size_t)len }, ret);
+    return len < 0
+               ? len
+               : mc_pb_decode(gasm_Response_fields, (struct gf_span){ plain, (size_t)len }, ret);
 }
 
 /* ---- meter ---- */
 
-int mc_server_welcome(struct mc_session *s, const struct mc_crypto *c, const struct gf_random *random,
-                      struct gf_span hello, const gasm_ClientHello *decoded,
-                      const uint8_t ticket_key[static MC_KEY_LEN], uint64_t session_no, uint8_t *ret, size_t cap)
+int mc_server_welcome(struct mc_session *s, const struct mc_crypto *c,
+                      const struct gf_random *random, struct gf_span hello,
+                      const gasm_ClientHello *decoded, const uint8_t ticket_key[static MC_KEY_LEN],
+                      uint64_t session_no, uint8_t *ret, size_t cap)
 {
     gasm_ServerHello answer;
     struct gf_writer no = { .p = answer.nonce_m, .cap = 8 };
@@ -265,8 +281,8 @@ int mc_server_welcome(struct mc_session *s, const struct mc_crypto *c, const str
     return 1 + mc_pb_encode(gasm_ServerHello_fields, &answer, ret + 1, cap - 1);
 }
 
-int mc_server_open(struct mc_session *s, const struct mc_crypto *c, const uint8_t *msg, size_t n, uint8_t *ret,
-                   size_t cap, bool *ret_proved)
+int mc_server_open(struct mc_session *s, const struct mc_crypto *c, const uint8_t *msg, size_t n,
+                   uint8_t *ret, size_t cap, bool *ret_proved)
 {
     bool first = s->phase == PHASE_HELLO;
     size_t header_len = first ? FIRST_HEADER_LEN : HEADER_LEN;
@@ -290,7 +306,8 @@ int mc_server_open(struct mc_session *s, const struct mc_crypto *c, const uint8_
     return len;
 }
 
-int mc_server_seal(struct mc_session *s, const struct mc_crypto *c, struct gf_span plain, uint8_t *ret, size_t cap)
+int mc_server_seal(struct mc_session *s, const struct mc_crypto *c, struct gf_span plain,
+                   uint8_t *ret, size_t cap)
 {
     if (s->phase != PHASE_OPEN)
         return ended(s, GF_E_SESSION);

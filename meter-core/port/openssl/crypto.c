@@ -9,7 +9,7 @@
 
 #include "common/err.h"
 
-#define INFO_MAX 512    /* of HKDF, as meter-core/crypto.h promises */
+#define INFO_MAX 512 /* of HKDF, as meter-core/crypto.h promises */
 
 /* EVP takes the number of bytes as int, and treats a NULL buffer as another call altogether. */
 static const uint8_t *not_null(struct gf_span s)
@@ -17,7 +17,8 @@ static const uint8_t *not_null(struct gf_span s)
     return s.p != NULL ? s.p : (const uint8_t *)"";
 }
 
-static int ssl_sha256(void *unused, const struct gf_span *parts, size_t n, uint8_t ret[static MC_HASH_LEN])
+static int ssl_sha256(void *unused, const struct gf_span *parts, size_t n,
+                      uint8_t ret[static MC_HASH_LEN])
 {
     uint8_t out[MC_HASH_LEN];
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -35,8 +36,8 @@ static int ssl_sha256(void *unused, const struct gf_span *parts, size_t n, uint8
     return ok ? 0 : GF_E_CRYPTO;
 }
 
-static int ssl_hmac(void *unused, const uint8_t *key, size_t key_len, const struct gf_span *parts, size_t n,
-                    uint8_t ret[static MC_HASH_LEN])
+static int ssl_hmac(void *unused, const uint8_t *key, size_t key_len, const struct gf_span *parts,
+                    size_t n, uint8_t ret[static MC_HASH_LEN])
 {
     char digest[] = "SHA256";
     OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
@@ -62,7 +63,8 @@ static int ssl_hmac(void *unused, const uint8_t *key, size_t key_len, const stru
 }
 
 /* HKDF of one joined info into ret; true when it worked. */
-static bool hkdf_run(const uint8_t *key, size_t key_len, uint8_t *info, size_t info_len, uint8_t *ret, size_t ret_len)
+static bool hkdf_run(const uint8_t *key, size_t key_len, uint8_t *info, size_t info_len,
+                     uint8_t *ret, size_t ret_len)
 {
     char digest[] = "SHA256";
     uint8_t secret[64];
@@ -83,8 +85,8 @@ static bool hkdf_run(const uint8_t *key, size_t key_len, uint8_t *info, size_t i
     return ok;
 }
 
-static int ssl_hkdf(void *unused, const uint8_t *key, size_t key_len, const struct gf_span *info, size_t n,
-                    uint8_t *ret, size_t ret_len)
+static int ssl_hkdf(void *unused, const uint8_t *key, size_t key_len, const struct gf_span *info,
+                    size_t n, uint8_t *ret, size_t ret_len)
 {
     uint8_t joined[INFO_MAX], out[64];
     struct gf_writer w = { .p = joined, .cap = sizeof joined };
@@ -103,9 +105,10 @@ static int ssl_hkdf(void *unused, const uint8_t *key, size_t key_len, const stru
     return ok ? 0 : GF_E_CRYPTO;
 }
 
-/* What both directions of CCM begin with: key, nonce, lengths, associated data. `tag` is NULL to seal. */
-static bool ccm_start(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce, uint8_t *tag, struct gf_span ad,
-                      size_t text_len)
+/* What both directions of CCM begin with: key, nonce, lengths, associated data. `tag` is NULL to
+ * seal. */
+static bool ccm_start(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *nonce, uint8_t *tag,
+                      struct gf_span ad, size_t text_len)
 {
     int seal = tag == NULL, len = 0;
 
@@ -118,8 +121,9 @@ static bool ccm_start(EVP_CIPHER_CTX *ctx, const uint8_t *key, const uint8_t *no
            (ad.n == 0 || EVP_CipherUpdate(ctx, NULL, &len, ad.p, (int)ad.n) == 1);
 }
 
-static int ssl_seal(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], const uint8_t nonce[static MC_NONCE_LEN],
-                    struct gf_span ad, struct gf_span plain, uint8_t *ret)
+static int ssl_seal(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN],
+                    const uint8_t nonce[static MC_NONCE_LEN], struct gf_span ad,
+                    struct gf_span plain, uint8_t *ret)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0, last = 0;
@@ -127,8 +131,9 @@ static int ssl_seal(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], con
     (void)unused;
 
     bool ok = ccm_start(ctx, key, nonce, NULL, ad, plain.n) &&
-              EVP_CipherUpdate(ctx, ret, &len, not_null(plain), (int)plain.n) == 1 && (size_t)len == plain.n &&
-              EVP_CipherFinal_ex(ctx, ret + len, &last) == 1 && last == 0 &&
+              EVP_CipherUpdate(ctx, ret, &len, not_null(plain), (int)plain.n) == 1 &&
+              (size_t)len == plain.n && EVP_CipherFinal_ex(ctx, ret + len, &last) == 1 &&
+              last == 0 &&
               EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MC_AEAD_TAG_LEN, ret + plain.n) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
@@ -137,8 +142,9 @@ static int ssl_seal(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], con
     return ok ? 0 : GF_E_CRYPTO;
 }
 
-static int ssl_open(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], const uint8_t nonce[static MC_NONCE_LEN],
-                    struct gf_span ad, struct gf_span sealed, uint8_t *ret)
+static int ssl_open(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN],
+                    const uint8_t nonce[static MC_NONCE_LEN], struct gf_span ad,
+                    struct gf_span sealed, uint8_t *ret)
 {
     uint8_t tag[MC_AEAD_TAG_LEN], none[1];
     int len = 0;
@@ -154,7 +160,8 @@ static int ssl_open(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], con
 
     /* The update verifies the tag; CCM has no final step when opening. */
     bool ok = ccm_start(ctx, key, nonce, tag, ad, n) &&
-              EVP_CipherUpdate(ctx, n > 0 ? ret : none, &len, sealed.p, (int)n) == 1 && (size_t)len == n;
+              EVP_CipherUpdate(ctx, n > 0 ? ret : none, &len, sealed.p, (int)n) == 1 &&
+              (size_t)len == n;
 
     EVP_CIPHER_CTX_free(ctx);
     if (!ok)
@@ -165,7 +172,11 @@ static int ssl_open(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN], con
 const struct mc_crypto *mc_crypto_openssl(void)
 {
     static const struct mc_crypto port = {
-        .sha256 = ssl_sha256, .hmac = ssl_hmac, .hkdf = ssl_hkdf, .seal = ssl_seal, .open = ssl_open,
+        .sha256 = ssl_sha256,
+        .hmac = ssl_hmac,
+        .hkdf = ssl_hkdf,
+        .seal = ssl_seal,
+        .open = ssl_open,
     };
 
     return &port;
