@@ -21,7 +21,7 @@ enum run_phase {
     RUN_IDLE,       /* nothing started */
     RUN_ASK,        /* waits for run_answer() */
     RUN_WORK,       /* something is under way: `waiting_for` says what */
-    RUN_STOPPED,    /* a failure: `fail` says which; run_retry() tries the step again, run_leave() keeps it for later */
+    RUN_STOPPED,    /* a failure: `fail` says which; run_retry() tries the step again, run_cancel() keeps it for later */
     RUN_FINISHED,   /* all steps done */
     RUN_LEFT,       /* cancelled or left; a later start resumes */
 };
@@ -53,6 +53,7 @@ struct run_view {
         enum run_mark mark;
     } steps[RUN_STEPS_MAX];
     enum run_ask ask;
+    const char *ask_id;                         /* what an answers file calls the question; static, NULL for none */
     char prompt[160], help[240];                /* of the present question; help also of a work step */
     char word[16];                              /* of ASK_WORD */
     char waiting_for[80];                       /* of RUN_WORK: "the meter's answer", "head office" */
@@ -83,17 +84,19 @@ struct run;
 
 struct sync;
 
-/* A runner; keeps `ports` and `sync` (which it asks for a round when head office is needed), and binds the link's
- * events to itself while a run is active. NULL when out of memory. */
+/* A runner; keeps `ports` and `sync` (which it asks for a round when head office is needed; the program's loop ticks
+ * both), and binds the link's events to itself from run_start() until the run is finished or left, then to none. NULL
+ * when out of memory. */
 struct run *run_new(const struct field_ports *ports, struct sync *sync);
 struct run *run_free(struct run *r);            /* returns NULL; NULL is fine */
 void run_listen(struct run *r, const struct run_listener *listener);
 
 /* Start procedure `procedure` ("account-opening") for the job with this number, or resume it.
- * 0, GF_E_NO_JOB, GF_E_JOB_STATE, GF_E_USAGE (no such procedure), store errors. */
+ * 0, GF_E_NO_JOB, GF_E_JOB_STATE, GF_E_USAGE (no such procedure), GF_E_NOT_NOW (a run is active), store errors. */
 int run_start(struct run *r, const char *procedure, const char *job_number, struct gf_fail *why);
 
-/* Answer the present question. 0, or the refusal (also in the view's fail); the question then stands. */
+/* Answer the present question. 0, or the refusal (also in the view's fail); the question then stands.
+ * ASK_LABEL takes a label's text, or the meter id typed twice with a space between. */
 int run_answer(struct run *r, const char *text);
 
 /* Operator is present and confirms: during a purge, keep-alives go on for 30 s from here. */
