@@ -52,8 +52,8 @@ struct db *db_close(struct db *db);
  *   get GF_E_NOT_NOW, because what they wrote would not be on the disk when they return. A verdict given in between
  *   is committed, or dropped, with the changes: one disk write for a whole answer.
  * - When changes_apply fails, changes_end(true) rolls back and returns that failure.
- * - A job from head office with an earlier state than here changes everything but the state while a run of the job is
- *   active, or a record of it waits for head office; see docs/storage-laptop.md.
+ * - A job from head office does not change the state of the job while a run of it is active, and while a record of it
+ *   waits for head office only to a later state; see docs/storage-laptop.md.
  * - step_save: GF_E_MISMATCH when the attempt exists with another operation id, or when a record's id is in the outbox
  *   with other content (the same content again is left out, as the port says); GF_E_BUG for a run that does not exist.
  * - outbox_verdict: GF_E_MISMATCH also for an id that is not in the outbox. A record that is acknowledged stays so.
@@ -67,7 +67,7 @@ const struct gf_fail *db_last_fail(const struct db *db);
 
 /*
  * Settings: short texts by name, kept as they are. Secrets: bytes by name, sealed. A name is 1..48 bytes; a value is
- * at most DB_VALUE_MAX bytes. Names in use: db_put callers' affair, one list in tui/.
+ * at most DB_VALUE_MAX bytes.
  */
 #define DB_VALUE_MAX 8192
 
