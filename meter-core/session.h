@@ -5,14 +5,14 @@
  *   first request        counter 8 LE | proof_c 32 | sealed Request
  *   other requests       counter 8 LE | sealed Request
  *   answers              counter 8 LE | sealed Response
- * Sealed is AES-128-CCM with all before it, the kind included, as associated data and 5 zero bytes |
- * counter 8 LE as nonce. Counters start at 1 and step by 1, each way for itself.
+ * Sealed is AES-128-CCM with all before it, the kind included, as associated data, and 5 zero bytes
+ * and the counter (8 LE) as nonce. Counters start at 1 and step by 1, each way for itself.
  *
  * proof_x = HMAC(HKDF(K_ticket, "gasm proof"), "m" or "c" | H),
  * H = SHA-256(version 1 | ClientHello bytes | ServerHello bytes with only nonce_m: 0A 10 nonce).
  * Session keys, 16 bytes: HKDF(K_ticket, "gasm c2m" or "gasm m2c" | nonce_c | nonce_m).
- * A ServerHello is taken in its one strict form only (mc_pb_decode_strict()), since the proofs cover
- * nothing of it but the nonce.
+ * A ServerHello is taken in its one strict form only (mc_pb_decode_strict()), since the proofs
+ * cover nothing of it but the nonce.
  */
 #ifndef GF_METER_SESSION_H
 #define GF_METER_SESSION_H
@@ -82,7 +82,8 @@ int mc_client_open(struct mc_session *s, const struct mc_crypto *c, const uint8_
 
 /* Take a ClientHello (msg without its kind byte) whose ticket was judged and whose key is known;
  * make the ServerHello message. Whatever *s held before has ended. session_no never repeats in the
- * life of the meter. Length; GF_E_FORMAT (another version), GF_E_RANDOM, GF_E_SPACE, GF_E_CRYPTO. */
+ * life of the meter. Length, or GF_E_FORMAT (another version), GF_E_RANDOM, GF_E_SPACE,
+ * GF_E_CRYPTO. */
 int mc_server_welcome(struct mc_session *s, const struct mc_crypto *c,
                       const struct gf_random *random, struct gf_span hello,
                       const gasm_ClientHello *decoded, const uint8_t ticket_key[static MC_KEY_LEN],

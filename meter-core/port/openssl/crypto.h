@@ -4,7 +4,8 @@
 
 #include "meter-core/crypto.h"
 
-/* The port; constant, needs no set-up, may be used from any thread. */
+/* The port; constant, needs no set-up, may be used from any thread. HKDF takes keys of 64 bytes at
+ * most. */
 const struct mc_crypto *mc_crypto_openssl(void);
 
 #endif
