@@ -1,0 +1,280 @@
+/* fake_work.h - run.h, sync.h and procedure_find() played from a list of moments, for tests of faces. Include it in one
+ * file of a test program: its functions take the place of the library's.
+ *
+ * A moment is a question, a wait or a failure, exactly as a face meets it. run_tick() and run_answer() go on to the
+ * next one; what the face did is counted. Time stands still but for 100 ms with each run_tick().
+ */
+#ifndef GF_TESTS_FAKE_WORK_H
+#define GF_TESTS_FAKE_WORK_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/text.h"
+#include "field/procedure.h"
+#include "field/sync.h"
+
+#define FAKE_UTC_MS 1795334400000       /* 2026-11-22T08:00:00Z */
+
+struct fake_moment {
+    enum run_phase phase;       /* RUN_ASK, RUN_WORK, RUN_STOPPED; RUN_FINISHED ends the list */
+    size_t step;
+    enum run_ask ask;
+    const char *ask_id, *prompt, *help, *word;
+    const char *accept;         /* the answer that goes on; NULL: any */
+    const char *waiting_for;
+    int ticks;                  /* of RUN_WORK: how long */
+    bool purge;                 /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
+    int code;                   /* of RUN_STOPPED */
+    const char *detail;
+    const char *done;           /* when it is over, its step ends with this text; NULL: the step goes on */
+    struct run_line lines[3];
+};
+
+struct fake_work {
+    const struct fake_moment *moments;
+    size_t at;
+    int ticks;                  /* in this moment */
+    int64_t mono_ms, utc_ms;
+    struct run_view view;
+    struct run_listener listener;
+    struct sync_view sync;
+    uint64_t rounds_ended, rounds_wanted;
+    int start_code;
+    char started[64];           /* "account-opening J-0001" */
+    char answers[1024];         /* each answer that was accepted, with a newline */
+    unsigned confirmed, retried, stopped, cancelled, syncs;
+};
+static struct fake_work fake;
+
+static const struct step fake_steps[] = {
+    {.id = "scan", .title = "Scan the meter's label",
+     .questions = {{.id = "scan", .ask = ASK_LABEL, .prompt = "Scan the label"}}},
+    {.id = "connect", .title = "Connect to the meter"},
+    {.id = "purge", .title = "Purge the pipe",
+     .questions = {{.id = "ventilation", .ask = ASK_YES, .prompt = "Are the rooms aired?"},
+                   {.id = "open-gas", .ask = ASK_WORD, .prompt = "Gas will flow.", .word = "PURGE"}}},
+    {.id = "finish", .title = "Show the certificate",
+     .questions = {{.id = "seen", .ask = ASK_ENTER, .prompt = "Ready"}}},
+};
+static const struct procedure fake_procedure = {"account-opening", "Account opening", fake_steps, 4};
+
+const struct procedure *procedure_find(const char *id)
+{
+    return strcmp(id, fake_procedure.id) == 0 ? &fake_procedure : NULL;
+}
+
+static const struct fake_moment *fake_now(void)
+{
+    return &fake.moments[fake.at];
+}
+
+/* Fill the view from the present moment. */
+static void fake_show(void)
+{
+    const struct fake_moment *m = fake_now();
+    struct run_view *v = &fake.view;
+
+    v->phase = fake.cancelled > 0 ? RUN_LEFT : m->phase;
+    v->now = m->step;
+    for (size_t i = 0; i < v->n_steps; i++)
+        v->steps[i].mark = i < m->step ? MARK_DONE : i > m->step ? MARK_TODO
+            : m->phase == RUN_STOPPED ? MARK_FAILED : MARK_NOW;
+    v->ask = m->ask;
+    v->ask_id = m->ask_id;
+    (void)gf_copy(v->prompt, sizeof v->prompt, m->prompt != NULL ? m->prompt : "");
+    (void)gf_copy(v->help, sizeof v->help, m->help != NULL ? m->help : "");
+    (void)gf_copy(v->word, sizeof v->word, m->word != NULL ? m->word : "");
+    (void)gf_copy(v->waiting_for, sizeof v->waiting_for, m->waiting_for != NULL ? m->waiting_for : "");
+    v->attempt = 1;
+    v->elapsed_ms = (int64_t)fake.ticks * 100;
+    v->can_retry = m->phase == RUN_STOPPED;
+    v->can_cancel = true;
+    v->fail = (struct gf_fail){0};
+    if (m->code != 0)
+        (void)gf_fail(&v->fail, m->code, m->ask_id, m->detail);
+    v->n_lines = 0;
+    for (; v->n_lines < 3 && m->lines[v->n_lines].name[0] != '\0'; v->n_lines++)
+        v->lines[v->n_lines] = m->lines[v->n_lines];
+    v->purge.running = m->purge;
+    v->purge.granted_l = 60;
+    v->purge.granted_s = 120;
+    v->purge.litres = m->purge ? (uint32_t)fake.ticks / 4 : 0;
+    v->purge.seconds = m->purge ? (uint32_t)fake.ticks / 10 : 0;
+    v->purge.confirm_in_ms = m->purge ? 30000 - (int64_t)fake.ticks * 100 : 0;
+}
+
+static void fake_next(void)
+{
+    const struct fake_moment *m = fake_now();
+
+    if (m->done != NULL && fake.listener.step != NULL)
+        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id, fake_steps[m->step].title, 0, m->done);
+    fake.at++;
+    fake.ticks = 0;
+    fake_show();
+}
+
+static void fake_reset(const struct fake_moment *moments)
+{
+    fake = (struct fake_work){.moments = moments, .utc_ms = FAKE_UTC_MS};
+}
+
+struct run *run_new(const struct field_ports *ports, struct sync *sync)
+{
+    (void)ports;
+    (void)sync;
+    return (struct run *)&fake;
+}
+
+struct run *run_free(struct run *r)
+{
+    (void)r;
+    return NULL;
+}
+
+void run_listen(struct run *r, const struct run_listener *listener)
+{
+    (void)r;
+    fake.listener = listener != NULL ? *listener : (struct run_listener){0};
+}
+
+int run_start(struct run *r, const char *procedure, const char *job_number, struct gf_fail *why)
+{
+    (void)r;
+    if (fake.start_code != 0)
+        return gf_fail(why, fake.start_code, "job", job_number);
+    (void)snprintf(fake.started, sizeof fake.started, "%s %s", procedure, job_number);
+    (void)gf_copy(fake.view.job, sizeof fake.view.job, job_number);
+    (void)gf_copy(fake.view.meter_id, sizeof fake.view.meter_id, "GM2400000156");
+    (void)gf_copy(fake.view.title, sizeof fake.view.title, fake_procedure.title);
+    fake.view.n_steps = fake_procedure.n_steps;
+    for (size_t i = 0; i < fake.view.n_steps; i++) {
+        fake.view.steps[i].id = fake_steps[i].id;
+        fake.view.steps[i].title = fake_steps[i].title;
+    }
+    fake.cancelled = 0;
+    fake_show();
+    return 0;
+}
+
+int run_answer(struct run *r, const char *text)
+{
+    const struct fake_moment *m = fake_now();
+    size_t n = strlen(fake.answers);
+
+    (void)r;
+    if (m->phase != RUN_ASK)
+        return GF_E_NOT_NOW;
+    if (m->accept != NULL && strcmp(text, m->accept) != 0) {
+        fake.view.fail = (struct gf_fail){0};
+        return gf_fail(&fake.view.fail, GF_E_ANSWER, m->ask_id, "not what was wanted");
+    }
+    (void)snprintf(fake.answers + n, sizeof fake.answers - n, "%s\n", text);
+    fake_next();
+    return 0;
+}
+
+void run_confirm_presence(struct run *r)
+{
+    (void)r;
+    fake.confirmed++;
+    fake.view.purge.confirm_in_ms = 30000;
+}
+
+int run_stop_purge(struct run *r)
+{
+    (void)r;
+    if (!fake.view.purge.running)
+        return GF_E_NOT_NOW;
+    fake.stopped++;
+    fake_next();
+    return 0;
+}
+
+int run_retry(struct run *r)
+{
+    (void)r;
+    if (fake_now()->phase != RUN_STOPPED)
+        return GF_E_NOT_NOW;
+    fake.retried++;
+    fake_next();
+    return 0;
+}
+
+void run_cancel(struct run *r)
+{
+    (void)r;
+    fake.cancelled++;
+    fake_show();
+}
+
+int run_tick(struct run *r)
+{
+    (void)r;
+    fake.mono_ms += 100;
+    if (fake.started[0] == '\0' || fake.cancelled > 0 || fake_now()->phase != RUN_WORK)
+        return 0;
+    if (++fake.ticks >= fake_now()->ticks)
+        fake_next();
+    else
+        fake_show();
+    return 0;
+}
+
+const struct run_view *run_view(struct run *r)
+{
+    (void)r;
+    return &fake.view;
+}
+
+void sync_now(struct sync *s)
+{
+    (void)s;
+    fake.syncs++;
+}
+
+uint64_t sync_rounds_ended(const struct sync *s)
+{
+    (void)s;
+    return fake.rounds_ended;
+}
+
+uint64_t sync_round_wanted(const struct sync *s)
+{
+    (void)s;
+    return fake.rounds_wanted;
+}
+
+void sync_cancel(struct sync *s)
+{
+    (void)s;
+}
+
+int sync_tick(struct sync *s)
+{
+    (void)s;
+    return 0;
+}
+
+const struct sync_view *sync_view(struct sync *s)
+{
+    (void)s;
+    return &fake.sync;
+}
+
+static int64_t fake_utc_ms(void *ctx)
+{
+    (void)ctx;
+    return fake.utc_ms;
+}
+
+static int64_t fake_mono_ms(void *ctx)
+{
+    (void)ctx;
+    return fake.mono_ms;
+}
+
+static const struct gf_clock fake_clock = {NULL, fake_utc_ms, fake_mono_ms};
+
+#endif

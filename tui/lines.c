@@ -1,0 +1,106 @@
+/* lines.c - printing a run line by line; see lines.h. */
+#include "tui/lines.h"
+
+#include <string.h>
+
+#include "common/text.h"
+
+#define PURGE_EVERY_MS 1000
+#define INDENT "        "
+
+char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX])
+{
+    const struct gf_err_row *row = gf_err_row(fail->code);
+    bool both = fail->where[0] != '\0' && fail->detail[0] != '\0';
+    char why[sizeof fail->where + sizeof fail->detail + 8] = "";
+
+    if (fail->where[0] != '\0' || fail->detail[0] != '\0')
+        (void)snprintf(why, sizeof why, " (%s%s%s)", fail->where, both ? ": " : "", fail->detail);
+    (void)snprintf(ret, FAIL_TEXT_MAX, "E%03d %s%s. To do: %s.", -row->code, row->what, why, row->todo);
+    return ret;
+}
+
+static void on_step(void *ctx, size_t n, const char *id, const char *title, int code, const char *text)
+{
+    const struct lines *l = ctx;
+    char seen[RUN_LINE_LEN * 2];
+
+    (void)id;
+    gf_visible(seen, sizeof seen, text, strlen(text));
+    if (code < 0) {
+        const struct gf_err_row *row = gf_err_row(code);
+
+        (void)fprintf(l->out, "[%2zu/%zu] %s: E%03d %s%s%s\n", n + 1, l->n_steps, title, -row->code, row->what,
+                      seen[0] != '\0' ? ": " : "", seen);
+    } else {
+        (void)fprintf(l->out, "[%2zu/%zu] %s: %s\n", n + 1, l->n_steps, title, seen[0] != '\0' ? seen : "done");
+    }
+    (void)fflush(l->out);
+}
+
+static void on_message(void *ctx, const char *text)
+{
+    const struct lines *l = ctx;
+    char seen[RUN_LINE_LEN * 2];
+
+    gf_visible(seen, sizeof seen, text, strlen(text));
+    (void)fprintf(l->out, INDENT "%s\n", seen);
+    (void)fflush(l->out);
+}
+
+void lines_listen(struct lines *l, FILE *out, struct run *run)
+{
+    struct run_listener listener = {l, on_step, on_message};
+
+    *l = (struct lines){.out = out, .purge_every_ms = PURGE_EVERY_MS};
+    run_listen(run, &listener);
+}
+
+void lines_start(struct lines *l, const struct run_view *v)
+{
+    l->n_steps = v->n_steps;
+    (void)fprintf(l->out, "%s: job %s, meter %s, %zu steps\n", v->title, v->job, v->meter_id, v->n_steps);
+    if (v->now > 0)
+        (void)fprintf(l->out, INDENT "%zu of them are done already; it goes on with \"%s\"\n", v->now,
+                      v->now < v->n_steps ? v->steps[v->now].title : "the end");
+    (void)fflush(l->out);
+}
+
+static void purge_line(struct lines *l, const struct run_view *v, int64_t mono_ms)
+{
+    bool same = v->purge.litres == l->purge_l && v->purge.seconds == l->purge_s;
+
+    if (mono_ms < l->purge_next_ms || same)
+        return;
+    l->purge_next_ms = mono_ms + l->purge_every_ms;
+    l->purge_l = v->purge.litres;
+    l->purge_s = v->purge.seconds;
+    (void)fprintf(l->out, INDENT "purge: %u of %u l, %u of %u s\n", v->purge.litres, v->purge.granted_l,
+                  v->purge.seconds, v->purge.granted_s);
+    (void)fflush(l->out);
+}
+
+void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms)
+{
+    if (v->office_away != l->said_away) {
+        l->said_away = v->office_away;
+        (void)fprintf(l->out, INDENT "%s\n", v->office_away
+            ? "head office cannot be reached; records wait on this laptop, and the work goes on"
+            : "head office is reached again");
+        (void)fflush(l->out);
+    }
+    if (v->purge.running)
+        purge_line(l, v, mono_ms);
+}
+
+void lines_found(struct lines *l, const struct run_view *v)
+{
+    char name[sizeof v->lines[0].name], value[RUN_LINE_LEN];
+
+    for (size_t i = 0; i < v->n_lines; i++) {
+        gf_visible(name, sizeof name, v->lines[i].name, strlen(v->lines[i].name));
+        gf_visible(value, sizeof value, v->lines[i].value, strlen(v->lines[i].value));
+        (void)fprintf(l->out, INDENT "%s: %s\n", name, value);
+    }
+    (void)fflush(l->out);
+}

@@ -1,0 +1,36 @@
+/* lines.h - the face of lines: what headless runs and plain mode print. No cursor addressing, no colour. */
+#ifndef GF_TUI_LINES_H
+#define GF_TUI_LINES_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "field/run.h"
+
+#define FAIL_TEXT_MAX 480
+
+struct lines {
+    FILE *out;
+    size_t n_steps;                 /* of the procedure, for "[ 3/14]" */
+    bool said_away;                 /* that head office is away */
+    int64_t purge_every_ms;         /* at most one line of purge progress in this time; 1000 */
+    int64_t purge_next_ms;          /* when the next may come */
+    uint32_t purge_l, purge_s;      /* as last printed */
+};
+
+/* "E061 the radio link was lost (step: detail). To do: stay near the meter." in full; returns ret. */
+char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX]);
+
+/* Print steps and messages of `run` as they come, from now on; `l` must outlive the run's use. */
+void lines_listen(struct lines *l, FILE *out, struct run *run);
+
+/* Print the name of job, meter and procedure, once it is started. */
+void lines_start(struct lines *l, const struct run_view *v);
+
+/* Print what is worth a line since the last call: the purge now and then, head office going away. */
+void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms);
+
+/* Print what the present step found out, one "name: value" a line. */
+void lines_found(struct lines *l, const struct run_view *v);
+
+#endif
