@@ -1,0 +1,96 @@
+/* meter.h - the meter: everything that a Bluetooth prepaid gas meter does. Freestanding, no heap, no globals.
+ *
+ * The caller allocates one struct mc_meter, hands it its ports, and then tells it what happens (time, pulses, link);
+ * all effects leave through the ports. Every state change is one journal record, written before its answer leaves.
+ */
+#ifndef GF_METER_METER_H
+#define GF_METER_METER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ids.h"
+#include "common/port.h"
+#include "meter-core/crypto.h"
+#include "meter-core/gatt.h"
+#include "meter-core/proto/meter.pb.h"
+
+/* NVM: `sectors` sectors of `sector_size` bytes, programmed in units of `unit` bytes (4, 8 or 16), erased whole to 0xFF.
+ * A unit may be programmed once between erases. Functions return 0 or GF_E_STORE. Power may fail inside any of them. */
+struct mc_nvm {
+    void *ctx;
+    uint32_t sector_size, sectors, unit;
+    int (*read)(void *ctx, uint32_t addr, void *ret, size_t n);
+    int (*program)(void *ctx, uint32_t addr, const void *from, size_t n);   /* addr and n multiples of unit */
+    int (*erase)(void *ctx, uint32_t sector);
+};
+
+/* The valve's motor. `drive` starts a travel (open or shut) and returns at once: 0 or GF_E_NOT_NOW;
+ * `state` is what the end switches say. */
+struct mc_valve {
+    void *ctx;
+    int (*drive)(void *ctx, bool open);
+    gasm_ValveState (*state)(void *ctx);
+};
+
+struct mc_ports {
+    const struct gf_clock *clock;       /* utc_ms is the RTC; mc_meter keeps its own offset once set_clock came */
+    const struct gf_random *random;
+    const struct mc_crypto *crypto;
+    struct mc_nvm nvm;
+    struct mc_valve valve;
+    void *supply_ctx;
+    uint16_t (*supply_mv)(void *ctx);   /* battery, millivolt */
+    int16_t (*temperature_dc)(void *ctx); /* tenths of a degree Celsius; same ctx as supply_mv */
+};
+
+/* What is burnt in at manufacture. */
+struct mc_birth {
+    char meter_id[GF_METER_ID_TEXT];
+    uint8_t factory_key[MC_KEY_LEN];
+    uint32_t meter_type;                /* manufacturer's type number */
+    uint32_t pulse_l;                   /* 1 or 10 */
+};
+
+struct mc_meter;                        /* meter_state.h has the body; its size: mc_meter_size() */
+
+/* Make a new meter in erased or foreign NVM: state FACTORY. 0, GF_E_FORMAT (bad id, bad pulse), GF_E_STORE. */
+int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *birth);
+
+/* Bytes of struct mc_meter; for callers that do not include meter_state.h. */
+size_t mc_meter_size(void);
+
+/* Wake up: recover the journal, close the valve, end what a reset ended (a purge grant is receipted with what flowed).
+ * 0; GF_E_STORE when the NVM holds no meter or cannot be used: the meter then stays shut and refuses everything.
+ * Keeps *ports. */
+int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports);
+
+/* Time has passed: run the timers. Returns ms until it must be called again, at most 1000. */
+int mc_meter_tick(struct mc_meter *m);
+
+/* n pulses of the measuring unit (pulse_l litres each). */
+void mc_meter_pulse(struct mc_meter *m, uint32_t n);
+
+/* The link came up with this ATT_MTU, or went down. One central at a time. */
+void mc_meter_connected(struct mc_meter *m, uint16_t att_mtu);
+void mc_meter_disconnected(struct mc_meter *m);
+
+/* A fragment was written to RX. */
+void mc_meter_rx(struct mc_meter *m, const uint8_t *frag, size_t n);
+
+/* The next fragment to notify on TX: its length, or 0. Call until 0 after each of the functions above. */
+size_t mc_meter_tx(struct mc_meter *m, uint8_t *ret, size_t cap);
+
+/* True once when the meter wants the central dropped (no authentication in time, silence, broken framing). */
+bool mc_meter_wants_drop(struct mc_meter *m);
+
+/* CTL. Write: 0, or GF_E_FORMAT (answered to the central as an ATT error). */
+void mc_meter_ctl_read(struct mc_meter *m, uint8_t ret[static MC_CTL_LEN]);
+int mc_meter_ctl_write(struct mc_meter *m, const uint8_t *p, size_t n);
+
+/* For panels and tests: the same as the command read_balance answers, and who this is. */
+void mc_meter_balance(const struct mc_meter *m, gasm_Balance *ret);
+void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret);
+
+#endif
