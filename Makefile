@@ -51,7 +51,7 @@ LIBNAMES := tui backend client db bt virtual host field openssl meter real commo
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
 gasfitter_LIBS     := tui db bt client field openssl meter real common
-gasfitter_PKG      := ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng openssl
+gasfitter_PKG      := ncursesw panelw menuw formw libsystemd sqlite3 libcurl jansson zbar libpng openssl
 gasmeter_MAIN      := meter-core/port/host/main.c
 gasmeter_LIBS      := host bt openssl meter real common
 gasmeter_PKG       := libsystemd openssl

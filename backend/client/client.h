@@ -24,7 +24,7 @@ struct office_client_config {
     const char *sign_pem;           /* the certificate that acknowledgements are verified with, issued by the CA */
     const char *device_id;          /* UUID text */
     const char *user_agent;         /* "gasfitter/1.0" */
-    long connect_ms, stall_s, total_ms;  /* 0: 10 s to connect, 20 s without bytes, 120 s in all */
+    long connect_ms, stall_s, total_ms;  /* 0: 10 s to connect, 20 s without bytes, 300 s in all */
 };
 
 struct office_client;
