@@ -35,6 +35,7 @@
     X(NO_JOB, 30, 3, "there is no such job on this laptop", "synchronise, then look at the worklist")            \
     X(JOB_STATE, 31, 3, "the job is not open for this", "look at the job's state in the worklist")               \
     X(LABEL_TWO, 32, 3, "labels of different meters in one picture", "show only the meter's own label")           \
+    X(NOT_ENROLLED, 33, 3, "this laptop is not enrolled", "ask head office for a code, then: gasfitter enrol URL CODE") \
     X(REFUSED, 40, 4, "the meter refused", "do as the reason says")                                              \
     X(TICKET, 41, 4, "the meter refused the ticket", "synchronise to fetch a new ticket, then try again")        \
     X(PROOF, 42, 4, "the meter's proof is wrong: this is not the registered meter",                              \

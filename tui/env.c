@@ -22,6 +22,8 @@ void tui_wait(const struct tui_env *env, const struct gf_source *more, int max_m
     (void)gf_loop_once(all, n, max_ms);     /* fails only for more sources or descriptors than exist here */
 }
 
+#define TURN_MS 1000     /* of the runner, when there is none */
+
 static size_t work_fds(void *ctx, struct gf_pollfd *ret, size_t cap)
 {
     (void)ctx;
@@ -34,7 +36,7 @@ static size_t work_fds(void *ctx, struct gf_pollfd *ret, size_t cap)
 static int work_timeout(void *ctx)
 {
     const struct tui_env *env = ctx;
-    int run_ms = run_tick(env->run);
+    int run_ms = env->run != NULL ? run_tick(env->run) : TURN_MS;
     int sync_ms = sync_tick(env->sync);
 
     return run_ms < sync_ms ? run_ms : sync_ms;

@@ -15,7 +15,7 @@
  * what it sends is seen by the radio's and head office's wishes of the same wait. */
 struct tui_env {
     const struct field_ports *ports;
-    struct run *run;
+    struct run *run;            /* NULL in a program that only synchronises */
     struct sync *sync;
     const struct gf_source *sources[TUI_SOURCES_MAX];
     size_t n_sources;

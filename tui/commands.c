@@ -1,0 +1,133 @@
+/* commands.c - what the commands of gasfitter do; see program.h, and main.c for their table. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+#include "common/text.h"
+#include "field/procedure.h"
+#include "tui/headless.h"
+#include "tui/identity.h"
+#include "tui/jobs.h"
+#include "tui/plain.h"
+#include "tui/program.h"
+
+int command_app(struct program *p, struct gf_fail *why)
+{
+    return tui_plain(&p->env, STDIN_FILENO, stdout, why);
+}
+
+int command_enrol(struct program *p, struct gf_fail *why)
+{
+    struct office_enrol_result id;
+    char name[65] = "", text[160];
+    struct office_enrol_request req = {
+        .url = p->args[0], .code = p->args[1], .name = name, .user_agent = "gasfitter/" GASFITTER_VERSION,
+    };
+    int r = identity_get(p->db, &id);
+
+    if (r == 1) {
+        (void)snprintf(text, sizeof text, "this laptop is device %s of %.40s already; another --data folder is another "
+                                          "laptop", id.device_id, id.staff);
+        r = gf_fail(why, GF_E_NOT_NOW, "enrol", text);
+    } else if (r == 0) {
+        if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0')
+            (void)gf_copy(name, sizeof name, "laptop");
+        r = office_enrol(&req, &id, why);
+        if (r == 0)
+            r = identity_put(p->db, &id);
+        if (r == 0)
+            (void)printf("enrolled: device %s of %s, head office at %s\n", id.device_id, id.staff, id.url);
+    }
+    gf_wipe(&id, sizeof id);
+    return r;
+}
+
+int command_sync(struct program *p, struct gf_fail *why)
+{
+    const struct store_port *store = p->ports.store;
+    const struct sync_view *v;
+    struct outbox_counts before = {0}, after = {0};
+    uint64_t round;
+    char text[120];
+    int r = store->outbox_counts(store->ctx, &before);
+
+    if (r < 0)
+        return gf_fail(why, r, "outbox", db_last_fail(p->db)->detail);
+    sync_now(p->env.sync);
+    round = sync_round_wanted(p->env.sync);
+    while (sync_rounds_ended(p->env.sync) < round && sync_view(p->env.sync)->phase != SYNC_REVOKED) {
+        if (p->stop > 0)
+            return gf_fail(why, GF_E_CANCELLED, "sync", "by a signal");
+        tui_wait(&p->env, NULL, -1);
+    }
+    v = sync_view(p->env.sync);
+    if (v->phase == SYNC_REVOKED)
+        return gf_fail(why, GF_E_REVOKED, "sync", v->fail.detail);
+    if (v->fail.code != 0)
+        return gf_fail(why, v->fail.code, v->fail.where, v->fail.detail);
+    r = store->outbox_counts(store->ctx, &after);
+    if (r < 0)
+        return gf_fail(why, r, "outbox", db_last_fail(p->db)->detail);
+    (void)printf("synchronised: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " on this laptop only\n",
+                 after.acknowledged - before.acknowledged, after.refused - before.refused, after.waiting);
+    if (after.refused == before.refused && after.waiting == 0)
+        return 0;
+    (void)snprintf(text, sizeof text, "%" PRIu64 " records refused, %" PRIu64 " wait; gasfitter outbox says why",
+                   after.refused - before.refused, after.waiting);
+    return gf_fail(why, GF_E_OFFICE_REFUSED, "sync", text);
+}
+
+int command_jobs(struct program *p, struct gf_fail *why)
+{
+    int n = jobs_print(stdout, p->ports.store);
+
+    return n < 0 ? gf_fail(why, n, "jobs", db_last_fail(p->db)->detail) : 0;
+}
+
+int command_outbox(struct program *p, struct gf_fail *why)
+{
+    int n = outbox_print(stdout, p->ports.store);
+
+    return n < 0 ? gf_fail(why, n, "outbox", db_last_fail(p->db)->detail) : 0;
+}
+
+int command_certificate(struct program *p, struct gf_fail *why)
+{
+    sync_Certificate c = sync_Certificate_init_zero;
+    sync_Job job = sync_Job_init_zero;
+    char hex[2 * sizeof c.signature.bytes + 1];
+    int r;
+
+    if (p->opt.job == NULL)
+        return gf_fail(why, GF_E_USAGE, "certificate", "--job ID says of which job");
+    r = p->ports.store->job(p->ports.store->ctx, p->opt.job, &job);
+    if (r < 0)
+        return gf_fail(why, r, "job", p->opt.job);
+    r = p->ports.store->certificate(p->ports.store->ctx, job.id, &c);
+    if (r < 0)
+        return gf_fail(why, r, "certificate", p->opt.job);
+    if (r == 0)
+        return gf_fail(why, GF_E_NOT_NOW, "certificate", "head office has not issued it yet: finish the job, then "
+                                                         "synchronise");
+    gf_hex(c.signature.bytes, c.signature.size, hex);
+    (void)printf("%s%ssignature: %s\n", c.text, c.text[0] != '\0' && c.text[strlen(c.text) - 1] == '\n' ? "" : "\n", hex);
+    return 0;
+}
+
+int command_run(struct program *p, struct gf_fail *why)
+{
+    struct headless_how how = {
+        .procedure = p->args[0], .job = p->opt.job, .image = p->opt.image, .label = p->opt.label,
+        .answers = p->opt.answers, .out = stdout,
+    };
+
+    if (procedure_find(how.procedure) == NULL)
+        return gf_fail(why, GF_E_USAGE, "run", "there is no such procedure");
+    if (how.job == NULL)
+        return gf_fail(why, GF_E_USAGE, "run", "--job ID says for which job");
+    if (how.image != NULL && how.label != NULL)
+        return gf_fail(why, GF_E_USAGE, "run", "--image and --label exclude each other");
+    return tui_headless(&p->env, &how, why);
+}

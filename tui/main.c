@@ -1,0 +1,274 @@
+/* main.c - gasfitter: the technician's program. Options, commands, and the one place where real things are made. */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/bytes.h"
+#include "common/host/real.h"
+#include "common/text.h"
+#include "meter-core/port/openssl/crypto.h"
+#include "tui/identity.h"
+#include "tui/passphrase.h"
+#include "tui/program.h"
+
+#define PATH_CAP 512
+
+static const struct command commands[] = {
+    {"", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO, "the app on this terminal", command_app},
+    {"enrol", "URL CODE", 2, NEEDS_STORE, "make this laptop known to head office, with the one-time code", command_enrol},
+    {"sync", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC, "bring records home and fetch what changed, once", command_sync},
+    {"jobs", "", 0, NEEDS_STORE, "print the worklist", command_jobs},
+    {"outbox", "", 0, NEEDS_STORE, "print the records for head office, newest first", command_outbox},
+    {"certificate", "--job ID", 0, NEEDS_STORE, "print a job's certificate and its signature", command_certificate},
+    {"run", "PROCEDURE --job ID", 1, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO,
+     "run a procedure without a person; killed or stopped, the same call goes on", command_run},
+};
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+/* One option: where its value goes in struct options. */
+static const struct {
+    const char *name, *value, *help;
+    size_t at;
+} options[] = {
+#define TEXT(name, value, field, help) {name, value, help, offsetof(struct options, field)}
+    TEXT("data", "DIR", data, "folder of the database; $XDG_DATA_HOME/gasfitter"),
+    TEXT("passphrase-file", "FILE", passphrase_file, "its first line is the passphrase; else it is asked"),
+    TEXT("bus", "ADDRESS", bus, "D-Bus with BlueZ; $DBUS_SYSTEM_BUS_ADDRESS, else the system bus"),
+    TEXT("adapter", "ADDRESS", adapter, "Bluetooth adapter; the first that can"),
+    TEXT("clock-rate", "N", clock_rate, "waits run N times faster, for tests against programs with the same rate"),
+    TEXT("camera", "DEVICE", camera, "camera to scan with; /dev/video0"),
+    TEXT("plain", NULL, plain, "line mode: no cursor addressing, no colour"),
+    TEXT("no-color", NULL, no_color, "no colours, as with NO_COLOR in the environment"),
+    TEXT("ascii", NULL, ascii, "draw with ASCII characters only"),
+    TEXT("job", "ID", job, "the job, like J-0001"),
+    TEXT("image", "PNG", image, "run: a picture of the meter's label"),
+    TEXT("label", "TEXT", label, "run: the text of the meter's label"),
+    TEXT("answers", "FILE", answers, "run: lines \"question = answer\""),
+    TEXT("version", NULL, version, "print the version"),
+    TEXT("help", NULL, help, "print this, or the help of a command"),
+#undef TEXT
+};
+#define N_OPTIONS (sizeof options / sizeof options[0])
+
+static void print_command(const struct command *c)
+{
+    (void)printf("  gasfitter %s%s%-*s %s\n", c->name, c->name[0] != '\0' && c->arguments[0] != '\0' ? " " : "",
+                 (int)(28 - strlen(c->name) - (c->name[0] != '\0' && c->arguments[0] != '\0' ? 1 : 0)), c->arguments,
+                 c->help);
+}
+
+static void print_help(const struct command *only)
+{
+    char name[32];
+
+    (void)printf("gasfitter - commission prepaid gas meters\n\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (only == NULL || only == &commands[i] || only->name[0] == '\0')
+            print_command(&commands[i]);
+    (void)printf("\n");
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        (void)snprintf(name, sizeof name, "%s %s", options[i].name, options[i].value != NULL ? options[i].value : "");
+        (void)printf("  --%-22s %s\n", name, options[i].help);
+    }
+    (void)printf("\nExit status: 0 done, 1 internal, 2 usage, 3 wrong input or wrong meter, 4 refused by meter or head\n"
+                 "office, 5 radio link, 6 head office away, 7 storage, 8 busy or cancelled.\n");
+}
+
+/* Read the command line into p->opt; *ret_cmd is the row of the command. */
+static int parse(struct program *p, int argc, char **argv, const struct command **ret_cmd, struct gf_fail *why)
+{
+    struct option longs[N_OPTIONS + 1] = {{0}};
+    const char *name;
+    int at = 0, c;
+
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        longs[i] = (struct option){options[i].name, options[i].value != NULL ? required_argument : no_argument, NULL, 0};
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "", longs, &at)) == 0) {
+        char *field = (char *)&p->opt + options[at].at;
+        const char *value = optarg;
+        bool yes = true;
+
+        if (options[at].value != NULL)
+            memcpy(field, &value, sizeof value);
+        else
+            memcpy(field, &yes, sizeof yes);
+    }
+    if (c != -1)
+        return gf_fail(why, GF_E_USAGE, "option", argv[optind - 1]);
+    name = optind < argc ? argv[optind++] : "";
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            *ret_cmd = &commands[i];
+    if (*ret_cmd == NULL)
+        return gf_fail(why, GF_E_USAGE, "command", name);
+    p->args = (const char *const *)(argv + optind);
+    if (!p->opt.help && argc - optind != (*ret_cmd)->n_args)
+        return gf_fail(why, GF_E_USAGE, (*ret_cmd)->name, "another number of arguments is wanted");
+    return 0;
+}
+
+static int data_folder(const struct options *opt, char ret[static PATH_CAP], struct gf_fail *why)
+{
+    const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int n;
+
+    if (opt->data != NULL)
+        n = snprintf(ret, PATH_CAP, "%s", opt->data);
+    else if (xdg != NULL && xdg[0] == '/')
+        n = snprintf(ret, PATH_CAP, "%s/gasfitter", xdg);
+    else
+        n = snprintf(ret, PATH_CAP, "%s/.local/share/gasfitter", home != NULL ? home : "");
+    return n < PATH_CAP ? 0 : gf_fail(why, GF_E_SPACE, "data", "the path is too long");
+}
+
+static int open_store(struct program *p, const struct command *cmd, struct gf_fail *why)
+{
+    uint8_t passphrase[PASSPHRASE_MAX];
+    char folder[PATH_CAP], file[PATH_CAP + 16];
+    struct stat st;
+    bool make;
+    int n = data_folder(&p->opt, folder, why);
+
+    if (n < 0)
+        return n;
+    (void)snprintf(file, sizeof file, "%s/gasfitter.db", folder);
+    make = stat(file, &st) != 0 && errno == ENOENT;
+    if (make && cmd->fn != command_enrol)
+        return gf_fail(why, GF_E_NOT_ENROLLED, "data", folder);
+    n = passphrase_get(p->opt.passphrase_file, make, passphrase, why);
+    if (n < 0)
+        return n;
+
+    struct db_config cfg = {
+        .folder = folder, .passphrase = passphrase, .passphrase_len = (size_t)n, .clock = p->ports.clock,
+        .random = p->ports.random,
+    };
+
+    n = db_open(&cfg, &p->db, why);
+    gf_wipe(passphrase, sizeof passphrase);
+    if (n == 0)
+        p->ports.store = db_port(p->db);
+    return n;
+}
+
+static int open_office(struct program *p, struct gf_fail *why)
+{
+    struct office_enrol_result id;
+    int r = identity_get(p->db, &id);
+
+    if (r == 1) {
+        struct office_client_config cfg = {
+            .url = id.url, .ca_pem = id.ca_pem, .cert_pem = id.cert_pem, .key_pem = id.key_pem, .sign_pem = id.sign_pem,
+            .device_id = id.device_id, .user_agent = "gasfitter/" GASFITTER_VERSION,
+        };
+
+        p->office = office_client_new(&cfg, why);
+        r = p->office != NULL ? 0 : why->code;
+    } else if (r == 0) {
+        r = gf_fail(why, GF_E_NOT_ENROLLED, "sync", "");
+    } else {
+        (void)gf_fail(why, r, "store", db_last_fail(p->db)->detail);
+    }
+    gf_wipe(&id, sizeof id);
+    if (r != 0)
+        return r;
+    p->ports.office = office_client_port(p->office);
+    p->env.sources[p->env.n_sources++] = office_client_source(p->office);
+    p->env.sync = sync_new(&p->ports);
+    return p->env.sync != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "sync", "");
+}
+
+static int open_radio(struct program *p, struct gf_fail *why)
+{
+    struct bt_central_config cfg = {
+        .bus_address = p->opt.bus, .adapter_address = p->opt.adapter, .clock = p->ports.clock,
+    };
+
+    p->bt = bt_central_new(&cfg);
+    if (p->bt == NULL)
+        return gf_fail(why, GF_E_MEMORY, "radio", "");
+    p->ports.link = bt_central_port(p->bt);
+    p->env.sources[p->env.n_sources++] = bt_central_source(p->bt);
+    p->env.run = run_new(&p->ports, p->env.sync);
+    return p->env.run != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "run", "");
+}
+
+static int open_world(struct program *p, const struct command *cmd, struct gf_fail *why)
+{
+    int r = tui_signals_open(&p->stop, &p->signals);
+
+    if (r < 0)
+        return gf_fail(why, r, "signals", "");
+    tui_work_source(&p->env, &p->work);
+    p->env.sources[p->env.n_sources++] = &p->work;
+    p->env.sources[p->env.n_sources++] = &p->signals;
+    r = open_office(p, why);
+    if (r == 0 && (cmd->needs & NEEDS_WORLD_RADIO) != 0)
+        r = open_radio(p, why);
+    return r;
+}
+
+static void close_all(struct program *p)
+{
+    p->env.run = run_free(p->env.run);
+    p->env.sync = sync_free(p->env.sync);
+    p->bt = bt_central_free(p->bt);
+    p->office = office_client_free(p->office);
+    p->db = db_close(p->db);
+    tui_signals_close(&p->signals);
+}
+
+/* Everything between the command line and the exit status. */
+static int work(struct program *p, const struct command *cmd, struct gf_fail *why)
+{
+    int64_t rate = 1;
+    int r = 0;
+
+    if (p->opt.clock_rate != NULL && gf_parse_int(p->opt.clock_rate, 1, 10000, &rate) < 0)
+        return gf_fail(why, GF_E_USAGE, "clock-rate", p->opt.clock_rate);
+    gf_real_clock_rate((unsigned)rate);
+    p->ports.clock = gf_real_clock();
+    p->ports.random = gf_real_random();
+    p->ports.crypto = mc_crypto_openssl();
+    p->env = (struct tui_env){
+        .ports = &p->ports, .stop = &p->stop, .camera = p->opt.camera != NULL ? p->opt.camera : "/dev/video0",
+    };
+    if ((cmd->needs & NEEDS_STORE) != 0)
+        r = open_store(p, cmd, why);
+    if (r == 0 && (cmd->needs & NEEDS_WORLD_SYNC) != 0)
+        r = open_world(p, cmd, why);
+    if (r == 0)
+        r = cmd->fn(p, why);
+    close_all(p);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program p;
+    const struct command *cmd = NULL;
+    struct gf_fail why = {0};
+    int r;
+
+    (void)setlocale(LC_ALL, "");
+    r = parse(&p, argc, argv, &cmd, &why);
+    if (r == 0 && p.opt.version) {
+        (void)printf("gasfitter %s\n", GASFITTER_VERSION);
+        return 0;
+    }
+    if (r == 0 && p.opt.help) {
+        print_help(cmd);
+        return 0;
+    }
+    if (r == 0)
+        r = work(&p, cmd, &why);
+    if (r == 0)
+        return fflush(stdout) == 0 ? 0 : 1;
+    (void)gf_fail(&why, r, cmd != NULL ? cmd->name : "", "");
+    return gf_report("gasfitter", &why);
+}

@@ -1,0 +1,54 @@
+/* program.h - gasfitter's real parts and its options, as the commands use them; made in main.c only. */
+#ifndef GF_TUI_PROGRAM_H
+#define GF_TUI_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backend/client/client.h"
+#include "bt/central.h"
+#include "db/db.h"
+#include "tui/env.h"
+
+#define GASFITTER_VERSION "1.0"
+
+/* What the command line says; NULL or false when it does not. */
+struct options {
+    const char *data, *passphrase_file, *bus, *adapter, *clock_rate, *camera;
+    bool plain, no_color, ascii, help, version;
+    const char *job, *image, *label, *answers;
+};
+
+struct program {
+    struct options opt;
+    const char *const *args;            /* behind the command's name */
+    struct db *db;
+    struct office_client *office;
+    struct bt_central *bt;
+    struct field_ports ports;
+    struct tui_env env;
+    struct gf_source work, signals;
+    int stop;
+};
+
+/* A command: one row of the table in main.c. */
+enum { NEEDS_STORE = 1, NEEDS_WORLD_SYNC = 2, NEEDS_WORLD_RADIO = 4 };
+struct command {
+    const char *name;                   /* "" for the app itself */
+    const char *arguments;              /* as usage shows them */
+    int n_args;
+    unsigned needs;                     /* of the above, or-ed; opened before fn is called */
+    const char *help;                   /* a sentence without its stop */
+    int (*fn)(struct program *p, struct gf_fail *why);
+};
+
+/* commands.c. Each returns 0 or GF_E_* with *why. */
+int command_app(struct program *p, struct gf_fail *why);
+int command_enrol(struct program *p, struct gf_fail *why);
+int command_sync(struct program *p, struct gf_fail *why);
+int command_jobs(struct program *p, struct gf_fail *why);
+int command_outbox(struct program *p, struct gf_fail *why);
+int command_certificate(struct program *p, struct gf_fail *why);
+int command_run(struct program *p, struct gf_fail *why);
+
+#endif
