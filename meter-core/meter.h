@@ -55,7 +55,8 @@ struct mc_birth {
 
 struct mc_meter;                        /* meter_state.h has the body; its size: mc_meter_size() */
 
-/* Make a new meter in erased or foreign NVM: state FACTORY. 0, GF_E_FORMAT (bad id, bad pulse), GF_E_STORE. */
+/* Make a new meter in erased or foreign NVM: state FACTORY. 0, GF_E_FORMAT (bad id, bad pulse), GF_E_STORE (also when
+ * the geometry cannot hold a journal), GF_E_NOT_NOW when the NVM holds a meter already: it is left as it is. */
 int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *birth);
 
 /* Bytes of struct mc_meter; for callers that do not include meter_state.h. */
@@ -63,7 +64,7 @@ size_t mc_meter_size(void);
 
 /* Wake up: recover the journal, close the valve, end what a reset ended (a purge grant is receipted with what flowed).
  * 0; GF_E_STORE when the NVM holds no meter or cannot be used: the meter then stays shut and refuses everything.
- * Keeps *ports. */
+ * Copies *ports; what they point to is borrowed for life. *m must not be moved from here on. */
 int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports);
 
 /* Time has passed: run the timers. Returns ms until it must be called again, at most 1000. */

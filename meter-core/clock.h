@@ -1,0 +1,27 @@
+/* clock.h - what the meter holds to be the time, and how far it may be trusted. Freestanding. */
+#ifndef GF_METER_MC_CLOCK_H
+#define GF_METER_MC_CLOCK_H
+
+#include "meter-core/meter_state.h"
+
+enum mc_clock_state {
+    MC_CLOCK_NEVER_SET = 0, /* no set_clock ever came */
+    MC_CLOCK_VALID = 1,
+    MC_CLOCK_LOST = 2,      /* it was set, but the RTC has gone back since (it lost its supply) */
+};
+
+enum mc_clock_state mc_clock_state(const struct mc_meter *m);
+
+/* The meter's time: UTC seconds when valid, the time floor when lost, 0 when it was never set. */
+int64_t mc_clock_now_s(const struct mc_meter *m);
+
+/* The time at which expiry is judged: the later of clock and floor. */
+int64_t mc_clock_judge_s(const struct mc_meter *m);
+
+/* True while ticket times are not judged: before the first commissioning, when the clock was never set. */
+bool mc_clock_unjudged(const struct mc_meter *m);
+
+/* Milliseconds of the timers. */
+int64_t mc_mono_ms(const struct mc_meter *m);
+
+#endif

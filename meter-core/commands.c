@@ -1,0 +1,330 @@
+/* commands.c - the command table, and the one place that judges; see commands.h. */
+#include "meter-core/commands.h"
+
+#include <pb_decode.h>
+
+#include "meter-core/clock.h"
+#include "meter-core/pb.h"
+#include "meter-core/purge.h"
+#include "meter-core/ticket.h"
+#include "meter-core/valve.h"
+
+#define S(name) MC_STATE(gasm_LifeState_##name)
+#define OPENING (S(KEYED) | S(PURGED) | S(CLEARED))
+#define KEYED_ON (OPENING | S(IN_SERVICE) | S(CLOSED))
+#define BORN (S(FACTORY) | KEYED_ON | S(SCRAPPED))
+#define R(name) gasm_Right_RIGHT_##name
+#define ANY MC_RIGHT_ANY
+#define CHANGE MC_NEED_OP_ID
+#define ACCOUNT MC_NEED_ACCOUNT
+#define SHUT MC_NEED_SHUT
+#define POWER MC_NEED_POWER
+#define CLOCK MC_NEED_CLOCK
+#define PARAMETERS MC_NEED_PARAMETERS
+#define FACTORY MC_MAY_FACTORY
+#define CLOCKLESS MC_MAY_CLOCKLESS
+#define REQ(name) gasm_Request_##name##_tag
+#define RES(name) gasm_Response_##name##_tag
+#define C(name) gasm_Command_##name
+
+static const struct mc_command_row rows[] = {
+    {C(IDENTIFY), "identify", ANY, ANY, BORN, FACTORY | CLOCKLESS, 0, RES(identity), mc_cmd_identify, NULL},
+    {C(INSTALL_KEY), "install_key", R(KEY), ANY, S(FACTORY) | KEYED_ON, CHANGE | FACTORY | CLOCKLESS,
+     REQ(install_key), 0, mc_cmd_install_key, NULL},
+    {C(OPEN_ACCOUNT), "open_account", R(OPEN), ANY, OPENING, CHANGE | SHUT,
+     REQ(open_account), RES(balance), mc_cmd_open_account, NULL},
+    {C(PURGE_START), "purge_start", R(PURGE), ANY, OPENING, CHANGE | ACCOUNT | SHUT | POWER,
+     REQ(purge_start), RES(purge), mc_cmd_purge_start, mc_purge_began},
+    {C(PURGE_KEEPALIVE), "purge_keepalive", R(PURGE), ANY, OPENING, 0,
+     0, RES(purge), mc_cmd_purge_keepalive, NULL},
+    {C(PURGE_STOP), "purge_stop", R(PURGE), ANY, OPENING, CHANGE | CLOCKLESS,
+     0, RES(purge), mc_cmd_purge_stop, NULL},
+    {C(ZERO_CLEAR), "zero_clear", R(CLEAR), R(SUPERVISE), S(PURGED) | S(CLEARED) | S(IN_SERVICE),
+     CHANGE | ACCOUNT | SHUT, REQ(zero_clear), RES(balance), mc_cmd_zero_clear, NULL},
+    {C(SET_CLOCK), "set_clock", R(CLOCK), ANY, KEYED_ON, CHANGE | CLOCKLESS,
+     REQ(set_clock), RES(clock_set), mc_cmd_set_clock, NULL},
+    {C(SET_PARAMETERS), "set_parameters", R(PARAMETERS), ANY, OPENING | S(IN_SERVICE), CHANGE,
+     REQ(set_parameters), 0, mc_cmd_set_parameters, NULL},
+    {C(GET_PARAMETERS), "get_parameters", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     0, RES(parameters), mc_cmd_get_parameters, NULL},
+    {C(COMMISSION), "commission", R(COMMISSION), ANY, S(CLEARED), CHANGE | ACCOUNT | SHUT | CLOCK | PARAMETERS,
+     0, RES(balance), mc_cmd_commission, NULL},
+    {C(READ_BALANCE), "read_balance", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     0, RES(balance), mc_cmd_read_balance, NULL},
+    {C(READ_RECEIPTS), "read_receipts", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     REQ(read_receipts), RES(receipts), mc_cmd_read_receipts, NULL},
+    {C(KEY_ACTIVATED), "key_activated", R(NEVER), ANY, S(FACTORY) | KEYED_ON, CHANGE, 0, 0, NULL, NULL},
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+
+const struct mc_command_row *mc_commands(size_t *ret_n)
+{
+    *ret_n = ROWS;
+    return rows;
+}
+
+static const struct mc_command_row *row_of(gasm_Command id)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].id == id && rows[i].handler != NULL)
+            return &rows[i];
+    return NULL;
+}
+
+/* ---- judging ---- */
+
+static bool has_right(const struct mc_meter *m, uint8_t right)
+{
+    return right == MC_RIGHT_ANY || (m->ticket.rights >> right & 1) != 0;
+}
+
+/* Does the ticket allow it? */
+static gasm_Refusal judge_ticket(const struct mc_meter *m, const struct mc_command_row *row)
+{
+    if (m->ticket.epoch == 0 && (row->needs & MC_MAY_FACTORY) == 0)
+        return gasm_Refusal_RIGHT;
+    if (!has_right(m, row->right))
+        return gasm_Refusal_RIGHT;
+    if (m->core.life == gasm_LifeState_IN_SERVICE && !has_right(m, row->service_right))
+        return gasm_Refusal_RIGHT;
+    if (mc_clock_state(m) != MC_CLOCK_VALID && !mc_clock_unjudged(m) && (row->needs & MC_MAY_CLOCKLESS) == 0)
+        return gasm_Refusal_CLOCK;
+    return gasm_Refusal_OK;
+}
+
+static gasm_Refusal judge_power(const struct mc_meter *m)
+{
+    switch (mc_valve_power(m)) {
+    case MC_POWER_GOOD:
+        return gasm_Refusal_OK;
+    case MC_POWER_BATTERY:
+        return gasm_Refusal_BATTERY;
+    case MC_POWER_TEMPERATURE:
+        break;
+    }
+    return gasm_Refusal_TEMPERATURE;
+}
+
+/* Does the meter's state allow it? */
+static gasm_Refusal judge_state(const struct mc_meter *m, const struct mc_command_row *row)
+{
+    if ((row->states & MC_STATE(m->core.life)) == 0)
+        return gasm_Refusal_STATE;
+    if ((row->needs & MC_NEED_ACCOUNT) != 0 && m->core.account_no == 0)
+        return gasm_Refusal_STATE;
+    if ((row->needs & MC_NEED_PARAMETERS) != 0 && m->core.params_were_set == 0)
+        return gasm_Refusal_STATE;
+    if ((row->needs & MC_NEED_SHUT) != 0) {
+        if (m->core.grant_open != 0)
+            return gasm_Refusal_STATE;
+        if (!mc_valve_is_shut(m))
+            return mc_valve_state(m) == gasm_ValveState_VALVE_MOVING ? gasm_Refusal_BUSY : gasm_Refusal_STATE;
+    }
+    if ((row->needs & MC_NEED_CLOCK) != 0 && mc_clock_state(m) != MC_CLOCK_VALID)
+        return gasm_Refusal_CLOCK;
+    return (row->needs & MC_NEED_POWER) != 0 ? judge_power(m) : gasm_Refusal_OK;
+}
+
+/* Has the ticket a use left, and a place to count it? */
+static gasm_Refusal judge_use(const struct mc_meter *m, const struct mc_command_row *row)
+{
+    return (row->needs & MC_NEED_OP_ID) != 0 ? mc_ticket_use(m, NULL) : gasm_Refusal_OK;
+}
+
+uint32_t mc_commands_allowed(const struct mc_meter *m)
+{
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < ROWS && m->authenticated; i++)
+        if (rows[i].handler != NULL && judge_ticket(m, &rows[i]) == gasm_Refusal_OK &&
+            judge_use(m, &rows[i]) == gasm_Refusal_OK && judge_state(m, &rows[i]) == gasm_Refusal_OK)
+            bits |= 1u << rows[i].id;
+    return bits;
+}
+
+/* ---- decoding ---- */
+
+/* The bytes of the request's body message; more than one body is GF_E_FORMAT. */
+static int find_body(struct gf_span plain, struct gf_span *ret)
+{
+    pb_istream_t in = pb_istream_from_buffer(plain.p, plain.n);
+    pb_wire_type_t wire;
+    uint32_t tag, n;
+    bool eof, found = false;
+
+    *ret = (struct gf_span){plain.p, 0};
+    while (pb_decode_tag(&in, &wire, &tag, &eof)) {
+        if (tag < gasm_Request_install_key_tag || tag > gasm_Request_read_receipts_tag) {
+            if (!pb_skip_field(&in, wire))
+                return GF_E_FORMAT;
+            continue;
+        }
+        if (found || wire != PB_WT_STRING || !pb_decode_varint32(&in, &n) || n > in.bytes_left)
+            return GF_E_FORMAT;
+        found = true;
+        *ret = (struct gf_span){plain.p + plain.n - in.bytes_left, n};
+        if (!pb_read(&in, NULL, n))
+            return GF_E_FORMAT;
+    }
+    return eof ? 0 : GF_E_FORMAT;
+}
+
+int mc_command_decode(struct mc_meter *m, struct gf_span plain)
+{
+    struct gf_span body;
+
+    m->request = (gasm_Request)gasm_Request_init_zero;
+    if (find_body(plain, &body) != 0 || mc_pb_decode(gasm_Request_fields, plain, &m->request) != 0)
+        return GF_E_FORMAT;
+    return m->ports.crypto->sha256(m->ports.crypto->ctx, &body, 1, m->content_hash);
+}
+
+/* ---- answering ---- */
+
+void mc_command_respond(struct mc_meter *m, gasm_Refusal result, gasm_Stage reached)
+{
+    gasm_Response *r = &m->response;
+
+    *r = (gasm_Response)gasm_Response_init_zero;
+    r->command = m->request.command;
+    r->op_id.size = m->request.op_id.size;
+    memcpy(r->op_id.bytes, m->request.op_id.bytes, r->op_id.size);
+    r->result = result;
+    r->reached = reached;
+    r->active_epoch = m->core.active_epoch;
+    r->receipt_seq = m->core.receipt_seq;
+}
+
+int mc_command_answer(struct mc_meter *m, struct gf_span *ret_answer)
+{
+    int n = mc_pb_encode(gasm_Response_fields, &m->response, m->rec, sizeof m->rec);
+
+    if (n < 0)
+        return n;
+    *ret_answer = (struct gf_span){m->rec, (size_t)n};
+    return 1;
+}
+
+static int refuse(struct mc_meter *m, gasm_Refusal why, gasm_Stage reached, struct gf_span *ret_answer)
+{
+    mc_command_respond(m, why, reached);
+    return mc_command_answer(m, ret_answer);
+}
+
+gasm_Refusal mc_command_store_refusal(int rc)
+{
+    return rc == GF_E_NOT_NOW ? gasm_Refusal_BUSY : gasm_Refusal_NVM;
+}
+
+/* ---- running ---- */
+
+/* A remembered operation id: its stored answer, or MISMATCH. */
+static int repeat(struct mc_meter *m, const struct mc_kept *kept, struct gf_span *ret_answer)
+{
+    if (kept->command != m->request.command || memcmp(kept->content_hash, m->content_hash, MC_HASH_LEN) != 0)
+        return refuse(m, gasm_Refusal_MISMATCH, gasm_Stage_STAGE_VALIDATION, ret_answer);
+    *ret_answer = kept->answer;
+    return 1;
+}
+
+/* Is an unknown operation new for certain? */
+static gasm_Refusal judge_base(const struct mc_meter *m)
+{
+    uint64_t base = m->request.base_receipt_seq;
+
+    if (base > m->core.receipt_seq)
+        return gasm_Refusal_RANGE;
+    return base + 1 < mc_store_oldest(&m->core) ? gasm_Refusal_OLD : gasm_Refusal_OK;
+}
+
+/* Journal an operation that its handler accepted, and answer. */
+static int commit(struct mc_meter *m, const struct mc_command_row *row, struct mc_tx *tx, struct gf_span *ret_answer)
+{
+    struct mc_op op = {.command = row->id,
+                       .base_seq = m->request.base_receipt_seq,
+                       .content_hash = m->content_hash,
+                       .ticket_serial = m->ticket.serial};
+    int rc;
+
+    memcpy(op.op_id, m->request.op_id.bytes, sizeof op.op_id);
+    rc = mc_store_operation(m, tx, &op, ret_answer);
+    if (rc != 0) {
+        m->link.leave = rc == GF_E_NOT_NOW;
+        return refuse(m, mc_command_store_refusal(rc), gasm_Stage_STAGE_EXECUTION, ret_answer);
+    }
+    m->use_counted = true;
+    if (row->done != NULL)
+        row->done(m);
+    return 1;
+}
+
+/* Answer what the handler said, when there is nothing to journal. A refusal keeps the body that it was given. */
+static int answer_unchanged(struct mc_meter *m, int said, struct gf_span *ret_answer)
+{
+    if (said > gasm_Refusal_OK) {
+        m->response.result = (gasm_Refusal)said;
+        m->response.reached = gasm_Stage_STAGE_VALIDATION;
+    }
+    return mc_command_answer(m, ret_answer);
+}
+
+/* A command that changes something and is not a repeat. */
+static int execute(struct mc_meter *m, const struct mc_command_row *row, struct gf_span *ret_answer)
+{
+    struct mc_tx tx;
+    gasm_Refusal why = judge_base(m);
+    int said;
+
+    if (why != gasm_Refusal_OK)
+        return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
+    mc_store_begin(m, &tx);
+    why = mc_ticket_use(m, &tx);
+    if (why != gasm_Refusal_OK)
+        return refuse(m, why, gasm_Stage_STAGE_AUTHENTICATION, ret_answer);
+    why = judge_state(m, row);
+    if (why != gasm_Refusal_OK)
+        return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
+    mc_command_respond(m, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    said = row->handler(m, &tx);
+    if (said == gasm_Refusal_OK)
+        said = commit(m, row, &tx, ret_answer);
+    else
+        said = said == MC_LATER ? 0 : answer_unchanged(m, said, ret_answer);
+    gf_wipe(&tx, sizeof tx);
+    return said;
+}
+
+/* A command that only reads, or keeps a grant alive. */
+static int read_out(struct mc_meter *m, const struct mc_command_row *row, struct gf_span *ret_answer)
+{
+    gasm_Refusal why = judge_state(m, row);
+
+    if (why != gasm_Refusal_OK)
+        return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
+    mc_command_respond(m, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    return answer_unchanged(m, row->handler(m, NULL), ret_answer);
+}
+
+int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer)
+{
+    const struct mc_command_row *row = row_of(m->request.command);
+    bool changes = row != NULL && (row->needs & MC_NEED_OP_ID) != 0;
+    gasm_Refusal why;
+    struct mc_kept kept;
+    int rc;
+
+    if (decoded == GF_E_CRYPTO)
+        return decoded;
+    if (decoded != 0 || row == NULL || m->request.which_body != row->body ||
+        m->request.op_id.size != (changes ? GF_UUID_LEN : 0))
+        return refuse(m, gasm_Refusal_FORMAT, gasm_Stage_STAGE_FORMAT, ret_answer);
+    why = judge_ticket(m, row);
+    if (why != gasm_Refusal_OK)
+        return refuse(m, why, gasm_Stage_STAGE_AUTHENTICATION, ret_answer);
+    if (!changes)
+        return read_out(m, row, ret_answer);
+    rc = mc_store_find(m, m->request.op_id.bytes, &kept);
+    if (rc < 0)
+        return refuse(m, gasm_Refusal_NVM, gasm_Stage_STAGE_EXECUTION, ret_answer);
+    return rc > 0 ? repeat(m, &kept, ret_answer) : execute(m, row, ret_answer);
+}

@@ -1,0 +1,349 @@
+/* journal.c - append-only records in flash sectors; see journal.h. */
+#include "meter-core/journal.h"
+
+#include "common/bytes.h"
+#include "common/crc.h"
+#include "common/err.h"
+
+#define MARK_SLOTS 2            /* slots of the ERASED and of the SECTOR record, each */
+#define FIRST ((uint32_t)(2 * MARK_SLOTS * MC_JOURNAL_SLOT)) /* offset of the first record after those */
+#define ALL_ONES 0xFFFFFFFFu
+
+/* What stands at an offset of a sector. */
+struct found {
+    bool headed;                /* the header is whole: `total` is right */
+    bool whole;                 /* the record counts, if its successor lets it */
+    uint32_t sequence, total, len;
+    uint8_t type;
+};
+
+static uint32_t base_of(const struct mc_journal *j)
+{
+    return j->sector * j->nvm->sector_size;
+}
+
+static uint32_t next_sector(const struct mc_journal *j)
+{
+    return (j->sector + 1) % j->nvm->sectors;
+}
+
+uint32_t mc_journal_cost(size_t len)
+{
+    uint32_t n = (uint32_t)len + MC_JOURNAL_HEAD + 4;
+
+    return (n + MC_JOURNAL_SLOT - 1) / MC_JOURNAL_SLOT * MC_JOURNAL_SLOT;
+}
+
+bool mc_journal_fits(const struct mc_nvm *nvm)
+{
+    return (nvm->unit == 4 || nvm->unit == 8 || nvm->unit == 16) && nvm->sectors >= 2 &&
+           nvm->sector_size >= MC_JOURNAL_SECTOR_MIN && nvm->sector_size % MC_JOURNAL_SLOT == 0;
+}
+
+uint32_t mc_journal_free(const struct mc_journal *j)
+{
+    return j->nvm->sector_size - j->pos;
+}
+
+/* CRC-32 of n bytes of NVM. */
+static int crc_of(const struct mc_journal *j, uint32_t addr, uint32_t n, uint32_t *ret)
+{
+    uint8_t chunk[64];
+    uint32_t crc = 0;
+
+    for (uint32_t done = 0; done < n;) {
+        uint32_t step = n - done < sizeof chunk ? n - done : (uint32_t)sizeof chunk;
+
+        if (j->nvm->read(j->nvm->ctx, addr + done, chunk, step) != 0)
+            return GF_E_STORE;
+        crc = gf_crc32(crc, chunk, step);
+        done += step;
+    }
+    *ret = crc;
+    return 0;
+}
+
+/* Look at offset `at` of the present sector. 0 or GF_E_STORE. */
+static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
+{
+    uint32_t left = j->nvm->sector_size - at;
+    uint8_t head[MC_JOURNAL_HEAD], tail[4];
+    struct gf_reader r = {head, sizeof head, false};
+    uint32_t crc;
+
+    *ret = (struct found){0};
+    if (left < MC_JOURNAL_SLOT)
+        return 0;
+    if (j->nvm->read(j->nvm->ctx, base_of(j) + at, head, sizeof head) != 0)
+        return GF_E_STORE;
+    ret->sequence = (uint32_t)gf_rd_uint(&r, 4);
+    ret->type = (uint8_t)gf_rd_uint(&r, 1);
+    (void)gf_rd_uint(&r, 1);    /* always zero; the CRC says whether it still is */
+    ret->len = (uint32_t)gf_rd_uint(&r, 2);
+    ret->total = mc_journal_cost(ret->len);
+    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence == ALL_ONES || ret->total > left)
+        return 0;
+    ret->headed = true;
+    if (crc_of(j, base_of(j) + at, ret->total - 4, &crc) != 0 ||
+        j->nvm->read(j->nvm->ctx, base_of(j) + at + ret->total - 4, tail, sizeof tail) != 0)
+        return GF_E_STORE;
+    r = (struct gf_reader){tail, sizeof tail, false};
+    ret->whole = (uint32_t)gf_rd_uint(&r, 4) == crc;
+    return 0;
+}
+
+/* Offset behind the last slot of the present sector that is not erased. */
+static int find_end(const struct mc_journal *j, uint32_t *ret)
+{
+    uint8_t slot[MC_JOURNAL_SLOT];
+
+    for (uint32_t at = j->nvm->sector_size; at > 0; at -= MC_JOURNAL_SLOT) {
+        if (j->nvm->read(j->nvm->ctx, base_of(j) + at - MC_JOURNAL_SLOT, slot, sizeof slot) != 0)
+            return GF_E_STORE;
+        for (size_t i = 0; i < sizeof slot; i++)
+            if (slot[i] != 0xFF) {
+                *ret = at;
+                return 0;
+            }
+    }
+    *ret = 0;
+    return 0;
+}
+
+/* A mark at the start of a sector: its 4-byte payload. 0; GF_E_FORMAT when it is not there; GF_E_STORE. */
+static int read_mark(const struct mc_journal *j, uint32_t at, enum mc_record_type type, uint32_t *ret)
+{
+    struct found f;
+    uint8_t b[4];
+    struct gf_reader r = {b, sizeof b, false};
+
+    if (look(j, at, &f) != 0)
+        return GF_E_STORE;
+    if (!f.whole || f.type != (uint8_t)type || f.len != sizeof b)
+        return GF_E_FORMAT;
+    if (j->nvm->read(j->nvm->ctx, base_of(j) + at + MC_JOURNAL_HEAD, b, sizeof b) != 0)
+        return GF_E_STORE;
+    *ret = (uint32_t)gf_rd_uint(&r, 4);
+    return 0;
+}
+
+/* Build a record in place: header, padding, CRC. Returns its size. */
+static uint32_t finish(uint8_t *rec, enum mc_record_type type, uint32_t sequence, size_t len)
+{
+    uint32_t total = mc_journal_cost(len);
+    struct gf_writer w = {rec, MC_JOURNAL_HEAD, 0, false};
+
+    gf_wr_uint(&w, sequence, 4);
+    gf_wr_uint(&w, (uint64_t)type, 1);
+    gf_wr_uint(&w, 0, 1);
+    gf_wr_uint(&w, len, 2);
+    gf_wr_uint(&w, gf_crc32(0, rec, 8), 4);
+    memset(rec + MC_JOURNAL_HEAD + len, 0, total - 4 - MC_JOURNAL_HEAD - len);
+    w = (struct gf_writer){rec + total - 4, 4, 0, false};
+    gf_wr_uint(&w, gf_crc32(0, rec, total - 4), 4);
+    return total;
+}
+
+/* Program a finished record at the free place. Whatever happens, that place is used up. */
+static int put(struct mc_journal *j, const uint8_t *rec, uint32_t total, uint32_t sequence)
+{
+    uint32_t at = j->pos;
+
+    if (total > mc_journal_free(j))
+        return GF_E_SPACE;
+    j->pos += total;
+    if (j->nvm->program(j->nvm->ctx, base_of(j) + at, rec, total) != 0)
+        return GF_E_STORE;
+    j->last = at;
+    j->copied = total;
+    j->sequence = sequence;
+    return 0;
+}
+
+int mc_journal_append(struct mc_journal *j, enum mc_record_type type, uint8_t *rec, size_t len, uint32_t *ret_addr)
+{
+    uint32_t at = j->pos;
+    int rc = put(j, rec, finish(rec, type, j->sequence + 1, len), j->sequence + 1);
+
+    if (rc == 0 && ret_addr != NULL)
+        *ret_addr = base_of(j) + at + MC_JOURNAL_HEAD;
+    return rc;
+}
+
+static int append_mark(struct mc_journal *j, enum mc_record_type type, uint32_t value)
+{
+    uint8_t rec[MC_JOURNAL_EXTRA + 4];
+    struct gf_writer w = {rec + MC_JOURNAL_HEAD, 4, 0, false};
+
+    gf_wr_uint(&w, value, 4);
+    return mc_journal_append(j, type, rec, 4, NULL);
+}
+
+/* Erase sector `sector` and mark it so. */
+static int erase_marked(const struct mc_nvm *nvm, uint32_t sector)
+{
+    struct mc_journal at = {.nvm = nvm, .sector = sector};
+    uint32_t cycles = 0;
+
+    if (read_mark(&at, 0, MC_RECORD_ERASED, &cycles) == GF_E_STORE)
+        return GF_E_STORE;
+    if (nvm->erase(nvm->ctx, sector) != 0)
+        return GF_E_STORE;
+    return append_mark(&at, MC_RECORD_ERASED, cycles + 1);
+}
+
+/* True when the next sector holds an ERASED mark and nothing else. */
+static int is_prepared(const struct mc_journal *j, bool *ret)
+{
+    struct mc_journal next = {.nvm = j->nvm, .sector = next_sector(j)};
+    uint32_t end, cycles;
+    int rc = read_mark(&next, 0, MC_RECORD_ERASED, &cycles);
+
+    if (rc == GF_E_STORE || find_end(&next, &end) != 0)
+        return GF_E_STORE;
+    *ret = rc == 0 && end == MARK_SLOTS * MC_JOURNAL_SLOT;
+    return 0;
+}
+
+int mc_journal_prepare(struct mc_journal *j)
+{
+    if (j->prepared)
+        return 0;
+    if (erase_marked(j->nvm, next_sector(j)) != 0)
+        return GF_E_STORE;
+    j->prepared = true;
+    return 0;
+}
+
+int mc_journal_format(struct mc_journal *j, const struct mc_nvm *nvm)
+{
+    *j = (struct mc_journal){.nvm = nvm, .generation = 1, .prepared = true};
+    for (uint32_t i = nvm->sectors; i-- > 0;)
+        if (erase_marked(nvm, i) != 0)
+            return GF_E_STORE;
+    j->pos = MARK_SLOTS * MC_JOURNAL_SLOT;
+    return append_mark(j, MC_RECORD_SECTOR, j->generation);
+}
+
+int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
+{
+    struct mc_journal next = {.nvm = j->nvm, .sector = next_sector(j), .generation = j->generation + 1};
+
+    if (!j->prepared)
+        return GF_E_NOT_NOW;
+    j->prepared = false;        /* from here on it must be erased before it is used again */
+    next.sequence = j->sequence;
+    next.pos = MARK_SLOTS * MC_JOURNAL_SLOT;
+    if (append_mark(&next, MC_RECORD_SECTOR, next.generation) != 0)
+        return GF_E_STORE;
+    *ret = next;
+    return 0;
+}
+
+int mc_journal_commit(struct mc_journal *j)
+{
+    uint8_t rec[MC_JOURNAL_EXTRA];
+
+    return mc_journal_append(j, MC_RECORD_COMMIT, rec, 0, NULL);
+}
+
+/* Go over the present sector's records from FIRST on; see mc_journal_replay(). Leaves in *end a journal whose pos,
+ * sequence and last are those of the sector, and in *ret_committed whether a COMMIT counts. `visit` may be NULL. */
+static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx, struct mc_journal *end,
+                bool *ret_committed)
+{
+    struct found held = {0}, f;
+    uint32_t used, at = FIRST, held_at = 0;
+    int rc = 0;
+
+    *end = *j;
+    *ret_committed = false;
+    if (find_end(j, &used) != 0)
+        return GF_E_STORE;
+    while (rc == 0) {
+        bool over = at >= used;
+
+        if (!over && look(j, at, &f) != 0)
+            return GF_E_STORE;
+        if (!over && !f.whole) {
+            at += f.headed ? f.total : MC_JOURNAL_SLOT;
+            continue;
+        }
+        if (held.whole && (over || f.sequence > held.sequence)) {
+            struct mc_record record = {(enum mc_record_type)held.type, base_of(j) + held_at + MC_JOURNAL_HEAD,
+                                       held.len};
+
+            *ret_committed = *ret_committed || held.type == MC_RECORD_COMMIT;
+            end->sequence = held.sequence;
+            end->last = held_at;
+            end->copied = held.total;
+            rc = visit == NULL ? 0 : visit(ctx, &record);
+        }
+        if (over)
+            break;
+        held = f;
+        held_at = at;
+        at += f.total;
+    }
+    end->pos = at > used ? at : used;
+    return rc;
+}
+
+int mc_journal_open(struct mc_journal *j, const struct mc_nvm *nvm)
+{
+    struct mc_journal best = {0};
+
+    for (uint32_t i = 0; i < nvm->sectors; i++) {
+        struct mc_journal here = {.nvm = nvm, .sector = i}, end;
+        uint32_t cycles, generation;
+        bool committed;
+        int rc = read_mark(&here, 0, MC_RECORD_ERASED, &cycles);
+
+        if (rc == 0)
+            rc = read_mark(&here, MARK_SLOTS * MC_JOURNAL_SLOT, MC_RECORD_SECTOR, &generation);
+        if (rc == GF_E_STORE)
+            return rc;
+        if (rc != 0 || generation <= best.generation)
+            continue;
+        if (scan(&here, NULL, NULL, &end, &committed) != 0)
+            return GF_E_STORE;
+        if (committed) {
+            best = end;
+            best.generation = generation;
+        }
+    }
+    if (best.generation == 0 || is_prepared(&best, &best.prepared) != 0)
+        return GF_E_STORE;
+    *j = best;
+    return 0;
+}
+
+int mc_journal_replay(const struct mc_journal *j, mc_journal_visit *visit, void *ctx)
+{
+    struct mc_journal end;
+    bool committed;
+
+    return scan(j, visit, ctx, &end, &committed);
+}
+
+int mc_journal_settle(struct mc_journal *j, uint8_t *buf, size_t cap)
+{
+    uint32_t total = j->copied;
+
+    if (total > cap)
+        return GF_E_SPACE;
+    /* A unit that was begun may still read as erased, so one slot is left alone. */
+    j->pos += mc_journal_free(j) < MC_JOURNAL_SLOT ? 0 : MC_JOURNAL_SLOT;
+    if (total > mc_journal_free(j))
+        return GF_E_SPACE;
+    if (j->nvm->read(j->nvm->ctx, base_of(j) + j->last, buf, total) != 0)
+        return GF_E_STORE;
+    return put(j, buf, total, j->sequence);
+}
+
+uint32_t mc_journal_cycles(const struct mc_journal *j)
+{
+    uint32_t cycles = 0;
+
+    return read_mark(j, 0, MC_RECORD_ERASED, &cycles) == 0 ? cycles : 0;
+}

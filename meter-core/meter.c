@@ -1,0 +1,195 @@
+/* meter.c - the meter as a whole: birth, start, time, pulses; see meter.h. */
+#include "meter-core/meter.h"
+
+#include "meter-core/clock.h"
+#include "meter-core/commands.h"
+#include "meter-core/link.h"
+#include "meter-core/purge.h"
+#include "meter-core/ticket.h"
+#include "meter-core/valve.h"
+
+#define INDEX_STEP_L 10             /* an index record at least this often */
+#define FLOOR_STEP_S 86400          /* a time floor at least this often */
+#define FLOW_LOG_MS 3600000         /* between two events about flow while the valve is shut */
+#define TICK_IDLE_MS 1000
+#define TICK_LINK_MS 250            /* while a central is connected */
+#define TICK_VALVE_MS 20            /* while a grant is alive or the valve moves */
+
+size_t mc_meter_size(void)
+{
+    return sizeof(struct mc_meter);
+}
+
+int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *birth)
+{
+    struct mc_journal found;
+    struct mc_core core = {.meter_type = birth->meter_type,
+                           .pulse_l = birth->pulse_l,
+                           .life = (uint8_t)gasm_LifeState_FACTORY};
+    size_t n;
+    const struct mc_param_row *rows = mc_params(&n);
+    int rc;
+
+    if (gf_meter_id_check(birth->meter_id, NULL) != 0 || (birth->pulse_l != 1 && birth->pulse_l != 10))
+        return GF_E_FORMAT;
+    if (!mc_journal_fits(&ports->nvm))
+        return GF_E_STORE;
+    if (mc_journal_open(&found, &ports->nvm) == 0)
+        return GF_E_NOT_NOW;
+    memcpy(core.meter_id, birth->meter_id, sizeof core.meter_id);
+    memcpy(core.factory_key, birth->factory_key, sizeof core.factory_key);
+    for (size_t i = 0; i < n; i++)
+        core.params[i] = rows[i].def;
+    rc = mc_store_create(&ports->nvm, &core);
+    gf_wipe(&core, sizeof core);
+    return rc;
+}
+
+/* The journal is read: what a reset means. */
+static int wake(struct mc_meter *m)
+{
+    struct mc_tx tx;
+    int rc;
+
+    m->session_next = m->core.session_reserved;
+    mc_store_begin(m, &tx);
+    tx.next.starts++;
+    tx.log = (struct mc_logged){.event = MC_EVENT_RESET,
+                                .a = (int64_t)tx.next.starts,
+                                .b = (int64_t)m->core.grant_open};
+    rc = mc_store_change(m, &tx);
+    gf_wipe(&tx, sizeof tx);
+    return rc == 0 ? 0 : GF_E_STORE;
+}
+
+int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports)
+{
+    struct gf_span unused;
+    int rc;
+
+    memset(m, 0, sizeof *m);
+    m->ports = *ports;
+    /* Shut first: recovery may take seconds when it has to erase. */
+    if (mc_valve_state(m) == gasm_ValveState_VALVE_SHUT)
+        m->drive.commanded = true;
+    else
+        mc_valve_want(m, false);
+    rc = mc_store_recover(m);
+    if (rc == 0)
+        rc = wake(m);
+    if (rc != 0) {
+        gf_wipe(&m->core, sizeof m->core);
+        m->core.life = (uint8_t)gasm_LifeState_LIFE_UNKNOWN;
+        m->journal.nvm = NULL;
+        return GF_E_STORE;
+    }
+    m->usable = true;
+    if (m->core.grant_open != 0) {
+        mc_purge_recover(m);
+        (void)mc_purge_poll(m, &unused);
+    }
+    return 0;
+}
+
+/* The valve and the grant: they belong together. */
+static void poll_valve(struct mc_meter *m)
+{
+    struct gf_span answer;
+
+    mc_valve_poll(m);
+    if (mc_purge_poll(m, &answer))
+        mc_link_answer(m, answer);
+}
+
+/* Raise the time floor once a day: what was reached is never believed to lie ahead again. */
+static void raise_floor(struct mc_meter *m)
+{
+    struct mc_tx tx;
+
+    if (mc_clock_state(m) != MC_CLOCK_VALID || mc_clock_now_s(m) < m->core.floor_s + FLOOR_STEP_S)
+        return;
+    mc_store_begin(m, &tx);
+    tx.next.floor_s = mc_clock_now_s(m);
+    (void)mc_store_change(m, &tx);      /* tried again at the next tick */
+    gf_wipe(&tx, sizeof tx);
+}
+
+int mc_meter_tick(struct mc_meter *m)
+{
+    if (!m->usable) {
+        mc_valve_poll(m);
+        mc_link_poll(m);
+        return TICK_LINK_MS;
+    }
+    poll_valve(m);
+    mc_link_poll(m);
+    poll_valve(m);
+    raise_floor(m);
+    if (mc_link_idle(m))
+        (void)mc_store_tidy(m);         /* tried again at the next tick */
+    if (m->core.grant_open != 0 || !mc_valve_is_shut(m))
+        return TICK_VALVE_MS;
+    return m->link.up ? TICK_LINK_MS : TICK_IDLE_MS;
+}
+
+static void log_flow_while_shut(struct mc_meter *m, uint64_t flowed_l)
+{
+    int64_t now_ms = mc_mono_ms(m);
+
+    if (m->core.grant_open != 0 || !mc_valve_is_shut(m) ||
+        (m->flow_logged && now_ms - m->flow_logged_ms < FLOW_LOG_MS))
+        return;
+    m->flow_logged = mc_store_event(m, MC_EVENT_FLOW_WHILE_SHUT, (int64_t)m->core.totals.index_l,
+                                    (int64_t)flowed_l) == 0;
+    m->flow_logged_ms = now_ms;
+}
+
+void mc_meter_pulse(struct mc_meter *m, uint32_t n)
+{
+    uint64_t flowed_l = (uint64_t)n * m->core.pulse_l;
+    bool granted = m->core.grant_open != 0;
+
+    if (!m->usable || n == 0)
+        return;
+    m->core.totals.index_l += flowed_l;
+    if (granted)
+        m->core.totals.purged_l += flowed_l;
+    if ((granted || m->core.totals.index_l - m->index_saved_l >= INDEX_STEP_L) && mc_store_index(m) != 0)
+        mc_purge_end(m, gasm_PurgeEnd_PURGE_FAULT);
+    log_flow_while_shut(m, flowed_l);
+    poll_valve(m);
+}
+
+void mc_meter_balance(const struct mc_meter *m, gasm_Balance *ret)
+{
+    *ret = (gasm_Balance)gasm_Balance_init_zero;
+    ret->has_totals = true;
+    ret->totals = m->core.totals;
+    ret->residual_l = mc_residual_l(&m->core.totals);
+    ret->account_no = m->core.account_no;
+    ret->state = (gasm_LifeState)m->core.life;
+    ret->valve = mc_valve_state(m);
+    ret->receipt_seq = m->core.receipt_seq;
+}
+
+void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret)
+{
+    *ret = (gasm_Identity)gasm_Identity_init_zero;
+    memcpy(ret->meter_id, m->core.meter_id, sizeof ret->meter_id);
+    ret->state = (gasm_LifeState)m->core.life;
+    ret->allowed = mc_commands_allowed(m);
+    ret->active_epoch = m->core.active_epoch;
+    ret->pending_epoch = m->core.pending_epoch;
+    ret->account_no = m->core.account_no;
+    ret->receipt_seq = m->core.receipt_seq;
+    ret->clock_s = mc_clock_now_s(m);
+    ret->clock_valid = mc_clock_state(m) == MC_CLOCK_VALID;
+    ret->valve = mc_valve_state(m);
+    ret->pulse_l = m->core.pulse_l;
+    if (m->authenticated) {
+        ret->purge_left_l = mc_ticket_purge_left_l(m);
+        ret->uses_left = mc_ticket_uses_left(m);
+    }
+    ret->firmware = MC_FIRMWARE;
+    ret->meter_type = m->core.meter_type;
+}

@@ -1,0 +1,137 @@
+/* meter_state.h - the body of struct mc_meter; private to meter-core, and to callers that allocate one. Freestanding.
+ *
+ * core is what the journal holds: it changes only through store.h, after the record is on flash. Everything else
+ * dies at a reset.
+ */
+#ifndef GF_METER_METER_STATE_H
+#define GF_METER_METER_STATE_H
+
+#include "meter-core/frame.h"
+#include "meter-core/journal.h"
+#include "meter-core/keys.h"
+#include "meter-core/meter.h"
+#include "meter-core/params.h"
+#include "meter-core/session.h"
+
+#define MC_FIRMWARE 0x00000100u         /* version, 0x00MMmmpp */
+#define MC_OPS_KEPT 64                  /* executed operations and their receipts that are remembered */
+#define MC_COUNTED 32                   /* tickets whose uses and purge volume are counted */
+#define MC_REC_MAX 1504                 /* bytes of the largest record: a snapshot; holds a plain message too */
+
+/* Persisted registers and states. core.c has a row for each member; a member without one is not kept. */
+struct mc_core {
+    /* since birth */
+    uint8_t meter_id[GF_METER_ID_LEN];
+    uint8_t factory_key[MC_KEY_LEN];
+    uint32_t meter_type, pulse_l;
+    /* life and keys */
+    uint8_t life;                       /* gasm_LifeState */
+    uint8_t was_commissioned;           /* 1 since the first commissioning */
+    uint32_t active_epoch, pending_epoch;
+    uint8_t active_key[MC_KEY_LEN], pending_key[MC_KEY_LEN];
+    uint64_t account_no;
+    gasm_Totals totals;
+    /* counters that only grow */
+    uint64_t receipt_seq, event_seq, serial_floor;
+    uint64_t session_reserved;          /* session numbers below it may have been used */
+    uint64_t starts;
+    uint8_t last_hash[MC_HASH_LEN];     /* of the last sealed receipt */
+    /* clock: UTC ms = RTC ms + offset, once it was set */
+    uint8_t clock_was_set;
+    int64_t clock_offset_ms, floor_s;
+    /* parameters, by id - 1 */
+    uint8_t params_were_set;
+    int64_t params[MC_PARAM_COUNT];
+    /* the purge grant that is alive or was the last */
+    uint8_t grant_open;                 /* 1 from the record of purge_start to the record of its end */
+    uint8_t grant_op[GF_UUID_LEN];      /* operation id of its purge_start */
+    uint32_t grant_l, grant_s;
+    uint64_t grant_from_l;              /* purged_l when it began */
+    uint64_t grant_serial;              /* of its ticket */
+    uint32_t grant_scope;
+    uint8_t purge_end;                  /* gasm_PurgeEnd of the last grant that ended */
+    uint64_t purge_end_seq;             /* its receipt; 0 when none ever ended */
+    uint32_t purge_flowed_l, purge_elapsed_s;
+};
+
+/* What was used of one ticket. serial 0 with scope 0: the place is free. */
+struct mc_use {
+    uint64_t serial;
+    uint32_t scope;                     /* its epoch; for a factory ticket MC_SCOPE_FACTORY | epoch that it installs */
+    uint32_t uses;
+    uint32_t purged_l;
+    uint32_t not_after_s;               /* capped at 2^32 - 1 */
+};
+#define MC_SCOPE_FACTORY 0x80000000u
+
+/* The valve and the purge grant, as the meter drives them (purge.c, valve.c). */
+struct mc_purge {
+    bool closing;                       /* the end is decided; waiting for the valve to report shut */
+    bool live;                          /* began in this life: not found open at the start */
+    gasm_PurgeEnd end;
+    int64_t began_ms, ended_ms, alive_ms;   /* mono: start, decision to end, last keep-alive */
+    int64_t retry_ms;                   /* mono: the end's record is tried again then */
+    bool stopping;                      /* a purge_stop decided the end: its operation goes into the record */
+    bool answering;                     /* a purge_stop waits for its answer */
+    uint8_t op_id[GF_UUID_LEN];         /* of that purge_stop */
+    uint8_t content_hash[MC_HASH_LEN];
+    uint64_t base_seq;
+};
+
+struct mc_drive {
+    bool want_open;
+    bool commanded;                     /* the motor took the last order */
+    bool fault_logged;
+    int64_t since_ms;                   /* mono: when the order was given */
+};
+
+struct mc_link {
+    bool up;
+    bool drop;                          /* to be told to the caller once */
+    bool dropped;                       /* told or about to be: nothing more is heard on this connection */
+    bool leave;                         /* drop once the answer is out: only an erase makes room for more */
+    uint16_t mtu;
+    uint8_t epoch;                      /* fragment epoch */
+    bool heard;                         /* a fragment came since the last authentication ended */
+    int64_t alone_ms;                   /* mono: connected, or lost its authentication */
+    int64_t heard_ms;                   /* mono: first fragment since then */
+    int64_t active_ms;                  /* mono: last message of the session */
+    bool helloed;
+    int64_t hello_ms;                   /* mono: last ClientHello that was looked at */
+    uint32_t refused;                   /* hellos and proofs refused since the last event */
+    uint8_t refused_last;
+    bool refused_logged;
+    int64_t refused_ms;                 /* mono: last event about them */
+    size_t last_n;                      /* the last message, to know a repeated one: length and last bytes */
+    uint8_t last_tail[16];
+    size_t out_n;                       /* of the last answer; 0 when none is to be repeated */
+};
+
+struct mc_meter {
+    struct mc_ports ports;
+    bool usable;                        /* the journal was recovered; false refuses everything */
+    struct mc_core core;
+    struct mc_use uses[MC_COUNTED];
+    uint32_t kept[MC_OPS_KEPT];         /* NVM address of the operation with receipt seq, at seq % MC_OPS_KEPT; or 0 */
+    struct mc_journal journal;
+    uint64_t index_saved_l;             /* index_l of the last record */
+    uint64_t session_next;
+    int64_t flow_logged_ms;             /* mono: last FLOW_WHILE_SHUT */
+    bool flow_logged;
+    struct mc_purge purge;
+    struct mc_drive drive;
+    struct mc_link link;
+    struct mc_pipe pipe;
+    struct mc_session session;
+    bool authenticated;                 /* a client's proof held in this session */
+    bool use_counted;                   /* this session's use of its ticket is counted */
+    gasm_Ticket ticket;                 /* of the session */
+    /* scratch of one message: the decoded request, the answer being made, the record or plain bytes */
+    gasm_Request request;
+    uint8_t content_hash[MC_HASH_LEN];
+    gasm_Response response;
+    uint8_t rec[MC_REC_MAX];
+    uint8_t out[MC_MESSAGE_MAX];        /* the last message sent, kept for a restart */
+};
+
+#endif
