@@ -1,0 +1,288 @@
+/* central_radio.c - which adapter, discovery on it, who is heard; see central_state.h. */
+#include "bt/central_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/text.h"
+
+#define ADAPTER "org.bluez.Adapter1"
+#define ASK_MS 10000
+#define BACK_MIN_MS 250
+#define BACK_MAX_MS 4000
+#define STARTED_MS 2000     /* after StartDiscovery, until Discovering=true must have been seen */
+#define RSSI_FLOOR (-127)   /* any signal, but with a floor BlueZ tells each RSSI, not steps of 8 dB */
+
+static const struct bt_object *adapter_of(const struct bt_central *c)
+{
+    return c->adapter[0] != '\0' ? bt_mirror_find(bt_bus_mirror(c->bus), c->adapter) : NULL;
+}
+
+static void tell_radio(struct bt_central *c, int code, const char *detail)
+{
+    if (c->radio == code && strcmp(c->radio_detail, detail) == 0)
+        return;
+    c->radio = code;
+    (void)gf_copy(c->radio_detail, sizeof c->radio_detail, detail);
+    if (c->events != NULL)
+        c->events->radio(c->events->ctx, code, c->radio_detail);
+}
+
+/* ---- the adapter ---- */
+
+/* The best one so far, and why none is. */
+struct choice {
+    const struct bt_central *c;
+    const struct bt_object *best, *off;
+    unsigned seen;
+};
+
+static bool is_usable(const struct bt_object *o)
+{
+    return o != NULL && (o->ifaces & BT_ADAPTER) != 0 && o->powered &&
+           (o->roles & BT_ROLE_CENTRAL) != 0;
+}
+
+/* By address, since the number in hciN changes; without a wish the first in the order of paths. */
+static bool consider(void *ctx, const struct bt_object *o)
+{
+    struct choice *ch = ctx;
+    const char *want = ch->c->want_adapter;
+
+    if (want[0] != '\0' && strcmp(want, o->address) != 0)
+        return true;
+    ch->seen++;
+    if (!is_usable(o))
+        ch->off = o;
+    else if (ch->best == NULL || strcmp(o->path, ch->best->path) < 0)
+        ch->best = o;
+    return true;
+}
+
+static void lose_adapter(struct bt_central *c, int code, const char *detail)
+{
+    c->adapter[0] = '\0';
+    c->scan = BT_SCAN_OFF;
+    c->scan_at_ms = 0;
+    bt_bus_cancel(c->bus, &c->scan_call);
+    tell_radio(c, code, detail);
+    bt_central_event(c, BT_E_RADIO_DOWN, NULL);
+}
+
+static void choose_adapter(struct bt_central *c)
+{
+    struct choice ch = {.c = c};
+    char detail[64];
+
+    if (is_usable(adapter_of(c)))
+        return;
+    bt_mirror_each(bt_bus_mirror(c->bus), BT_ADAPTER, NULL, consider, &ch);
+    if (ch.best == NULL) {
+        (void)snprintf(detail, sizeof detail, "%s %s",
+                       ch.off != NULL ? ch.off->address : c->want_adapter,
+                       ch.off == NULL     ? "is not there"
+                       : ch.off->powered ? "cannot be a central"
+                                         : "is switched off");
+        lose_adapter(c, GF_E_ADAPTER, ch.seen > 0 || c->want_adapter[0] != '\0' ? detail : "none");
+        return;
+    }
+    if (c->adapter[0] != '\0')
+        lose_adapter(c, GF_E_ADAPTER, "another adapter is taken");
+    (void)gf_copy(c->adapter, sizeof c->adapter, ch.best->path);
+    c->scan_wait_ms = 0;
+    tell_radio(c, 0, ch.best->address);
+    bt_central_event(c, BT_E_RADIO_UP, NULL);
+    bt_radio_scan(c);
+}
+
+void bt_radio_service(struct bt_central *c, int code, const char *detail)
+{
+    if (code == 0)
+        choose_adapter(c);
+    else
+        lose_adapter(c, code, detail);
+}
+
+/* ---- discovery ---- */
+
+static bool is_wanted(const struct bt_central *c)
+{
+    switch (c->state) {
+    case BT_IDLE:
+        return c->listening;
+    case BT_SEARCH:
+        return true;
+    case BT_CONNECT:
+        return c->scan_through;
+    case BT_RADIO:
+    case BT_QUIET:
+    case BT_RESOLVE:
+    case BT_GRACE:
+    case BT_MTU:
+    case BT_SUBSCRIBE:
+    case BT_READ:
+    case BT_READY:
+    case BT_DROP:
+    case BT_FORGET:
+    case BT_PAUSE:
+    case BT_STATES:
+        break;
+    }
+    return false;   /* a scan beside a connection makes both worse */
+}
+
+bool bt_radio_is_quiet(const struct bt_central *c)
+{
+    const struct bt_object *o = adapter_of(c);
+
+    return c->scan == BT_SCAN_OFF && (o == NULL || !o->discovering);
+}
+
+static void scan_ended(struct bt_central *c, bool by_fault)
+{
+    c->scan = BT_SCAN_OFF;
+    c->scan_at_ms = 0;
+    if (by_fault) {
+        c->scan_wait_ms = c->scan_wait_ms == 0 ? BACK_MIN_MS : c->scan_wait_ms * 2;
+        c->scan_wait_ms = c->scan_wait_ms > BACK_MAX_MS ? BACK_MAX_MS : c->scan_wait_ms;
+        c->scan_at_ms = bt_now(c) + c->scan_wait_ms;
+    }
+    if (bt_radio_is_quiet(c))
+        bt_central_event(c, BT_E_QUIET, NULL);
+}
+
+static void adapter_call(struct bt_central *c, enum bt_scan state, const char *member,
+                         void (*end)(void *ctx, const struct bt_end *end))
+{
+    const struct bt_call call = {.path = c->adapter, .iface = ADAPTER, .member = member,
+                                 .timeout_ms = ASK_MS, .end = end, .ctx = c};
+
+    c->scan = state;
+    c->scan_at_ms = 0;
+    c->scan_call = bt_bus_call(c->bus, &call, "");
+    if (c->scan_call == 0)
+        scan_ended(c, true);
+}
+
+/* Whatever StopDiscovery says (not ready, none started, in progress): ours is over. */
+static void on_stopped(void *ctx, const struct bt_end *end)
+{
+    struct bt_central *c = ctx;
+
+    (void)end;
+    c->scan_call = 0;
+    scan_ended(c, false);
+}
+
+/* InProgress says that this connection discovers already. Whether it is true, Discovering shows. */
+static void on_started(void *ctx, const struct bt_end *end)
+{
+    struct bt_central *c = ctx;
+    const struct bt_object *o = adapter_of(c);
+
+    c->scan_call = 0;
+    if (end->code != 0 && end->code != GF_E_NOT_NOW) {
+        scan_ended(c, true);
+        return;
+    }
+    c->scan = BT_SCAN_ON;
+    c->scan_seen = o != NULL && o->discovering;
+    c->scan_at_ms = c->scan_seen ? 0 : bt_now(c) + STARTED_MS;
+}
+
+/* A filter that the daemon refuses is no reason not to listen: all is checked again here. */
+static void on_filtered(void *ctx, const struct bt_end *end)
+{
+    struct bt_central *c = ctx;
+
+    (void)end;
+    c->scan_call = 0;
+    if (is_wanted(c))
+        adapter_call(c, BT_SCAN_STARTING, "StartDiscovery", on_started);
+    else
+        adapter_call(c, BT_SCAN_STOPPING, "StopDiscovery", on_stopped);
+}
+
+static void set_filter(struct bt_central *c)
+{
+    const struct bt_call call = {.path = c->adapter, .iface = ADAPTER,
+                                 .member = "SetDiscoveryFilter", .timeout_ms = ASK_MS,
+                                 .end = on_filtered, .ctx = c};
+
+    c->scan = BT_SCAN_FILTER;
+    c->scan_at_ms = 0;
+    c->scan_doubles = c->listening;
+    c->scan_call = bt_bus_call(c->bus, &call, "a{sv}", 4, "Transport", "s", "le", "UUIDs", "as", 1,
+                               MC_UUID_SERVICE, "RSSI", "n", RSSI_FLOOR, "DuplicateData", "b",
+                               (int)c->scan_doubles);
+    if (c->scan_call == 0)
+        scan_ended(c, true);
+}
+
+void bt_radio_scan(struct bt_central *c)
+{
+    bool due = c->scan_at_ms == 0 || bt_now(c) >= c->scan_at_ms;
+
+    if (c->adapter[0] == '\0')
+        return;
+    if (c->scan == BT_SCAN_OFF && !is_wanted(c)) {
+        c->scan_at_ms = 0;
+    } else if (c->scan == BT_SCAN_OFF && due) {
+        set_filter(c);
+    } else if (c->scan == BT_SCAN_ON) {
+        if (!is_wanted(c))
+            adapter_call(c, BT_SCAN_STOPPING, "StopDiscovery", on_stopped);
+        else if (c->scan_doubles != c->listening)
+            set_filter(c);
+        else if (!c->scan_seen && due)
+            scan_ended(c, true);
+    }
+}
+
+static void on_discovering(struct bt_central *c, const struct bt_object *adapter)
+{
+    if (adapter->discovering) {
+        c->scan_seen = true;
+        if (c->scan == BT_SCAN_ON) {
+            c->scan_at_ms = 0;
+            c->scan_wait_ms = 0;
+        }
+    } else if (c->scan == BT_SCAN_ON && c->scan_seen) {
+        scan_ended(c, true);        /* not by us: power, another program, the controller */
+    } else if (bt_radio_is_quiet(c)) {
+        bt_central_event(c, BT_E_QUIET, NULL);
+    }
+}
+
+/* ---- who is heard ---- */
+
+static void tell_sighting(struct bt_central *c, const struct bt_object *o)
+{
+    struct link_sighting s = {.rssi_dbm = o->rssi_dbm, .has_id_hash = o->has_id_hash};
+
+    (void)gf_copy(s.address, sizeof s.address, o->address);
+    (void)gf_copy(s.name, sizeof s.name, o->name);
+    memcpy(s.id_hash, o->id_hash, sizeof s.id_hash);
+    if (c->events != NULL)
+        c->events->sighting(c->events->ctx, &s);
+}
+
+void bt_radio_changed(struct bt_central *c, const struct bt_object *o, unsigned what)
+{
+    bool is_adapter = strcmp(o->path, c->adapter) == 0;
+
+    if (is_adapter || (o->ifaces & BT_ADAPTER) != 0) {
+        if (is_adapter && is_usable(o))
+            on_discovering(c, o);
+        else
+            choose_adapter(c);
+        return;
+    }
+    if ((what & BT_REMOVED) != 0 || (o->ifaces & BT_DEVICE) == 0 || c->adapter[0] == '\0' ||
+        !bt_path_below(o->path, c->adapter))
+        return;
+    if (c->listening && c->scan == BT_SCAN_ON && o->is_ours && (what & BT_SEEN) != 0)
+        tell_sighting(c, o);
+    bt_central_event(c, BT_E_SEEN, NULL);
+}
