@@ -55,6 +55,7 @@ struct step {
     const char *refusal;    /* what a refusal means and what to do next: a sentence */
     const char *help;       /* a sentence or two for the operator */
     const struct step_op *op;   /* run by step_change(); NULL for the others */
+    bool own_failures;          /* on() is told of a failed exchange with the meter; else the engine stops the run */
     void (*on)(struct run *r, const struct run_event *e);
 };
 
