@@ -33,7 +33,6 @@ void mc_link_end_session(struct mc_meter *m)
     m->authenticated = false;
     m->use_counted = false;
     m->purge.answering = false;
-    m->link.last_n = m->link.out_n = 0;
     mc_purge_end(m, gasm_PurgeEnd_PURGE_LINK);
 }
 
@@ -104,14 +103,11 @@ int mc_meter_ctl_write(struct mc_meter *m, const uint8_t *p, size_t n)
 
 /* ---- sending ---- */
 
-/* Send what stands in m->out, and keep it for a repeat. */
+/* Send what stands in m->out; it stays there in case the pipe has to restart it. */
 static void send_out(struct mc_meter *m, int n)
 {
-    if (n < 0 || mc_pipe_send(&m->pipe, m->out, (size_t)n) != 0) {
+    if (n < 0 || mc_pipe_send(&m->pipe, m->out, (size_t)n) != 0)
         drop(m);
-        return;
-    }
-    m->link.out_n = (size_t)n;
 }
 
 void mc_link_answer(struct mc_meter *m, struct gf_span plain)
@@ -174,7 +170,7 @@ static int welcome(struct mc_meter *m, struct gf_span hello, const gasm_ClientHe
 
 static gasm_Refusal judge_hello(struct mc_meter *m, struct gf_span hello, gasm_ClientHello *ret)
 {
-    if (mc_pb_decode_strict(gasm_ClientHello_fields, hello, ret) != 0 || ret->version != MC_PROTOCOL_VERSION)
+    if (mc_pb_decode(gasm_ClientHello_fields, hello, ret) != 0 || ret->version != MC_PROTOCOL_VERSION)
         return gasm_Refusal_FORMAT;
     if (mc_ticket_decode((struct gf_span){ret->ticket.bytes, ret->ticket.size}, &m->ticket) != 0)
         return gasm_Refusal_FORMAT;
@@ -265,40 +261,16 @@ static void take_request(struct mc_meter *m, const uint8_t *msg, size_t n)
         mc_link_answer(m, answer);
 }
 
-/* A repeated message is known by its length and its last bytes: the tag of a sealed one, the nonce of a hello. */
-static bool is_repeat(const struct mc_meter *m, const uint8_t *msg, size_t n)
-{
-    size_t k = sizeof m->link.last_tail;
-
-    return n >= k && n == m->link.last_n && memcmp(m->link.last_tail, msg + n - k, k) == 0;
-}
-
-static void remember(struct mc_meter *m, const uint8_t *msg, size_t n)
-{
-    size_t k = sizeof m->link.last_tail;
-
-    m->link.last_n = n >= k ? n : 0;
-    if (n >= k)
-        memcpy(m->link.last_tail, msg + n - k, k);
-}
-
 static void take_message(struct mc_meter *m, const uint8_t *msg, size_t n)
 {
-    if (is_repeat(m, msg, n)) {
-        /* The same sealed bytes again, nothing is sealed anew. While the answer is owed or on its way, it will come. */
-        if (!m->purge.answering && mc_pipe_idle(&m->pipe) && m->link.out_n > 0)
-            send_out(m, (int)m->link.out_n);
-        return;
-    }
     if (m->purge.answering || n < 1)
-        drop(m);        /* one request at a time */
+        drop(m);        /* one request at a time; repeats are the pipe's business */
     else if (msg[0] == MC_KIND_CLIENT_HELLO)
         take_hello(m, (struct gf_span){msg + 1, n - 1});
     else if (msg[0] == MC_KIND_FIRST || msg[0] == MC_KIND_REQUEST)
         take_request(m, msg, n);
     else
         drop(m);
-    remember(m, msg, n);
 }
 
 void mc_meter_rx(struct mc_meter *m, const uint8_t *frag, size_t n)

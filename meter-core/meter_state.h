@@ -102,9 +102,6 @@ struct mc_link {
     uint8_t refused_last;
     bool refused_logged;
     int64_t refused_ms;                 /* mono: last event about them */
-    size_t last_n;                      /* the last message, to know a repeated one: length and last bytes */
-    uint8_t last_tail[16];
-    size_t out_n;                       /* of the last answer; 0 when none is to be repeated */
 };
 
 struct mc_meter {
@@ -131,7 +128,7 @@ struct mc_meter {
     uint8_t content_hash[MC_HASH_LEN];
     gasm_Response response;
     uint8_t rec[MC_REC_MAX];
-    uint8_t out[MC_MESSAGE_MAX];        /* the last message sent, kept for a restart */
+    uint8_t out[MC_MESSAGE_MAX];        /* the last message sent: a restart sends the same bytes */
 };
 
 #endif

@@ -131,7 +131,9 @@ static void describe_end(struct mc_meter *m, struct mc_tx *tx)
 /* Journal the end: by the purge_stop that decided it, or by the meter itself. */
 static int write_end(struct mc_meter *m, struct gf_span *ret_answer)
 {
-    struct mc_op op = {.command = gasm_Command_PURGE_STOP, .base_seq = m->core.receipt_seq};
+    struct mc_op op = {.command = gasm_Command_PURGE_STOP,
+                       .base_seq = m->core.receipt_seq,
+                       .flowed_l = flowed_l(&m->core)};
     struct mc_tx tx;
     int rc = 0;
 

@@ -2,7 +2,9 @@
  *
  * The grant is persisted from the record of purge_start to the record of its end, so a reset cannot lose what flowed.
  * Its time and presence live in RAM: a reset ends it. What flows until the valve reports shut belongs to the grant;
- * its end is journalled then, or after the valve's travel time with PURGE_FAULT when it never does.
+ * its end is journalled then, or after the valve's travel time with PURGE_FAULT when it never does. The totals before
+ * and after in the receipt of the end are those at the grant's beginning and end, so each purged litre stands in one
+ * receipt.
  */
 #ifndef GF_METER_PURGE_H
 #define GF_METER_PURGE_H

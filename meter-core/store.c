@@ -277,6 +277,8 @@ static void copy_receipt_base(const struct mc_meter *m, const struct mc_tx *tx, 
     r->clock_valid = mc_clock_state(m) == MC_CLOCK_VALID;
     r->has_before = r->has_after = true;
     r->before = m->core.totals;
+    r->before.index_l -= op->flowed_l;
+    r->before.purged_l -= op->flowed_l;
     r->after = tx->next.totals;
     r->state = (gasm_LifeState)tx->next.life;
     memcpy(r->prev_hash, m->core.last_hash, sizeof r->prev_hash);

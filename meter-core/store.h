@@ -22,6 +22,7 @@ struct mc_op {
     uint64_t base_seq;
     const uint8_t *content_hash;    /* MC_HASH_LEN bytes; NULL when the meter acted by itself */
     uint64_t ticket_serial;         /* 0 when it acted by itself */
+    uint64_t flowed_l;              /* under the purge grant that this ends: not in the receipt's totals before */
 };
 
 /* An operation found in the journal: its answer as it was given. Lies in m->rec until that is used again. */
