@@ -252,19 +252,25 @@ int aid_bus_start(struct aid_bus *bus)
     char listen[128];
     const char *argv[] = {"dbus-daemon", "--config-file=tests/aid/bus.conf", "--nofork",
                           "--nopidfile", "--nosyslog", "--print-address=1", listen, NULL};
+    const char *tmp = aid_tmpdir();
+    char log[PATH_MAX + 16];
     int out, r;
+    struct aid_spawn_how how = {.ret_out_fd = &out, .err_path = log};
 
+    if (!tmp)
+        return -ENOENT;
+    (void)snprintf(log, sizeof log, "%s/bus.log", tmp);
     /* An abstract socket: a path would have to fit 108 bytes wherever the project is checked out. */
     *bus = (struct aid_bus){0};
     (void)snprintf(listen, sizeof listen, "--address=unix:abstract=gasfitter-test-%ld-%lld",
                    (long)getpid(), aid_now_ms());
-    bus->pid = aid_spawn(argv, &out);
+    bus->pid = aid_spawn_how(argv, &how);
     if (bus->pid < 0)
         return (int)bus->pid;
     r = aid_wait_line_get(out, "unix:", BUS_MS, bus->address, sizeof bus->address);
     (void)close(out);
     if (r < 0) {
-        (void)fprintf(stderr, "# dbus-daemon did not start: %s\n", strerror(-r));
+        (void)fprintf(stderr, "# dbus-daemon did not start: %s; see %s\n", strerror(-r), log);
         aid_bus_stop(bus);
     }
     return r;

@@ -1,0 +1,92 @@
+#ifndef GF_BT_VIRTUAL_ATT_H
+#define GF_BT_VIRTUAL_ATT_H
+/* Numbers of the Attribute Protocol (Core spec Vol 3 Part F 3.4) and of GATT's own UUIDs. */
+
+enum vb_att_op {
+    VB_ATT_ERROR_RSP = 0x01,
+    VB_ATT_MTU_REQ = 0x02,
+    VB_ATT_MTU_RSP = 0x03,
+    VB_ATT_FIND_INFO_REQ = 0x04,
+    VB_ATT_FIND_INFO_RSP = 0x05,
+    VB_ATT_READ_TYPE_REQ = 0x08,
+    VB_ATT_READ_TYPE_RSP = 0x09,
+    VB_ATT_READ_REQ = 0x0a,
+    VB_ATT_READ_RSP = 0x0b,
+    VB_ATT_BLOB_REQ = 0x0c,
+    VB_ATT_BLOB_RSP = 0x0d,
+    VB_ATT_GROUP_REQ = 0x10,
+    VB_ATT_GROUP_RSP = 0x11,
+    VB_ATT_WRITE_REQ = 0x12,
+    VB_ATT_WRITE_RSP = 0x13,
+    VB_ATT_PREPARE_REQ = 0x16,
+    VB_ATT_PREPARE_RSP = 0x17,
+    VB_ATT_EXECUTE_REQ = 0x18,
+    VB_ATT_EXECUTE_RSP = 0x19,
+    VB_ATT_NOTIFY = 0x1b,
+    VB_ATT_INDICATE = 0x1d,
+    VB_ATT_CONFIRM = 0x1e,
+    VB_ATT_WRITE_CMD = 0x52,
+};
+
+enum vb_att_error {
+    VB_ATT_OK = 0,
+    VB_ATT_E_HANDLE = 0x01,
+    VB_ATT_E_READ = 0x02,
+    VB_ATT_E_WRITE = 0x03,
+    VB_ATT_E_PDU = 0x04,
+    VB_ATT_E_AUTHENTICATION = 0x05,
+    VB_ATT_E_UNSUPPORTED = 0x06,
+    VB_ATT_E_OFFSET = 0x07,
+    VB_ATT_E_AUTHORIZATION = 0x08,
+    VB_ATT_E_QUEUE_FULL = 0x09,
+    VB_ATT_E_NOT_FOUND = 0x0a,
+    VB_ATT_E_KEY_SIZE = 0x0c,
+    VB_ATT_E_LENGTH = 0x0d,
+    VB_ATT_E_UNLIKELY = 0x0e,
+    VB_ATT_E_ENCRYPTION = 0x0f,
+    VB_ATT_E_GROUP = 0x10,
+    VB_ATT_E_APPLICATION = 0x80,
+    VB_ATT_E_CCC = 0xfd,
+    VB_ATT_E_IN_PROGRESS = 0xfe,
+};
+
+enum vb_gatt_uuid {
+    VB_UUID_GAP = 0x1800,
+    VB_UUID_GATT = 0x1801,
+    VB_UUID_DIS = 0x180a,
+    VB_UUID_PRIMARY = 0x2800,
+    VB_UUID_SECONDARY = 0x2801,
+    VB_UUID_INCLUDE = 0x2802,
+    VB_UUID_CHARACTERISTIC = 0x2803,
+    VB_UUID_EXT_PROPS = 0x2900,
+    VB_UUID_CCC = 0x2902,
+    VB_UUID_DEVICE_NAME = 0x2a00,
+    VB_UUID_APPEARANCE = 0x2a01,
+    VB_UUID_SERVICE_CHANGED = 0x2a05,
+    VB_UUID_PNP_ID = 0x2a50,
+    VB_UUID_ADDRESS_RESOLUTION = 0x2aa6,
+    VB_UUID_CLIENT_FEATURES = 0x2b29,
+    VB_UUID_DB_HASH = 0x2b2a,
+    VB_UUID_SERVER_FEATURES = 0x2b3a,
+};
+
+/* Characteristic properties (Core spec Vol 3 Part G 3.3.1.1). */
+enum vb_prop {
+    VB_PROP_BROADCAST = 0x01,
+    VB_PROP_READ = 0x02,
+    VB_PROP_WRITE_CMD = 0x04,
+    VB_PROP_WRITE = 0x08,
+    VB_PROP_NOTIFY = 0x10,
+    VB_PROP_INDICATE = 0x20,
+    VB_PROP_SIGNED = 0x40,
+    VB_PROP_EXTENDED = 0x80,
+};
+
+/* Extended properties (3.3.3.1). */
+enum vb_ext_prop { VB_EXT_RELIABLE = 0x01, VB_EXT_WRITABLE_AUX = 0x02 };
+
+#define VB_ATT_MTU_MIN 23
+#define VB_ATT_MTU_MAX 517
+#define VB_ATT_VALUE_MAX 512
+
+#endif
