@@ -89,6 +89,16 @@ world_serve() {
 office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
 fitter() { "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE" "$@"; }
 
+# label_text ID - what the meter's label says, without an address
+label_text() {
+    local text="GASM:1:$1:-" crc=65535 i k
+    for ((i = 0; i < ${#text}; i++)); do
+        crc=$((crc ^ $(printf '%d' "'${text:i:1}") << 8))
+        for k in 1 2 3 4 5 6 7 8; do crc=$((crc & 0x8000 ? (crc << 1 ^ 0x1021) & 0xFFFF : crc << 1)); done
+    done
+    printf '%s:%04X' "$text" "$crc"
+}
+
 # world_registers - head office with staff, three meters from the manufacturer, customers, three orders for today
 world_registers() {
     local i id today

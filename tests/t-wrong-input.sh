@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# t-wrong-input.sh - what wrong input gets: a sentence that says what happened and what to do, nothing half-done, and
+# the documented exit status. The whole system, the real programs. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+W=${BUILD_TMP:-$PWD/$BUILD/tmp}/wrong
+RATE=20 FLOW=36000
+. tests/tools/tap.sh
+. tests/tools/world.sh
+trap world_stop EXIT
+trap 'exit 130' INT TERM HUP
+
+opening() { fitter run account-opening --job "$@" --answers "$W/answers"; }
+waiting() { fitter outbox | grep -c "waiting" || true; }
+
+world_start >/dev/null
+set -- $METERS
+
+run 3 "no such job" opening J-9999 --label x
+says "no such job" "it says so"
+
+qrencode -o "$W/foreign.png" "https://example.org/not-a-meter"
+run 3 "a foreign QR code" opening J-0001 --image "$W/foreign.png"
+says "https://example.org/not-a-meter" "it says what the code contains"
+says "To do:" "it says what to do"
+
+office label "$1" --png "$W/1.png" --scale 6 >/dev/null
+office label "$2" --png "$W/2.png" --scale 6 >/dev/null
+head -c 300 "$W/1.png" >"$W/damaged.png"
+run 3 "a damaged image" opening J-0001 --image "$W/damaged.png"
+says "E023" "the image is named as what cannot be read"
+printf 'P5 1 1 255 x' >"$W/not.png"
+run 3 "not a PNG" opening J-0001 --image "$W/not.png"
+run 3 "no such file" opening J-0001 --image "$W/none.png"
+
+run 3 "a meter that is not the job's" opening J-0001 --image "$W/2.png"
+says "$1" "the job's meter is named"
+says "$2" "the scanned meter is named"
+
+run 3 "an unregistered meter" opening J-0001 --label "$(label_text GM2400999935)"
+says "E027" "it says that the meter is not registered"
+
+run 3 "a typed id with wrong check digits" opening J-0001 --label "GASM:1:GM2400000157:-:0000"
+
+# nothing of all that reached the meter or the outbox
+run 0 "the outbox" fitter outbox
+[ "$(waiting)" = 0 ]; ok $? "no record waits after refused labels"
+OUT=$(office show receipts --json)
+case $OUT in *open-account*) ok 1 "no account was opened" ;; *) ok 0 "no account was opened" ;; esac
+
+# another meter answers to the job's id: same label, other key
+world_kill meter2
+mv "$W/meter2.nvm" "$W/meter2.real"
+"$BUILD/gasmeter" manufacture --id "$2" --nvm "$W/meter2.nvm" --transport-key "$W/transport.key" \
+    --shipment "$W/false.csv" --type 4 --pulse-l 1 --address 02:00:00:00:00:02 --verified 2026-06-01 >/dev/null
+world_meter 2
+run 4 "a meter with the right id and another key" opening J-0002 --image "$W/2.png"
+says "To do:" "it says what to do"
+world_kill meter2
+mv "$W/meter2.real" "$W/meter2.nvm"
+world_meter 2
+
+# a full disk: the first durable write of the opening finds no space; later it goes on
+full() {
+    strace -f -qq -o /dev/null --seccomp-bpf -P "$W/laptop/gasfitter.db-wal" -e trace=pwrite64 \
+        -e inject=pwrite64:error=ENOSPC:when=3+ "$BUILD/gasfitter" --data "$W/laptop" \
+        --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE" run account-opening --job J-0002 \
+        --image "$W/2.png" --answers "$W/answers"
+}
+run 7 "a full disk" full
+says "E090" "it says that the disk is full"
+
+# head office away
+world_kill office
+run 6 "head office away: synchronisation" fitter sync
+says "E080" "it says that head office cannot be reached"
+run 0 "head office away: the opening goes on" opening J-0002 --image "$W/2.png"
+run 0 "the outbox" fitter outbox
+[ "$(waiting)" -gt 0 ]; ok $? "its records wait on the laptop"
+world_serve
+run 0 "head office is back" fitter sync
+[ "$(waiting)" = 0 ]; ok $? "no record waits any more"
+
+# a ticket that has expired: a job of long ago on a meter whose clock is right
+office work-order "$2" SP-0002 S001 --due 2020-01-02 --number J-0009 >/dev/null
+fitter sync >/dev/null
+run 4 "an expired ticket, or a meter in service" opening J-0009 --image "$W/2.png"
+says "To do:" "it says what to do"
+
+# a second gasfitter on the same database, while the first looks for a meter that is not there
+world_kill meter3
+world_spawn first "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" \
+    run account-opening --job J-0003 --label "$(label_text "$3")" --answers "$W/answers"
+world_wait first "\[ 1/"
+run 8 "a second gasfitter" fitter jobs
+says "E092" "it says that another one runs"
+world_kill first
+
+printf 'wrong\n' >"$W/other"
+run 4 "a wrong passphrase" "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/other" jobs
+says "E047" "it says so"
+
+# a revoked laptop
+office revoke S001 >/dev/null
+run 4 "a revoked laptop" fitter sync
+says "E045" "it says that the laptop is revoked"
+
+run 0 "audit" office audit
+says "audit: clean" "the books are clean after all that"
+done_testing
