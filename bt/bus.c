@@ -294,14 +294,20 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret
     return 0;
 }
 
+bool bt_bus_is_from_bluez(const struct bt_bus *b, sd_bus_message *m)
+{
+    const char *from = sd_bus_message_get_sender(m);
+
+    return b->owner[0] != '\0' && from != NULL && strcmp(from, b->owner) == 0;
+}
+
 /* A signal sent to us alone passes every match rule, so the sender is looked at here. */
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
     struct bt_bus *b = userdata;
-    const char *from = sd_bus_message_get_sender(m);
 
     (void)ret_error;
-    if (b->owner[0] != '\0' && from != NULL && strcmp(from, b->owner) == 0) {
+    if (bt_bus_is_from_bluez(b, m)) {
         b->counters.signals++;
         bt_mirror_signal(b->mirror, m);
     }
@@ -364,7 +370,8 @@ static int subscribe(struct bt_bus *b)
     int r = 0;
 
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && r >= 0; i++)
-        r = sd_bus_add_match_async(b->bus, &b->matches[i], rules[i].rule, rules[i].handler, NULL, b);
+        r = sd_bus_add_match_async(b->bus, &b->matches[i], rules[i].rule, rules[i].handler, NULL,
+                                   b);
     if (r >= 0)
         (void)bus_call(b, &ask, "s", BT_BLUEZ);
     return r;

@@ -90,6 +90,9 @@ void bt_bus_tell(struct bt_bus *b, const char *path, const char *iface, const ch
 /* The connection, NULL while there is none; for signals of own objects. */
 sd_bus *bt_bus_handle(struct bt_bus *b);
 
+/* True when m came from bluetoothd: on the system bus anybody can call anybody. */
+bool bt_bus_is_from_bluez(const struct bt_bus *b, sd_bus_message *m);
+
 const struct bt_mirror *bt_bus_mirror(const struct bt_bus *b);
 const struct bt_counters *bt_bus_counters(const struct bt_bus *b);
 

@@ -9,8 +9,8 @@
 #define BLUEZ "org.bluez.Error."
 #define DBUS "org.freedesktop.DBus.Error."
 
-/* The first row that fits counts: the name must be the same, the text must occur in the error's; NULL fits all. Texts
- * before 5.62 are those of strerror(3). */
+/* The first row that fits counts: the name must be the same, the text must occur in the error's;
+ * NULL fits all. Texts before 5.62 are those of strerror(3). */
 static const struct row {
     const char *name, *text;
     int code;
@@ -38,6 +38,8 @@ static const struct row {
     {BLUEZ "Failed", "In Progress", GF_E_NOT_NOW, BT_RETRY_WAIT},
     {BLUEZ "Failed", "Device or resource busy", GF_E_NOT_NOW, BT_RETRY_WAIT},
     {BLUEZ "NotPermitted", "acquired", GF_E_NOT_NOW, BT_RETRY_WAIT},
+    /* Nothing of ours needs authorisation: a meter answers so while it serves another central. */
+    {BLUEZ "NotAuthorized", NULL, GF_E_NOT_NOW, BT_RETRY_NOW},
     /* No link any more. */
     {BLUEZ "NotConnected", NULL, GF_E_LINK_LOST, BT_RETRY_NOW},
     {BLUEZ "Failed", "Not connected", GF_E_LINK_LOST, BT_RETRY_NOW},
@@ -55,7 +57,6 @@ static const struct row {
     /* The peer's attributes are not what we take them for. */
     {NULL, "ATT error", GF_E_GATT, BT_RETRY_NOW},
     {BLUEZ "NotPermitted", NULL, GF_E_GATT, BT_RETRY_NOW},
-    {BLUEZ "NotAuthorized", NULL, GF_E_GATT, BT_RETRY_NOW},
     {BLUEZ "NotSupported", NULL, GF_E_GATT, BT_RETRY_NOW},
     {BLUEZ "InvalidArguments", NULL, GF_E_GATT, BT_RETRY_NOW},
     {BLUEZ "InvalidValueLength", NULL, GF_E_GATT, BT_RETRY_NOW},

@@ -1,0 +1,42 @@
+/* main.c - gasmeter: a Bluetooth prepaid gas meter on this machine. */
+#include <signal.h>
+
+#include "common/host/real.h"
+#include "meter-core/port/host/manufacture.h"
+#include "meter-core/port/host/options.h"
+#include "meter-core/port/host/run.h"
+#include "meter-core/port/openssl/crypto.h"
+
+/* They are read in the loop (signalfd), so that a stop never comes amid a write. */
+static void block_signals(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+    const struct mc_crypto *crypto = mc_crypto_openssl();
+    struct gf_fail why = {0};
+    struct gm_options o;
+    int r = gm_options_read(argc, argv, &o, &why);
+
+    if (r != 0)
+        return gf_report("gasmeter", &why);
+    if (o.command == GM_HELP) {
+        gm_options_help();
+        return 0;
+    }
+    gf_real_clock_rate((unsigned)o.clock_rate);
+    if (o.command == GM_RUN) {
+        block_signals();
+        r = gm_run(&o, gf_real_clock(), gf_real_random(), crypto, &why);
+    } else {
+        r = gm_manufacture(&o, gf_real_clock(), gf_real_random(), crypto, &why);
+    }
+    return r == 0 ? 0 : gf_report("gasmeter", &why);
+}

@@ -1,0 +1,186 @@
+/* options.c - the command line of gasmeter as one table; see options.h. */
+#include "meter-core/port/host/options.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/ids.h"
+#include "common/text.h"
+
+#define BOTH (GM_MANUFACTURE | GM_RUN)
+#define AT(field) offsetof(struct gm_options, field)
+#define CODE_BASE 256           /* getopt_long's values: beyond every character */
+
+enum kind { TEXT, NUMBER, SWITCH };
+
+static const struct option_row {
+    const char *name, *value;   /* value NULL: a switch */
+    unsigned commands;          /* that take it */
+    bool is_needed;
+    enum kind kind;
+    size_t at;
+    int64_t min, max;
+    const char *help;
+} rows[] = {
+    {"nvm", "FILE", BOTH, true, TEXT, AT(nvm), 0, 0, "the meter's memory"},
+    {"id", "ID", GM_MANUFACTURE, true, TEXT, AT(id), 0, 0, "meter id, as GM2400001223"},
+    {"transport-key", "FILE", GM_MANUFACTURE, true, TEXT, AT(transport_key), 0, 0,
+     "64 hex digits: wraps the key in the shipment"},
+    {"shipment", "CSV", GM_MANUFACTURE, true, TEXT, AT(shipment), 0, 0,
+     "a line for head office is added to it"},
+    {"type", "N", GM_MANUFACTURE, false, NUMBER, AT(type), 1, 65535, "meter type; 1"},
+    {"pulse-l", "N", GM_MANUFACTURE, false, NUMBER, AT(pulse_l), 1, 10,
+     "litres in a pulse, 1 or 10; 10"},
+    {"address", "BTADDR", GM_MANUFACTURE, false, TEXT, AT(address), 0, 0,
+     "Bluetooth address on its label"},
+    {"verified", "DATE", GM_MANUFACTURE, false, TEXT, AT(verified), 0, 0,
+     "date of verification, 2026-11-22; today"},
+    {"adapter", "BTADDR", GM_RUN, false, TEXT, AT(adapter), 0, 0,
+     "Bluetooth adapter; the first that can"},
+    {"bus", "ADDRESS", GM_RUN, false, TEXT, AT(bus), 0, 0,
+     "D-Bus; DBUS_SYSTEM_BUS_ADDRESS, else the system bus"},
+    {"flow-l-per-h", "N", GM_RUN, false, NUMBER, AT(flow_l_per_h), 0, 1000000,
+     "gas that flows while the valve is open; 0"},
+    {"clock-rate", "N", GM_RUN, false, NUMBER, AT(clock_rate), 1, 1000,
+     "waiting times run so many times faster; 1"},
+    {"readvertise-ms", "N", GM_RUN, false, NUMBER, AT(readvertise_ms), 0, 3600000,
+     "register the advertisement anew so often, for emulated controllers; 0: never"},
+    {"verbose", NULL, GM_RUN, false, SWITCH, AT(verbose), 0, 1, "a line for each change"},
+};
+
+#define N_ROWS (sizeof rows / sizeof rows[0])
+
+static const struct {
+    const char *name;
+    enum gm_command command;
+    const char *help;
+} commands[] = {
+    {"manufacture", GM_MANUFACTURE, "make a new meter and its line in a shipment file"},
+    {"run", GM_RUN, "be that meter until stopped"},
+    {"--help", GM_HELP, NULL},
+};
+
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+void gm_options_help(void)
+{
+    (void)puts("gasmeter - a Bluetooth prepaid gas meter on this machine");
+    for (size_t c = 0; c < N_COMMANDS; c++) {
+        if (commands[c].help == NULL)
+            continue;
+        (void)printf("\n  gasmeter %s [options]    %s\n", commands[c].name, commands[c].help);
+        for (size_t i = 0; i < N_ROWS; i++) {
+            char head[40];
+
+            if ((rows[i].commands & commands[c].command) == 0)
+                continue;
+            (void)snprintf(head, sizeof head, "--%s %s", rows[i].name,
+                           rows[i].value != NULL ? rows[i].value : "");
+            (void)printf("    %-24s %s%s\n", head, rows[i].help,
+                         rows[i].is_needed ? " (needed)" : "");
+        }
+    }
+}
+
+static const char **text_at(struct gm_options *o, size_t row)
+{
+    return (const char **)(void *)((char *)o + rows[row].at);
+}
+
+static int take(struct gm_options *o, size_t row, const char *value, struct gf_fail *why)
+{
+    void *at = (char *)o + rows[row].at;
+    int r;
+
+    switch (rows[row].kind) {
+    case TEXT:
+        *text_at(o, row) = value;
+        break;
+    case SWITCH:
+        *(bool *)at = true;
+        break;
+    case NUMBER:
+        r = gf_parse_int(value, rows[row].min, rows[row].max, at);
+        if (r != 0)
+            return gf_fail(why, r, rows[row].name, value);
+        break;
+    }
+    return 0;
+}
+
+/* "2026-11-22", a day that exists. */
+static bool is_date(const char *text)
+{
+    char whole[32];
+    int64_t at_s;
+
+    if (strlen(text) != 10)
+        return false;
+    (void)snprintf(whole, sizeof whole, "%sT00:00:00Z", text);
+    return gf_utc_parse(whole, &at_s) == 0;
+}
+
+static int check(const struct gm_options *o, struct gf_fail *why)
+{
+    int r = o->id != NULL ? gf_meter_id_check(o->id, why) : 0;
+
+    if (r != 0)
+        return r;
+    if (o->pulse_l != 1 && o->pulse_l != 10)
+        return gf_fail(why, GF_E_RANGE, "pulse-l", "1 or 10");
+    if (o->address != NULL && gf_bt_address_check(o->address) != 0)
+        return gf_fail(why, GF_E_FORMAT, "address", o->address);
+    if (o->adapter != NULL && gf_bt_address_check(o->adapter) != 0)
+        return gf_fail(why, GF_E_FORMAT, "adapter", o->adapter);
+    if (o->verified != NULL && !is_date(o->verified))
+        return gf_fail(why, GF_E_FORMAT, "verified", o->verified);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        struct gm_options copy = *o;
+
+        if (rows[i].is_needed && (rows[i].commands & o->command) != 0 &&
+            *text_at(&copy, i) == NULL)
+            return gf_fail(why, GF_E_USAGE, rows[i].name, "is needed");
+    }
+    return 0;
+}
+
+static int read_command(int argc, char *argv[], struct gm_options *o, struct gf_fail *why)
+{
+    if (argc < 2)
+        return gf_fail(why, GF_E_USAGE, "command", "manufacture or run");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            o->command = commands[i].command;
+    return o->command != GM_NONE ? 0 : gf_fail(why, GF_E_USAGE, "command", argv[1]);
+}
+
+int gm_options_read(int argc, char *argv[], struct gm_options *ret, struct gf_fail *why)
+{
+    struct option longs[N_ROWS + 2] = {{NULL, 0, NULL, 0}};
+    struct gm_options o = {.type = 1, .pulse_l = 10, .clock_rate = 1};
+    int r = read_command(argc, argv, &o, why), code;
+
+    for (size_t i = 0; i < N_ROWS; i++)
+        longs[i] = (struct option){rows[i].name, rows[i].value != NULL, NULL, CODE_BASE + (int)i};
+    longs[N_ROWS] = (struct option){"help", 0, NULL, 'h'};
+    opterr = 0;
+    optind = 2;
+    while (r == 0 && o.command != GM_HELP && (code = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+        if (code == 'h')
+            o.command = GM_HELP;
+        else if (code < CODE_BASE ||
+                 (rows[code - CODE_BASE].commands & o.command) == 0)
+            r = gf_fail(why, GF_E_USAGE, "option", argv[optind - 1]);
+        else
+            r = take(&o, (size_t)(code - CODE_BASE), optarg, why);
+    }
+    if (r == 0 && o.command != GM_HELP && optind < argc)
+        r = gf_fail(why, GF_E_USAGE, "option", argv[optind]);
+    if (r == 0 && o.command != GM_HELP)
+        r = check(&o, why);
+    if (r == 0)
+        *ret = o;
+    return r;
+}
