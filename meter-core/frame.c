@@ -1,8 +1,7 @@
 /* frame.c - messages over GATT; see frame.h.
  *
- * Sequences are bytes and wrap: a is before b when (int8_t)(b - a) is positive. A message has 82
- * fragments at most (1472 bytes at the smallest limit), and 64 may be under way, so 127 either way
- * are enough.
+ * Sequences are bytes and wrap. A message has 82 fragments at most (1472 bytes at the smallest
+ * limit), and 64 may be under way, so what is behind and what is ahead never meet.
  */
 #include "meter-core/frame.h"
 
@@ -57,9 +56,7 @@ static bool parse(const uint8_t *frag, size_t n, struct fragment *ret)
     ret->payload = (struct gf_span){ r.p, r.left };
     if (r.bad || n > MC_FRAGMENT_MAX)
         return false;
-    if (ret->flags & START)
-        return true;
-    if (r.left > 0)
+    if ((ret->flags & START) || r.left > 0)
         return (ret->flags & RESET) == 0;
     return (ret->flags & ACK) != 0;
 }
@@ -71,8 +68,7 @@ void mc_pipe_reset(struct mc_pipe *p, uint8_t epoch, uint16_t limit, uint8_t pee
     p->limit = limit > MC_FRAGMENT_MAX ? MC_FRAGMENT_MAX : limit;
     if (p->limit < MC_FRAGMENT_MIN)
         p->limit = MC_FRAGMENT_MIN;
-    p->peer_credits = at_most(peer_credits, CREDIT_MAX);
-    p->tx.bound = p->peer_credits;
+    p->tx.bound = at_most(peer_credits, CREDIT_MAX);
     p->rx.granted = MC_WINDOW;
 }
 
@@ -97,48 +93,52 @@ int mc_pipe_send(struct mc_pipe *p, const uint8_t *msg, size_t n)
         return GF_E_SPACE;
     if (!mc_pipe_idle(p))
         return GF_E_NOT_NOW;
-    p->leads = p->leads || !p->used;
-    p->used = true;
     p->tx.p = msg;
     p->tx.n = n;
     p->tx.first = p->tx.seq = p->tx.top = p->tx.end;
     p->tx.end = (uint8_t)(p->tx.first + count);
-    p->tx.restarted = false;
-    p->tx.answers = true;
+    p->tx.repeated = p->tx.polled = false;
     return 0;
 }
 
-static void restart(struct mc_pipe *p, uint8_t credit)
-{
-    p->tx.seq = p->tx.base = p->tx.first;
-    p->tx.bound = (uint8_t)(p->tx.first + credit);
-    p->tx.restarted = true;
-}
-
-/* The peer expects `ack` next. An ack older than another one or than a restart is no news. */
+/* The peer has all before `ack`. One older than what is known is no news. */
 static void take_ack(struct mc_pipe *p, uint8_t ack, uint8_t credit)
 {
-    uint8_t ahead = (uint8_t)(ack - p->tx.base);
-
-    if (ahead > (uint8_t)(p->tx.top - p->tx.base))
-        return;
-    if (ack == p->tx.end && p->tx.top == p->tx.end)
-        p->tx.seq = p->tx.end; /* the peer has it whole: no need to go on with a restart */
-    else if (ahead > (uint8_t)(p->tx.seq - p->tx.base))
+    if ((uint8_t)(ack - p->tx.base) > (uint8_t)(p->tx.top - p->tx.base))
         return;
     p->tx.base = ack;
     p->tx.bound = (uint8_t)(ack + credit);
+    if (distance(p->tx.seq, ack) > 0)
+        p->tx.seq = ack; /* while repeating: the peer needs no more of that */
 }
 
-/* The peer misses something from `ack` on. */
-static void take_ask(struct mc_pipe *p, uint8_t ack, uint8_t credit)
+/* Does the peer lack something of this message that was sent? */
+static bool is_missed(const struct mc_pipe *p)
 {
-    uint8_t sent = (uint8_t)(p->tx.top - p->tx.first), at = (uint8_t)(ack - p->tx.first);
+    return p->tx.base != p->tx.seq &&
+           (uint8_t)(p->tx.base - p->tx.first) < (uint8_t)(p->tx.end - p->tx.first);
+}
 
-    if (sent > 0 && at <= sent && ack != p->tx.end && !p->tx.restarted)
-        restart(p, credit);
-    else
-        take_ack(p, ack, credit);
+static void repeat(struct mc_pipe *p)
+{
+    p->tx.seq = p->tx.base;
+    p->tx.repeated = true;
+}
+
+/* An ack arrived, an asking one perhaps; after a nudge each ack says what the peer lacks. */
+static void take_answer(struct mc_pipe *p, const struct fragment *f)
+{
+    bool asks = (f->flags & RESET) != 0, polled = p->tx.polled;
+
+    take_ack(p, f->ack, f->credit);
+    if ((asks || polled) && is_missed(p)) {
+        if (!p->tx.repeated)
+            repeat(p);
+        else
+            p->broken = polled;
+    } else if (asks) {
+        p->rx.owes_ack = true;
+    }
 }
 
 /* Ack and credit in `ret`; from now on the peer may send so much. */
@@ -152,11 +152,13 @@ static void put_ack(struct mc_pipe *p, uint8_t ret[static 2])
 
 static size_t next_ack(struct mc_pipe *p, uint8_t *ret)
 {
-    ret[0] = (uint8_t)(ACK | (p->rx.ask ? RESET : 0) | p->epoch);
+    bool asks = p->rx.gap || p->rx.poll;
+
+    ret[0] = (uint8_t)(ACK | (asks ? RESET : 0) | p->epoch);
     ret[1] = 0;
     put_ack(p, ret + HEAD_LEN);
-    p->rx.asked = p->rx.asked || p->rx.ask;
-    p->rx.ask = false;
+    p->rx.asked = p->rx.asked || p->rx.gap;
+    p->rx.gap = p->rx.poll = false;
     return HEAD_LEN + 2;
 }
 
@@ -174,7 +176,7 @@ static size_t next_data(struct mc_pipe *p, uint8_t *ret)
     ret[0] = p->epoch;
     ret[1] = p->tx.seq;
     if (start) {
-        ret[0] = (uint8_t)(ret[0] | START | ACK | (p->tx.restarted ? RESET : 0));
+        ret[0] = (uint8_t)(ret[0] | START | ACK);
         put_ack(p, ret + HEAD_LEN);
         ret[HEAD_LEN + 2] = (uint8_t)p->tx.n;
         ret[HEAD_LEN + 3] = (uint8_t)(p->tx.n >> 8);
@@ -194,7 +196,7 @@ size_t mc_pipe_next(struct mc_pipe *p, uint8_t *ret, size_t cap)
 
     if (p->broken || cap < p->limit)
         return 0;
-    if (p->rx.ask || (p->rx.owes_ack && !(data && p->tx.seq == p->tx.first)))
+    if (p->rx.gap || p->rx.poll || (p->rx.owes_ack && !(data && p->tx.seq == p->tx.first)))
         return next_ack(p, ret);
     return data ? next_data(p, ret) : 0;
 }
@@ -207,13 +209,9 @@ static bool accept(struct mc_pipe *p, const struct fragment *f)
     if (((f->flags & START) != 0) == p->rx.in_message)
         return false;
     if (f->flags & START) {
-        p->rx.in_message = p->rx.any = true;
-        p->rx.first = f->seq;
+        p->rx.in_message = true;
         p->rx.n = 0;
         p->rx.want = f->len;
-        p->rx.rewound = (f->flags & RESET) != 0;
-        if (p->rx.rewound)
-            p->rx.granted = (uint8_t)(f->seq + MC_WINDOW);
     }
     if (p->rx.want > MC_MESSAGE_MAX || f->payload.n > p->rx.want - p->rx.n)
         return false;
@@ -223,27 +221,8 @@ static bool accept(struct mc_pipe *p, const struct fragment *f)
         return false;
     if (f->flags & END) {
         p->rx.ready = true;
-        p->rx.in_message = p->rx.asked = p->tx.answers = false;
+        p->rx.in_message = p->rx.asked = false;
     }
-    return true;
-}
-
-/* A restarted message whose start is known already. False when the fragment is to be dropped. */
-static bool begin_again(struct mc_pipe *p)
-{
-    if (!p->rx.in_message) {
-        /* It is here whole, so what the peer misses is the answer, or that it was heard. */
-        p->rx.owes_ack = true;
-        if (!p->leads && p->tx.answers && !p->tx.restarted && p->tx.base != p->tx.end &&
-            (mc_pipe_idle(p) || !has_credit(p)))
-            restart(p, p->peer_credits);
-        return false;
-    }
-    if (p->rx.rewound)
-        return false;
-    p->rx.in_message = false;
-    p->rx.seq = p->rx.first;
-    memset(p->rx.held_len, 0, sizeof p->rx.held_len);
     return true;
 }
 
@@ -252,9 +231,6 @@ static void hold(struct mc_pipe *p, const struct fragment *f, const uint8_t *fra
 {
     unsigned place = f->seq % MC_WINDOW;
 
-    if ((f->flags & START) && (f->flags & RESET) && p->rx.any && f->seq == p->rx.first &&
-        !begin_again(p))
-        return;
     if ((uint8_t)(f->seq - p->rx.seq) >= MC_WINDOW || p->rx.held_len[place] > 0)
         return;
     memcpy(p->rx.held[place], frag, n);
@@ -278,22 +254,21 @@ static bool has_gap(const struct mc_pipe *p)
 /* Take what is held as far as it fits together. */
 static enum mc_feed drain(struct mc_pipe *p)
 {
-    while (!p->rx.ready) {
+    while (!p->rx.ready && !p->broken) {
         unsigned place = p->rx.seq % MC_WINDOW;
         struct fragment f;
 
         if (p->rx.held_len[place] == 0)
             break;
-        if (!parse(p->rx.held[place], p->rx.held_len[place], &f) || !accept(p, &f)) {
-            p->broken = true;
-            return MC_FEED_BROKEN;
-        }
+        p->broken = !parse(p->rx.held[place], p->rx.held_len[place], &f) || !accept(p, &f);
         p->rx.held_len[place] = 0;
         p->rx.seq++;
     }
+    if (p->broken)
+        return MC_FEED_BROKEN;
     if (distance(p->rx.seq, p->rx.granted) <= MC_WINDOW / 4)
         p->rx.owes_ack = true;
-    p->rx.ask = !p->rx.ready && !p->rx.asked && has_gap(p);
+    p->rx.gap = !p->rx.ready && !p->rx.asked && has_gap(p);
     return p->rx.ready ? MC_FEED_MESSAGE : MC_FEED_MORE;
 }
 
@@ -310,17 +285,11 @@ enum mc_feed mc_pipe_feed(struct mc_pipe *p, const uint8_t *frag, size_t n)
         p->broken = true;
         return MC_FEED_BROKEN;
     }
-    p->used = true;
-    if ((f.flags & START) == 0 && f.payload.n == 0) {
-        if (f.flags & RESET)
-            take_ask(p, f.ack, f.credit);
-        else
-            take_ack(p, f.ack, f.credit);
-    } else {
-        if (f.flags & ACK)
-            take_ack(p, f.ack, f.credit);
+    if (f.flags & ACK)
+        take_answer(p, &f);
+    p->tx.polled = false;
+    if ((f.flags & START) || f.payload.n > 0)
         hold(p, &f, frag, n);
-    }
     return drain(p);
 }
 
@@ -342,15 +311,14 @@ static bool is_receiving(const struct mc_pipe *p)
 enum mc_feed mc_pipe_nudge(struct mc_pipe *p)
 {
     bool receiving = is_receiving(p);
-    bool lost = !receiving && p->tx.first != p->tx.end && (mc_pipe_idle(p) || !has_credit(p));
 
-    if ((receiving && p->rx.asked) || (lost && p->tx.restarted))
+    if (receiving ? p->rx.asked : p->tx.polled)
         p->broken = true;
     if (p->broken)
         return MC_FEED_BROKEN;
     if (receiving)
-        p->rx.ask = true;
-    else if (lost)
-        restart(p, p->peer_credits);
+        p->rx.asked = p->rx.poll = true;
+    else if (p->tx.first != p->tx.end && (mc_pipe_idle(p) || !has_credit(p)))
+        p->tx.polled = p->rx.poll = true;
     return MC_FEED_MORE;
 }

@@ -1,12 +1,12 @@
-/* frame.h - messages over GATT: fragments, credits, restart; for both ends. Freestanding.
+/* frame.h - messages over GATT: fragments, credits, repetition; for both ends. Freestanding.
  *
  * Fragment: byte 0 flags (0x80 start, 0x40 end, 0x20 ack present, 0x10 reset; low nibble the
  * fragment epoch), byte 1 sequence, [ack 1, credit 1 when flagged], [message length 2 LE on the
  * start], payload. Sequences count fragments from 0 through all messages of an epoch, each way for
  * itself. A fragment with ack but neither start nor payload only acknowledges and carries no
- * sequence of its own (byte 1 is 0). A start always carries an ack, no other fragment with payload
- * does, and all but the last fragment of a message are as long as the limit: so the same sequence
- * always covers the same bytes, also in a restart.
+ * sequence of its own (byte 1 is 0); only such a one may have the reset flag, and then asks. A
+ * start always carries an ack, no other fragment with payload does, and all but the last fragment
+ * of a message are as long as the limit: so a sequence covers the same bytes each time it is sent.
  *
  * Credit. ack is the next sequence expected, credit how many from there on may be sent: sequences
  * below ack + credit. An end grants MC_WINDOW fragments, and sends a stand-alone ack when what is
@@ -14,19 +14,17 @@
  * Repeated ones, those beyond the window, and those of another epoch (ghosts of an earlier
  * connection) are dropped without a word.
  *
- * Restart. The end or the last credit arrives while something before it is missing: that is a gap.
- * The receiver asks once for a restart (ack and reset, no payload); the sender sends the same bytes
- * under the same sequences from the message's start on, which then has the reset flag and makes the
- * receiver begin the message afresh; its credit then counts from the start's sequence. A message is
- * restarted once at most, whoever causes it.
+ * Gaps. The end of a message or the last credit arrives while something before it is missing: the
+ * receiver asks (ack and reset) for the rest of the message from `ack` on. The sender repeats from
+ * there: the same bytes under the same sequences. When nothing of its own is missing there, it
+ * answers with a plain ack, which tells the other what it misses in its turn. A message is asked
+ * for once and repeated once; what is missing then ends the connection.
  *
  * Silence. There is no timer here. What no later fragment can show - the last fragment, an ack or a
  * whole message was lost - only the end that waits for an answer can notice: it calls
- * mc_pipe_nudge() when nothing has come for longer than the meter may take (half of the answer's
- * deadline is a good time). That asks for the rest of an answer that has begun, else it restarts
- * the own request. A meter that has the request whole sends its answer again; one that is still at
- * work only acknowledges. The second nudge for the same message gives the connection up. The meter
- * never has to call it.
+ * mc_pipe_nudge() whenever nothing has come for some time (a second or two; it must be longer than
+ * fragments stay under way). That asks as above, whatever was lost, and is harmless while the meter
+ * is still at work. How long a meter may work is the caller's to decide. The meter never nudges.
  */
 #ifndef GF_METER_FRAME_H
 #define GF_METER_FRAME_H
@@ -44,14 +42,12 @@
 enum mc_feed {
     MC_FEED_MORE = 0,    /* fine, nothing whole yet */
     MC_FEED_MESSAGE = 1, /* a whole message: mc_pipe_message() */
-    MC_FEED_BROKEN = 2,  /* drop the connection (nonsense); stays so until mc_pipe_reset() */
+    MC_FEED_BROKEN = 2,  /* drop the connection (nonsense, a second gap); until mc_pipe_reset() */
 };
 
 struct mc_pipe {    /* private; caller allocates */
     uint16_t limit; /* bytes of a fragment that may be sent */
-    uint8_t epoch, peer_credits;
-    bool used;  /* something was sent or arrived since the reset */
-    bool leads; /* this end spoke first: it asks, the other answers */
+    uint8_t epoch;
     bool broken;
     struct {
         const uint8_t *p; /* the message being sent, kept by the caller */
@@ -60,19 +56,17 @@ struct mc_pipe {    /* private; caller allocates */
         uint8_t seq, top;   /* next to send; after the highest that was ever sent */
         uint8_t base;       /* all below is acknowledged */
         uint8_t bound;      /* credit reaches up to here */
-        bool restarted;     /* begun again */
-        bool answers;       /* queued after the last message that arrived whole */
+        bool repeated;
+        bool polled; /* nothing has arrived since the last nudge */
     } tx;
     struct {
         uint8_t buf[MC_MESSAGE_MAX];
         size_t n, want;
         uint8_t seq;     /* next expected */
-        uint8_t first;   /* of this message, or of the last one when that is whole */
         uint8_t granted; /* credit reaches up to here */
         bool in_message, ready;
-        bool any;     /* `first` is that of some message */
-        bool rewound; /* the message under way is a restarted one */
-        bool owes_ack, ask, asked;
+        bool owes_ack, gap, poll; /* what the next fragment to send has to say */
+        bool asked;
         uint16_t held_len[MC_WINDOW]; /* 0 is an empty place */
         uint8_t held[MC_WINDOW][MC_FRAGMENT_MAX];
     } rx;
@@ -83,8 +77,8 @@ struct mc_pipe {    /* private; caller allocates */
  * it grants more, as its CTL says. */
 void mc_pipe_reset(struct mc_pipe *p, uint8_t epoch, uint16_t limit, uint8_t peer_credits);
 
-/* Queue one message. The bytes are borrowed until the next mc_pipe_send() or reset: a restart sends
- * the same again. 0; GF_E_SPACE when longer than MC_MESSAGE_MAX; GF_E_NOT_NOW while the one before
+/* Queue one message. The bytes are borrowed until the next mc_pipe_send() or reset, to be
+ * repeated from. 0; GF_E_SPACE when longer than MC_MESSAGE_MAX; GF_E_NOT_NOW while the one before
  * is not wholly handed out. */
 int mc_pipe_send(struct mc_pipe *p, const uint8_t *msg, size_t n);
 
@@ -98,9 +92,9 @@ enum mc_feed mc_pipe_feed(struct mc_pipe *p, const uint8_t *frag, size_t n);
 /* The whole message; valid until the next mc_pipe_feed(). NULL when there is none. */
 const uint8_t *mc_pipe_message(const struct mc_pipe *p, size_t *ret_n);
 
-/* Nothing has arrived for too long, and a message is awaited. MC_FEED_MORE: send what
- * mc_pipe_next() now gives, and wait once more; MC_FEED_BROKEN: this message was restarted before,
- * drop the connection. */
+/* Nothing has arrived for some time, and a message is awaited. MC_FEED_MORE: send what
+ * mc_pipe_next() now gives, and wait again; MC_FEED_BROKEN: nothing came since the last nudge, or
+ * the rest of this message was asked for before. */
 enum mc_feed mc_pipe_nudge(struct mc_pipe *p);
 
 /* True when everything of the last mc_pipe_send() was handed out. */

@@ -1,4 +1,4 @@
-/* test_crypto.c - the crypto port on OpenSSL: published vectors, and every length against a model. */
+/* test_crypto.c - the crypto port: published vectors, and every length against a model. */
 #include "meter-core/port/openssl/crypto.h"
 
 #include <openssl/evp.h>
@@ -59,7 +59,9 @@ static void sha256_of_known_texts(void **state)
 
         /* The same in three parts, cut at every place, with an empty one of no address. */
         for (size_t cut = 0; cut <= in.n; cut++) {
-            const struct gf_span parts[] = { { in.p, cut }, { NULL, 0 }, { in.p + cut, in.n - cut } };
+            const struct gf_span parts[] = {
+                { in.p, cut }, { NULL, 0 }, { in.p + cut, in.n - cut }
+            };
 
             assert_int_equal(c->sha256(c->ctx, parts, 3, out), 0);
             assert_hex(out, rows[i].out);
@@ -111,8 +113,8 @@ static void hmac_of_known_texts(void **state)
     assert_int_equal(c->hmac(c->ctx, key, 131, &in, 1, out), 0);
     assert_hex(out, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 
-    in = text("This is a test using a larger than block-size key and a larger than block-size data. "
-              "The key needs to be hashed before being used by the HMAC algorithm.");
+    in = text("This is a test using a larger than block-size key and a larger than block-size "
+              "data. The key needs to be hashed before being used by the HMAC algorithm.");
     assert_int_equal(c->hmac(c->ctx, key, 131, &in, 1, out), 0);
     assert_hex(out, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 

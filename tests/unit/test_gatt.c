@@ -21,8 +21,9 @@ static const struct mc_ctl sample = {
     .meter_id = AID_METER_ID,
 };
 
-static const uint8_t sample_bytes[MC_CTL_LEN] = { 1, 5, 1, 2, 3, 4, 0xFD, 0x01, 8, 11, 'G', 'M',
-                                                  '2', '4', '0', '0', '0', '0', '1', '2', '2', '3' };
+static const uint8_t sample_bytes[MC_CTL_LEN] = { 1,   5,   1,   2,   3,   4,   0xFD, 0x01,
+                                                  8,   11,  'G', 'M', '2', '4', '0',  '0',
+                                                  '0', '0', '1', '2', '2', '3' };
 
 static void ctl_has_the_documented_bytes(void **state)
 {
