@@ -1,0 +1,265 @@
+/* office_init.c - making and opening a head office's folder; see office.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/office_in.h"
+#include "backend/office_pki.h"
+#include "common/host/real.h"
+#include "common/text.h"
+
+#define PEM_MAX 8192
+#define DAY_S 86400
+#define CA_DAYS (30 * 365)
+#define SERVER_DAYS (10 * 365)
+#define HOSTS_MAX 16
+
+int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
+{
+    static const char *const names[HO_FILES] = {
+        [HO_DB] = "office.db", [HO_CA_PEM] = "ca.pem", [HO_CA_KEY] = "ca.key", [HO_SERVER_PEM] = "server.pem",
+        [HO_SERVER_KEY] = "server.key", [HO_SIGN_PEM] = "sign.pem", [HO_SIGN_KEY] = "sign.key",
+        [HO_MASTER_KEY] = "master.key",
+    };
+    int n = snprintf(ret, cap, "%s/%s", dir, names[file]);
+
+    return n > 0 && (size_t)n < cap ? 0 : GF_E_SPACE;
+}
+
+static int write_file(const char *dir, enum ho_file file, struct gf_span bytes, unsigned mode, struct gf_fail *why)
+{
+    char path[4096];
+
+    if (ho_path(dir, file, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    (void)unlink(path);         /* so that the mode is ours even when an interrupted init left one */
+    return gf_file_write(path, bytes.p, bytes.n, mode, why);
+}
+
+/* A key and its certificate into two files; server.pem gets the CA's certificate behind its own. */
+struct pair {
+    const char *dir;
+    enum ho_file pem, key;
+    const X509 *issuer;         /* NULL: the CA itself */
+};
+
+static int write_pair(const struct pair *to, const X509 *cert, const EVP_PKEY *key, struct gf_fail *why)
+{
+    struct buf pem = { 0 }, secret = { 0 };
+    int r = pki_cert_pem(cert, &pem);
+
+    if (r == 0 && to->pem == HO_SERVER_PEM)
+        r = pki_cert_pem(to->issuer, &pem);
+    if (r == 0)
+        r = pki_key_pem(key, &secret);
+    if (r != 0)
+        (void)gf_fail(why, r, "certificate", "cannot be written as PEM");
+    if (r == 0)
+        r = write_file(to->dir, to->key, (struct gf_span){ secret.p, secret.n }, 0600, why);
+    if (r == 0)
+        r = write_file(to->dir, to->pem, (struct gf_span){ pem.p, pem.n }, 0644, why);
+    buf_free(&pem);
+    buf_free(&secret);
+    return r;
+}
+
+/* The server's and the signing pair, issued by the CA. */
+static int make_issued(const struct pair *to, const struct pki_cert *what, const struct pki_signer *ca,
+                       const struct office_ports *ports, struct gf_fail *why)
+{
+    EVP_PKEY *key = pki_key_new();
+    X509 *cert = NULL;
+    int r = key != NULL ? pki_cert_new(what, key, ca, ports->random, &cert, why)
+                        : gf_fail(why, GF_E_CRYPTO, "key", "cannot be made");
+
+    if (r == 0)
+        r = write_pair(to, cert, key, why);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return r;
+}
+
+static int make_certificates(const char *dir, const char *const *hosts, size_t n_hosts,
+                             const struct office_ports *ports, struct gf_fail *why)
+{
+    int64_t now_s = ports->clock->utc_ms(ports->clock->ctx) / 1000, from_s = now_s - DAY_S;
+    struct pki_cert what = { .use = PKI_CA, .name = "gasoffice CA", .from_s = from_s,
+                             .to_s = now_s + (int64_t)CA_DAYS * DAY_S };
+    EVP_PKEY *key = pki_key_new();
+    X509 *ca = NULL;
+    struct pki_signer self = { NULL, key };
+    int r = key != NULL ? pki_cert_new(&what, key, &self, ports->random, &ca, why)
+                        : gf_fail(why, GF_E_CRYPTO, "key", "cannot be made");
+
+    if (r == 0)
+        r = write_pair(&(struct pair){ dir, HO_CA_PEM, HO_CA_KEY, NULL }, ca, key, why);
+    if (r == 0) {
+        struct pki_signer issuer = { ca, key };
+
+        what = (struct pki_cert){ .use = PKI_SERVER, .name = "gasoffice", .hosts = hosts, .n_hosts = n_hosts,
+                                  .from_s = from_s, .to_s = now_s + (int64_t)SERVER_DAYS * DAY_S };
+        r = make_issued(&(struct pair){ dir, HO_SERVER_PEM, HO_SERVER_KEY, ca }, &what, &issuer, ports, why);
+        what.use = PKI_SIGN;
+        what.name = "gasoffice signing";
+        what.n_hosts = 0;
+        if (r == 0)
+            r = make_issued(&(struct pair){ dir, HO_SIGN_PEM, HO_SIGN_KEY, ca }, &what, &issuer, ports, why);
+    }
+    X509_free(ca);
+    EVP_PKEY_free(key);
+    return r;
+}
+
+static int make_master_key(const char *dir, const struct office_ports *ports, struct gf_fail *why)
+{
+    uint8_t key[HO_KEY_LEN];
+    int r = ports->random->fill(ports->random->ctx, key, sizeof key);
+
+    if (r != 0)
+        return gf_fail(why, r, "master key", "");
+    r = write_file(dir, HO_MASTER_KEY, (struct gf_span){ key, sizeof key }, 0600, why);
+    gf_wipe(key, sizeof key);
+    return r;
+}
+
+/* The database is made under another name and moved into place when it is whole: it is the mark of a finished init. */
+static int make_database(const char *path, struct gf_fail *why)
+{
+    static const char *const tails[] = { "", "-wal", "-shm" };
+    char fresh[4096 + 8], old[4096 + 16];
+    struct odb *db = NULL;
+
+    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(old, sizeof old, "%s%s", fresh, tails[i]);
+        (void)unlink(old);
+    }
+
+    int r = odb_open(fresh, true, &db, why);
+    if (r != 0)
+        return r;
+    (void)odb_close(db);
+    (void)chmod(fresh, 0600);
+    return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
+}
+
+int office_init(const char *dir, const char *const *hosts, size_t n_hosts, const struct office_ports *ports,
+                struct gf_fail *why)
+{
+    const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
+    char path[4096];
+
+    if (n_hosts > HOSTS_MAX - 2)
+        return gf_fail(why, GF_E_USAGE, "host", "at most 14");
+    for (size_t i = 0; i < n_hosts; i++)
+        all[i + 2] = hosts[i];
+    if (ho_path(dir, HO_DB, path, sizeof path - 8) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    if (access(path, F_OK) == 0)
+        return gf_fail(why, GF_E_NOT_NOW, "init", "there is a head office in this folder already");
+    if (mkdir(dir, 0700) != 0 && access(dir, W_OK | X_OK) != 0)
+        return gf_fail(why, GF_E_FILE, "folder", dir);
+
+    int r = make_certificates(dir, all, n_hosts + 2, ports, why);
+    if (r == 0)
+        r = make_master_key(dir, ports, why);
+    return r == 0 ? make_database(path, why) : r;
+}
+
+/* ---- opening ---- */
+
+static int read_file(const char *dir, enum ho_file file, uint8_t *ret, size_t cap, struct gf_fail *why)
+{
+    char path[4096];
+
+    if (ho_path(dir, file, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    return gf_file_read(path, ret, cap, why);
+}
+
+static int read_key(const char *dir, enum ho_file file, EVP_PKEY **ret, struct gf_fail *why)
+{
+    uint8_t pem[PEM_MAX];
+    int n = read_file(dir, file, pem, sizeof pem, why);
+
+    if (n < 0)
+        return n;
+    *ret = pki_key_parse((struct gf_span){ pem, (size_t)n });
+    gf_wipe(pem, sizeof pem);
+    return *ret != NULL ? 0 : gf_fail(why, GF_E_CRYPTO, "key", "the key's file does not hold a private key in PEM");
+}
+
+static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
+{
+    uint8_t pem[PEM_MAX], master[HO_KEY_LEN];
+    int r = read_key(dir, HO_CA_KEY, &o->ca_key, why);
+
+    if (r == 0)
+        r = read_key(dir, HO_SIGN_KEY, &o->sign_key, why);
+    if (r < 0 || (r = read_file(dir, HO_CA_PEM, pem, sizeof pem, why)) < 0)
+        return r;
+    o->ca = pki_cert_parse((struct gf_span){ pem, (size_t)r });
+    if (o->ca == NULL)
+        return gf_fail(why, GF_E_CRYPTO, "ca.pem", "this is not a certificate in PEM");
+    buf_add(&o->ca_pem, pem, (size_t)r);
+    buf_add(&o->ca_pem, "", 1);
+    if ((r = read_file(dir, HO_SIGN_PEM, pem, sizeof pem, why)) < 0)
+        return r;
+    buf_add(&o->sign_pem, pem, (size_t)r);
+    buf_add(&o->sign_pem, "", 1);
+    if ((r = read_file(dir, HO_MASTER_KEY, master, sizeof master, why)) < 0)
+        return r;
+    if (r != HO_KEY_LEN)
+        return gf_fail(why, GF_E_CRYPTO, "master.key", "it has to have 32 bytes");
+    memcpy(o->master_key, master, sizeof master);
+    gf_wipe(master, sizeof master);
+    return o->ca_pem.bad || o->sign_pem.bad ? gf_fail(why, GF_E_MEMORY, "keys", "") : 0;
+}
+
+int office_open(const char *dir, const struct office_ports *ports, struct office **ret, struct gf_fail *why)
+{
+    struct office *o = calloc(1, sizeof *o);
+    char path[4096];
+
+    if (o == NULL)
+        return gf_fail(why, GF_E_MEMORY, "office", "");
+    o->ports = *ports;
+
+    int r = ho_path(dir, HO_DB, path, sizeof path);
+    if (r != 0)
+        (void)gf_fail(why, r, "folder", dir);
+    else if (access(path, F_OK) != 0)
+        r = gf_fail(why, GF_E_FILE, "office", "there is no head office in this folder: make one with init");
+    if (r == 0)
+        r = read_keys(dir, o, why);
+    if (r == 0)
+        r = odb_open(path, false, &o->db, why);
+    if (r != 0) {
+        (void)office_close(o);
+        return r;
+    }
+    *ret = o;
+    return 0;
+}
+
+struct office *office_close(struct office *o)
+{
+    if (o == NULL)
+        return NULL;
+    (void)odb_close(o->db);
+    X509_free(o->ca);
+    EVP_PKEY_free(o->ca_key);
+    EVP_PKEY_free(o->sign_key);
+    buf_free(&o->ca_pem);
+    buf_free(&o->sign_pem);
+    gf_wipe(o, sizeof *o);
+    free(o);
+    return NULL;
+}
+
+bool office_set_url(struct office *o, const char *url)
+{
+    return gf_copy(o->url, sizeof o->url, url);
+}

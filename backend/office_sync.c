@@ -1,0 +1,249 @@
+/* office_sync.c - the stream of a sync request, signed verdicts, the answer; see office_sync.h and sync.proto. */
+#include "backend/office_sync.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <pb_decode.h>
+
+#include "backend/office_http.h"
+#include "backend/office_pki.h"
+#include "common/text.h"
+#include "meter-core/pb.h"
+
+#define SCHEMA 1
+
+_Static_assert(sizeof((sync_Verdict *)0)->field == sizeof((struct ho_verdict *)0)->field, "a field's name fits");
+_Static_assert(sizeof((sync_Verdict *)0)->reason == sizeof((struct ho_verdict *)0)->reason, "a reason fits");
+_Static_assert(sizeof((sync_Verdict *)0)->signature.bytes >= PKI_SIGNATURE_MAX, "a signature fits");
+
+void ho_judge(struct ho_verdict *v, sync_VerdictKind kind, const char *field, const char *reason, ...)
+{
+    char text[4 * sizeof v->reason];
+    va_list args;
+
+    va_start(args, reason);
+    (void)vsnprintf(text, sizeof text, reason, args);
+    va_end(args);
+    *v = (struct ho_verdict){ .kind = kind };
+    (void)gf_copy(v->field, sizeof v->field, field);
+    gf_visible(v->reason, sizeof v->reason, text, strlen(text));
+}
+
+void ho_touch(struct ho_sync *s, const struct ho_order *order)
+{
+    for (size_t at = 0; at + GF_UUID_LEN <= s->touched.n; at += GF_UUID_LEN)
+        if (memcmp(s->touched.p + at, order->id, GF_UUID_LEN) == 0)
+            return;
+    buf_add(&s->touched, order->id, GF_UUID_LEN);
+}
+
+/* ---- the stream ---- */
+
+int ho_stream_next(struct gf_reader *r, struct gf_span *ret)
+{
+    size_t n = 0;
+
+    if (r->left == 0)
+        return 0;
+    for (unsigned shift = 0;; shift += 7) {
+        const uint8_t *byte = gf_rd(r, 1);
+
+        if (byte == NULL || shift > 14)         /* three bytes are enough for HO_MESSAGE_MAX */
+            return GF_E_FORMAT;
+        n |= (size_t)(*byte & 0x7F) << shift;
+        if ((*byte & 0x80) == 0)
+            break;
+    }
+
+    const uint8_t *p = n > 0 && n <= HO_MESSAGE_MAX ? gf_rd(r, n) : NULL;
+    if (p == NULL)
+        return GF_E_FORMAT;
+    *ret = (struct gf_span){ p, n };
+    return 1;
+}
+
+/* Which body an Up message has: its tag, with the body's bytes; 0 when it has not exactly one that is known. */
+static uint32_t up_body(struct gf_span message, struct gf_span *ret)
+{
+    pb_istream_t in = pb_istream_from_buffer(message.p, message.n);
+    uint32_t found = 0, tag;
+    pb_wire_type_t type;
+    bool is_end;
+
+    while (pb_decode_tag(&in, &type, &tag, &is_end)) {
+        uint32_t n;
+
+        if (type != PB_WT_STRING || (tag != sync_Up_head_tag && tag != sync_Up_item_tag)) {
+            if (!pb_skip_field(&in, type))
+                return 0;
+            continue;
+        }
+        if (found != 0 || !pb_decode_varint32(&in, &n) || n > in.bytes_left)
+            return 0;
+        found = tag;
+        *ret = (struct gf_span){ message.p + (message.n - in.bytes_left), n };
+        if (!pb_read(&in, NULL, n))
+            return 0;
+    }
+    return is_end ? found : 0;
+}
+
+/* Judge the whole stream before anything is done. False: *where and *reason say what is wrong. */
+static bool check_stream(struct ho_sync *s, char where[static 40], const char **reason)
+{
+    struct gf_reader r = { s->body.p, s->body.n, false };
+    struct gf_span message, body;
+    unsigned n = 0;
+    int got;
+
+    *reason = NULL;
+    while (*reason == NULL && (got = ho_stream_next(&r, &message)) != 0) {
+        uint32_t tag = got == 1 ? up_body(message, &body) : 0;
+
+        n++;
+        (void)snprintf(where, 40, "message %u, byte %zu", n, s->body.n - r.left - (got == 1 ? message.n : 0));
+        if (got != 1)
+            *reason = "the length of a message is wrong, or the stream was cut";
+        else if (tag == 0)
+            *reason = "this message is neither a head nor an item";
+        else if ((tag == sync_Up_head_tag) != (n == 1))
+            *reason = "the head has to come first, and once";
+        else if (n == 1 && mc_pb_decode(sync_SyncHead_fields, body, &s->head) < 0)
+            *reason = "the head cannot be decoded";
+        else if (n == 1 && s->head.schema != SCHEMA)
+            *reason = "head office speaks schema 1 only: update gasfitter";
+        else if (n > HO_ITEMS_MAX + 1)
+            *reason = "too many items at once: send at most 1000";
+    }
+    if (n == 0)
+        *reason = "there is no head";
+    return *reason == NULL;
+}
+
+/* ---- the answer ---- */
+
+int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
+{
+    uint8_t bytes[sync_Down_size], length[4];
+    size_t digits = 0;
+    int n = mc_pb_encode(sync_Down_fields, down, bytes, sizeof bytes);
+
+    if (n < 0)
+        return ho_fail(o, n, "answer", "a message is too long");
+    for (size_t left = (size_t)n; left > 0 || digits == 0; left >>= 7)
+        length[digits++] = (uint8_t)((left & 0x7F) | (left > 0x7F ? 0x80 : 0));
+    buf_add(s->out, length, digits);
+    buf_add(s->out, bytes, (size_t)n);
+    gf_wipe(bytes, (size_t)n);                  /* a ticket's key may have been in it */
+    return s->out->bad ? ho_fail(o, GF_E_MEMORY, "answer", "") : 0;
+}
+
+/* Sign a verdict over what sync.proto says, and add it. */
+static int add_verdict(struct office *o, struct ho_sync *s, const struct ho_item *item, const struct ho_verdict *v)
+{
+    sync_Down down = { .which_body = sync_Down_verdict_tag };
+    sync_Verdict *out = &down.body.verdict;
+    uint8_t message[8 + 16 + 16 + 32 + 1 + 8];
+    struct gf_writer w = { .p = message, .cap = sizeof message };
+
+    out->kind = v->kind;
+    out->office_ms = ho_now_ms(o);
+    memcpy(out->id, item->msg.id, GF_UUID_LEN);
+    memcpy(out->item_hash, item->hash, sizeof item->hash);
+    (void)gf_copy(out->field, sizeof out->field, v->field);
+    (void)gf_copy(out->reason, sizeof out->reason, v->reason);
+    gf_wr(&w, "gasm ack", 8);
+    gf_wr(&w, s->device->id, GF_UUID_LEN);
+    gf_wr(&w, out->id, GF_UUID_LEN);
+    gf_wr(&w, out->item_hash, sizeof out->item_hash);
+    gf_wr_uint(&w, (uint64_t)v->kind, 1);
+    gf_wr_uint(&w, (uint64_t)out->office_ms, 8);
+
+    int n = pki_sign(o->sign_key, (struct gf_span){ message, w.n }, out->signature.bytes);
+    if (n < 0)
+        return ho_fail(o, n, "sign.key", "a verdict cannot be signed");
+    out->signature.size = (pb_size_t)n;
+    s->verdicts++;
+    return ho_down(o, s, &down);
+}
+
+/* What the head says of the laptop. Its sequence going back means that it was restored from an old copy. */
+static int take_head(struct office *o, struct ho_sync *s)
+{
+    char id[GF_UUID_TEXT], version[sizeof s->head.version];
+
+    gf_uuid_text(s->device->id, id);
+    gf_visible(version, sizeof version, s->head.version, strlen(s->head.version));
+    if (s->head.last_seq < s->device->claimed_seq
+        && ho_log(o, s->device->staff_no, "sequence went back", "%s made %llu records, says %llu now", id,
+                  (unsigned long long)s->device->claimed_seq, (unsigned long long)s->head.last_seq) != 0)
+        return o->fail.code;
+    if (odb_exec(o->db, "UPDATE device SET claimed_seq = ?3, cursor_no = ?4, seen_at_ms = ?5, version = ?6"
+                 " WHERE org_id = ?1 AND device_id = ?2",
+                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(s->head.last_seq & INT64_MAX),
+                     ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version))) < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
+/* For each order that something happened to: its certificate if it is due, and a line in the change feed. */
+static int follow_up(struct office *o, struct ho_sync *s)
+{
+    struct ho_order order;
+
+    if (s->touched.bad)
+        return ho_fail(o, GF_E_MEMORY, "sync", "");
+    for (size_t at = 0; at + GF_UUID_LEN <= s->touched.n; at += GF_UUID_LEN) {
+        int r = ho_find_order(o, s->touched.p + at, &order);
+
+        if (r == 1)
+            r = ho_certify(o, &order);
+        if (r >= 0)
+            r = ho_changed(o, &order);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int take_all(struct office *o, void *ctx)
+{
+    struct ho_sync *s = ctx;
+    struct gf_reader r = { s->body.p, s->body.n, false };
+    struct gf_span message, body;
+    struct ho_verdict verdict;
+    struct ho_item item;
+    int code = take_head(o, s);
+
+    while (code == 0 && ho_stream_next(&r, &message) == 1) {
+        if (up_body(message, &body) != sync_Up_item_tag)
+            continue;
+        code = ho_take_item(o, s, body, &item, &verdict);
+        if (code == 0)
+            code = add_verdict(o, s, &item, &verdict);
+    }
+    if (code == 0)
+        code = follow_up(o, s);
+    return code == 0 ? ho_add_changes(o, s) : code;
+}
+
+void ho_route_sync(struct office *o, const struct http_request *request, const struct ho_device *device,
+                   struct http_response *ret)
+{
+    struct ho_device mine = *device;
+    struct ho_sync s = { .device = &mine, .body = request->body, .out = &ret->body };
+    const char *reason;
+    char where[40] = "";
+
+    if (!check_stream(&s, where, &reason))
+        ho_answer_error(ret, 400, "format", reason, where);
+    else if (ho_transaction(o, take_all, &s) < 0)
+        ho_answer_fail(o, ret);
+    else {
+        ret->status = 200;
+        ret->content_type = "application/x-protobuf";
+    }
+    buf_free(&s.touched);
+}
