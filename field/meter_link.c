@@ -537,10 +537,12 @@ static bool take_answer(struct meter_link *ml)
     ml->quiet_since = mono(ml);
     if (ml->flight == FLIGHT_IDLE)
         return true;
-    if (a->result == gasm_Refusal_BUSY && mono(ml) < ml->op.busy_until)
+    if (a->result == gasm_Refusal_BUSY && mono(ml) < ml->op.busy_until) {
+        ml->op.sent = false;    /* it said so itself: nothing was done */
         ml->hold_until = mono(ml) + BUSY_PAUSE_MS;
-    else if (ml->op.goal != GOAL_NONE)
+    } else if (ml->op.goal != GOAL_NONE) {
         end_op(ml, 0, "");
+    }
     return true;
 }
 

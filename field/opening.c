@@ -295,9 +295,15 @@ static void params_show(struct run *r, const gasm_Response *before)
 static int params_build(struct run *r, gasm_Request *ret, struct gf_fail *why)
 {
     gasm_SetParameters *set = &ret->body.set_parameters;
+    const gasm_Parameters *has = &r->held.body.parameters;
 
     (void)why;
     ret->which_body = gasm_Request_set_parameters_tag;
+    if (r->job.parameters_count == 0) {     /* the meter wants to be told, even what it has */
+        set->parameters_count = has->parameters_count;
+        memcpy(set->parameters, has->parameters, sizeof set->parameters);
+        return 0;
+    }
     for (size_t i = 0; i < r->job.parameters_count; i++) {
         set->parameters[i].id = r->job.parameters[i].id;
         set->parameters[i].value = r->job.parameters[i].value;

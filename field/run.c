@@ -64,7 +64,7 @@ struct run *run_free(struct run *r)
 
 void run_listen(struct run *r, const struct run_listener *listener)
 {
-    r->listener = *listener;
+    r->listener = listener != NULL ? *listener : (struct run_listener){0};
 }
 
 /* ---- what faces are told ---- */
@@ -227,12 +227,9 @@ void run_ask(struct run *r)
 /* The meter id typed twice, with white space between. */
 static int typed_twice(const char *text, struct gf_label *ret, struct gf_fail *why)
 {
-    char first[GF_METER_ID_TEXT] = "", second[GF_METER_ID_TEXT] = "";
-    char rest = '\0';
-    int n = sscanf(text, " %12s %12s %c", first, second, &rest), code;
+    char first[GF_LABEL_TEXT] = "", second[GF_LABEL_TEXT] = "", rest = '\0';
+    int n = sscanf(text, "%47s %47s %c", first, second, &rest), code;
 
-    if (n < 1 || strlen(first) != GF_METER_ID_LEN)
-        return GF_E_FORMAT;
     code = gf_meter_id_check(first, why);
     if (code < 0)
         return code;
@@ -241,21 +238,21 @@ static int typed_twice(const char *text, struct gf_label *ret, struct gf_fail *w
     if (strcmp(first, second) != 0)
         return gf_fail(why, GF_E_TYPED_TWICE, "scan", second);
     gf_copy(ret->meter_id, sizeof ret->meter_id, first);
-    ret->address[0] = '\0';
     return 0;
 }
 
+/* A label has colons (and so has every foreign code that its parser can name); a typed id has the shape of one. */
 static int take_label(struct run *r, const char *text, struct gf_fail *why)
 {
     struct gf_label label = {0};
-    int code = typed_twice(text, &label, why);
+    char first[GF_LABEL_TEXT] = "";
+    bool typed = sscanf(text, "%47s", first) == 1 && strlen(first) == GF_METER_ID_LEN &&
+                 strchr(first, ':') == NULL;
+    int code = typed ? typed_twice(text, &label, why) : gf_label_parse(text, &label, why);
 
-    if (code == GF_E_FORMAT && why->code == 0)      /* nothing like a typed id: a label then */
-        code = gf_label_parse(text, &label, why);
-    if (code < 0)
-        return code;
-    r->label = label;
-    return 0;
+    if (code == 0)
+        r->label = label;
+    return code;
 }
 
 static int judge(struct run *r, const struct step_question *q, const char *text,

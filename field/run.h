@@ -89,7 +89,7 @@ struct sync;
  * when out of memory. */
 struct run *run_new(const struct field_ports *ports, struct sync *sync);
 struct run *run_free(struct run *r);            /* returns NULL; NULL is fine */
-void run_listen(struct run *r, const struct run_listener *listener);
+void run_listen(struct run *r, const struct run_listener *listener);    /* copied; NULL: nobody */
 
 /* Start procedure `procedure` ("account-opening") for the job with this number, or resume it.
  * 0, GF_E_NO_JOB, GF_E_JOB_STATE, GF_E_USAGE (no such procedure), GF_E_NOT_NOW (a run is active), store errors. */

@@ -2,7 +2,7 @@
  *
  * Receipts: the meter makes some by itself (a key's activation, the end of a purge). Each of its answers says how many
  * there are, so before an answer is handed to its step the missing ones are fetched and queued. r->known_seq only saves
- * fetching: a record that is queued twice is stored once.
+ * fetching: a receipt that is queued already is left out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -121,7 +121,10 @@ static bool store_receipts(struct run *r, const gasm_Receipts *got)
 {
     struct outbox_new items[sizeof got->receipts / sizeof *got->receipts];
     struct step_row row = {.attempt = 1, .state = STEP_DONE};
+    struct outbox_row queued;
     gasm_Receipt receipt;
+    size_t n = 0;
+    int found;
 
     row.base_seq = got->receipts_count > 0 ? r->known_seq : got->last_seq;
     for (size_t i = 0; i < got->receipts_count; i++) {
@@ -133,12 +136,17 @@ static bool store_receipts(struct run *r, const gasm_Receipts *got)
             return false;
         }
         row.base_seq = receipt.seq;
-        items[i] = run_item(r, receipt.op_id.bytes, sync_ItemKind_RECEIPT);
-        items[i].receipt = sealed.p;
-        items[i].receipt_len = sealed.n;
+        found = run_outbox(r, receipt.op_id.bytes, &queued);
+        if (found < 0)
+            return false;
+        if (found > 0)      /* by an earlier attempt, or by another job on this meter */
+            continue;
+        items[n] = run_item(r, receipt.op_id.bytes, sync_ItemKind_RECEIPT);
+        items[n].receipt = sealed.p;
+        items[n++].receipt_len = sealed.n;
     }
     gf_copy(row.step, sizeof row.step, STEP_RECEIPTS);
-    if (!run_save_row(r, &row, NULL, items, got->receipts_count))
+    if (!run_save_row(r, &row, NULL, items, n))
         return false;
     r->known_seq = row.base_seq;
     return true;

@@ -1,0 +1,117 @@
+#ifndef GF_TESTS_AID_FIELD_WORLD_H
+#define GF_TESTS_AID_FIELD_WORLD_H
+/*
+ * Everything around the work in field/, in this process: a real meter (meter_world), a radio link to it, a store and a
+ * head office, on one simulated clock. It holds nothing of field/ itself: tests make runs and syncs on w->ports
+ * (field_drive.h), and kill them.
+ */
+#include "field/ports.h"
+#include "tests/aid/field_store.h"
+#include "tests/aid/meter_world.h"
+
+#define FIELD_JOB "J-0001"
+#define FIELD_LABEL_ADDRESS "02:00:00:00:00:01"
+
+/* ---- the radio link ---- */
+
+struct field_link {
+    struct link_port port;
+    const struct link_events *events;
+    struct aid_world *meter;
+    struct field_fate *fate;
+    uint16_t mtu;
+    bool away;                  /* the meter cannot be heard */
+    uint64_t fragments;         /* that were sent, both ways */
+    uint64_t lose_at;           /* the link falls instead of carrying this one; 0: never */
+    uint64_t connections;       /* that became ready */
+    /* private */
+    bool wanted, up, fall, ctl_due;
+    int ctl_code, fall_code;
+    int64_t ready_ms, deadline_ms;
+};
+
+void field_link_init(struct field_link *l, struct aid_world *meter, struct field_fate *fate);
+void field_link_step(struct field_link *l);     /* the events that are due */
+void field_link_bury(struct field_link *l);
+/* The link falls now (the meter sees it too). */
+void field_link_lose(struct field_link *l);
+
+/* ---- head office ---- */
+
+#define FIELD_ITEMS 192
+#define FIELD_ANSWER_MAX 65536
+
+struct field_office {
+    struct office_port port;
+    const struct office_events *events;
+    struct aid_world *meter;
+    struct field_fate *fate;
+    /* how it behaves */
+    bool away, revoked;
+    const char *conflict;       /* the field of an application that differs; NULL: none */
+    unsigned hold;              /* records that are held at first: so many */
+    bool forge;                 /* verdicts are signed by somebody else */
+    bool cut;                   /* the answer breaks off after cut_at bytes */
+    size_t cut_at;
+    bool cut_seems_whole;       /* ... and the transport does not notice */
+    bool more_for_ever;
+    /* what it has */
+    uint64_t posts;
+    size_t answer_n;            /* length of the last whole answer */
+    sync_SyncHead head;         /* of the last request */
+    struct field_item {
+        uint8_t id[GF_UUID_LEN], hash[32];
+        sync_Item item;
+        sync_VerdictKind verdict;
+        unsigned sent;          /* how often it came */
+    } items[FIELD_ITEMS];
+    size_t n_items;
+    /* private */
+    bool posted;
+    int64_t due_ms;
+    size_t body_n;
+    uint8_t body[FIELD_ANSWER_MAX * 4], answer[FIELD_ANSWER_MAX];
+};
+
+struct field_office *field_office_new(struct aid_world *meter, struct field_fate *fate);
+void field_office_step(struct field_office *o);
+void field_office_bury(struct field_office *o);
+/* The one with this kind, the n-th (from 0); NULL when there are not so many. */
+const struct field_item *field_office_item(const struct field_office *o, sync_ItemKind kind, size_t n);
+
+/* ---- all of it ---- */
+
+struct field_world {
+    struct aid_world *meter;
+    struct aid_random random;
+    struct gf_random random_port;
+    struct field_fate fate;
+    struct field_link link;
+    struct field_store *store;
+    struct field_office *office;
+    struct field_ports ports;
+    sync_Job job;
+};
+
+/* A meter from the factory, registered, with job FIELD_JOB for it (account 1001, 10 l to purge, two parameters), both
+ * tickets and the key in the store. Gas flows at 7,200 l/h while the valve is open. */
+struct field_world *field_world_new(uint64_t seed);
+void field_world_free(struct field_world *w);
+
+/* Another ticket for the job, newer than those before it. */
+void field_world_grant(struct field_world *w, const gasm_Ticket *ticket);
+
+/* 10 ms pass: valve, gas, meter, then the events of link and office that are due. */
+void field_world_step(struct field_world *w);
+
+/* The program died (whatever it held is to be freed by the caller before): its connection falls, a request to head
+ * office that was on its way arrives, and its answer is lost. Fate is reset. */
+void field_world_bury(struct field_world *w);
+
+/* The label of the meter, or of another one. */
+void field_label(const char *meter_id, char ret[static GF_LABEL_TEXT]);
+
+/* What must hold of a finished opening, in meter and head office: fails the test when it does not. */
+void field_world_check(struct field_world *w);
+
+#endif
