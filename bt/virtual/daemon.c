@@ -142,6 +142,7 @@ static int set_up(struct vb *vb)
 
 static void tear_down(struct vb *vb)
 {
+    vb->ending = true;
     for (unsigned i = 0; i < vb->n_adapters; i++)
         vb_links_drop(&vb->adapters[i]);
     for (unsigned i = vb->n_adapters; i-- > 0;)

@@ -279,6 +279,7 @@ struct vb {
     struct vb_adapter *adapters;
     unsigned n_adapters;
     uint64_t rng;
+    bool ending;
     TAILQ_HEAD(vb_links, vb_link) links, dead_links;
     struct vb_timer reaper;
     TAILQ_HEAD(, vb_agent) agents;

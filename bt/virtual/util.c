@@ -71,6 +71,8 @@ void vb_timer_set(struct vb *vb, struct vb_timer *timer, uint64_t after_us, void
     uint64_t real_us = (uint64_t)((double)after_us / vb->opt.clock_rate);
 
     vb_timer_stop(timer);
+    if (vb->ending) /* the loop has ended */
+        return;
     timer->fn = fn;
     timer->arg = arg;
     if (sd_event_add_time_relative(vb->event, &timer->source, CLOCK_MONOTONIC, real_us, 1, on_timer,
