@@ -1,21 +1,30 @@
 /* commands.c - what the commands of gasfitter do; see program.h, and main.c for their table. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/text.h"
 #include "field/procedure.h"
+#include "tui/app.h"
 #include "tui/headless.h"
 #include "tui/identity.h"
 #include "tui/jobs.h"
 #include "tui/plain.h"
 #include "tui/program.h"
 
+/* Line mode also where no screen can be drawn. */
 int command_app(struct program *p, struct gf_fail *why)
 {
-    return tui_plain(&p->env, STDIN_FILENO, stdout, why);
+    const char *term = getenv("TERM");
+    struct ui_config ui = {.in = stdin, .out = stdout, .no_color = p->opt.no_color, .ascii = p->opt.ascii};
+
+    if (p->opt.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0 || term == NULL || term[0] == '\0' ||
+        strcmp(term, "dumb") == 0)
+        return tui_plain(&p->env, STDIN_FILENO, stdout, why);
+    return tui_app(&p->env, &ui, why);
 }
 
 int command_enrol(struct program *p, struct gf_fail *why)

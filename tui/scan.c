@@ -14,6 +14,15 @@ struct scanner {
     size_t cap;
 };
 
+struct frame_source *frame_source_free(struct frame_source *s)
+{
+    if (s != NULL) {
+        s->close(s->ctx);
+        s->free(s->ctx);
+    }
+    return NULL;
+}
+
 struct scanner *scanner_new(void)
 {
     struct scanner *s = calloc(1, sizeof *s);
@@ -153,9 +162,8 @@ int scan_label_file(const char *path, char ret[static GF_LABEL_TEXT], struct gf_
             r = scanner_look(scanner, &frame, codes, SCAN_CODES_MAX, why);
         if (r >= 0)
             r = scan_label(codes, (size_t)r, ret, why);
-        file->close(file->ctx);
     }
     (void)scanner_free(scanner);
-    (void)scan_file_free(file);
+    (void)frame_source_free(file);
     return r;
 }

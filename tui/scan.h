@@ -31,23 +31,25 @@ struct frame {
 /* Where pictures come from. */
 struct frame_source {
     void *ctx;
-    /* 0, or GF_E_CAMERA, GF_E_IMAGE, GF_E_FILE with the reason. After a failure close() need not be called. */
+    /* 0, or GF_E_CAMERA, GF_E_IMAGE, GF_E_FILE with the reason. close() may be called at any time, more than once. */
     int (*open)(void *ctx, struct gf_fail *why);
     /* Descriptors that become readable with the next picture; none: ask next() at once. */
     size_t (*fds)(void *ctx, struct gf_pollfd *ret, size_t cap);
     /* 1 and a picture, 0 when there is none yet, GF_E_CAMERA when there will be none. Never blocks. */
     int (*next)(void *ctx, struct frame *ret, struct gf_fail *why);
     void (*close)(void *ctx);
+    void (*free)(void *ctx);            /* closed before */
 };
+
+/* Close and free a source. NULL is fine. Returns NULL. */
+struct frame_source *frame_source_free(struct frame_source *s);
 
 /* A V4L2 camera that gives YUYV, by memory-mapped buffers. `device` is borrowed. NULL when out of memory. */
 struct frame_source *scan_camera_new(const char *device);
-struct frame_source *scan_camera_free(struct frame_source *s);
 
 /* A PNG file of any kind, as one grey picture; transparent parts are white. next() gives it again and again.
  * GF_E_FILE when it cannot be opened; GF_E_IMAGE when it is no PNG, damaged, or larger than the limits above. */
 struct frame_source *scan_file_new(const char *path);
-struct frame_source *scan_file_free(struct frame_source *s);
 
 /* One code found in a picture, its content made visible. */
 struct scan_code {

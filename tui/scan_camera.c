@@ -177,15 +177,6 @@ struct frame_source *scan_camera_new(const char *device)
     c->device = device;
     c->fd = -1;
     c->held = -1;
-    c->port = (struct frame_source){c, camera_open, camera_fds, camera_next, camera_close};
+    c->port = (struct frame_source){c, camera_open, camera_fds, camera_next, camera_close, free};
     return &c->port;
-}
-
-struct frame_source *scan_camera_free(struct frame_source *s)
-{
-    if (s != NULL) {
-        camera_close(s->ctx);
-        free(s->ctx);
-    }
-    return NULL;
 }

@@ -141,13 +141,6 @@ struct frame_source *scan_file_new(const char *path)
     if (s == NULL)
         return NULL;
     s->path = path;
-    s->port = (struct frame_source){s, file_open, file_fds, file_next, file_close};
+    s->port = (struct frame_source){s, file_open, file_fds, file_next, file_close, free};
     return &s->port;
-}
-
-struct frame_source *scan_file_free(struct frame_source *s)
-{
-    if (s != NULL)
-        free(s->ctx);
-    return NULL;
 }

@@ -1,0 +1,398 @@
+/* view_run.c - a procedure on the screen: its steps, the present one, messages; and leaving it. See app.h. */
+#include <curses.h>
+#include <string.h>
+
+#include "tui/actions.h"
+#include "tui/app.h"
+#include "tui/input.h"
+#include "tui/jobs.h"
+#include "tui/keys.h"
+
+#define LEFT_COLS 31
+#define LEFT_COLS_WIDE 42
+#define WIDE 110                /* columns from which the steps get more room */
+#define MESSAGE_ROWS 5
+#define NAME_COLS 16
+
+struct step_view {
+    struct input input;
+    const char *ask_id;         /* of the question that the input belongs to */
+    size_t now;                 /* of the step whose lines are shown */
+    bool scanned;               /* the scanning view was shown for this question */
+    struct list lines;          /* what the step found out; scrolls */
+};
+
+/* ---- steps ---- */
+
+static enum role mark_role(enum run_mark mark)
+{
+    return mark == MARK_DONE ? ROLE_GOOD : mark == MARK_FAILED ? ROLE_BAD : mark == MARK_NOW ? ROLE_HEAD : ROLE_DIM;
+}
+
+static void draw_steps(struct app *a, const struct run_view *v, const struct area *at)
+{
+    static const enum glyph marks[] = {
+        [MARK_TODO] = GLYPH_TODO, [MARK_NOW] = GLYPH_NOW, [MARK_DONE] = GLYPH_DONE, [MARK_FAILED] = GLYPH_FAILED,
+    };
+    struct list rows = {.n = v->n_steps, .at = v->now < v->n_steps ? v->now : v->n_steps - 1};
+    int y = at->y;
+
+    /* Long titles take two rows; the window is small enough for that, and shows the present step. */
+    list_window(&rows, (size_t)at->rows - 2);
+    for (size_t i = rows.top; i < v->n_steps && y < at->y + at->rows; i++) {
+        enum run_mark mark = v->steps[i].mark;
+
+        (void)ui_text(&a->ui, y, at->x + 1, 1, mark_role(mark), ui_glyph(&a->ui, marks[mark]));
+        y += ui_wrap(&a->ui, y, at->x + 3, at->cols - 4, at->y + at->rows - y,
+                     mark == MARK_TODO ? ROLE_DIM : mark == MARK_NOW ? ROLE_HEAD : ROLE_TEXT, v->steps[i].title);
+    }
+}
+
+/* ---- the present step ---- */
+
+/* What was found out, from the list's window on; rows used. */
+static int draw_lines(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    int y = at->y, end = at->y + at->rows;
+    size_t i;
+
+    list_size(&s->lines, v->n_lines);
+    for (i = s->lines.at; i < v->n_lines && y < end; i++) {
+        const struct run_line *line = &v->lines[i];
+        int name = ui_width(line->name) > NAME_COLS ? ui_width(line->name) : NAME_COLS, rows;
+
+        if (name > at->cols / 2)
+            name = at->cols / 2;
+        rows = ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, end - y, ROLE_TEXT, line->value);
+        (void)ui_text(&a->ui, y, at->x, name, ROLE_DIM, line->name);
+        y += rows > 0 ? rows : 1;
+    }
+    s->lines.rows = 4;
+    if (i < v->n_lines)
+        (void)ui_printf(&a->ui, end - 1, at->x, at->cols, ROLE_WARN, "%zu more: PgDn", v->n_lines - i + 1);
+    return y - at->y;
+}
+
+static int draw_fail(struct app *a, const struct gf_fail *fail, const struct area *at)
+{
+    const struct gf_err_row *row = gf_err_row(fail->code);
+    char text[320];
+    int y = at->y;
+
+    (void)snprintf(text, sizeof text, "E%03d %s.", -row->code, row->what);
+    y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_BAD, text);
+    if (fail->detail[0] != '\0')
+        y += ui_wrap(&a->ui, y, at->x, at->cols, 4, ROLE_TEXT, fail->detail);
+    (void)snprintf(text, sizeof text, "To do: %s.", row->todo);
+    y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_TEXT, text);
+    return y - at->y;
+}
+
+static void draw_field(struct app *a, struct step_view *s, const struct run_view *v, int y, int x, int cols)
+{
+    int n = 0;
+
+    if (v->ask == ASK_ENTER || v->ask == ASK_LABEL) {
+        (void)ui_text(&a->ui, y, x, cols, ROLE_KEY, v->ask == ASK_ENTER ? "Enter goes on." : "Enter scans.");
+        ui_cursor(&a->ui, y, x);
+        return;
+    }
+    if (v->ask == ASK_WORD)
+        n = ui_printf(&a->ui, y, x, cols, ROLE_WARN, "! Type %s: ", v->word);
+    else
+        n = ui_text(&a->ui, y, x, cols, ROLE_TEXT, v->ask == ASK_YES ? "yes or no: " : "Answer: ");
+    input_draw(&s->input, &a->ui, y, x + n, cols - n < 24 ? cols - n : 24);
+}
+
+static void draw_question(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    int y = at->y;
+
+    y += draw_lines(a, s, v, &(struct area){y, at->x, at->rows - 7 > 1 ? at->rows - 7 : 1, at->cols});
+    if (v->n_lines > 0)
+        y++;
+    y += ui_wrap(&a->ui, y, at->x, at->cols, 4, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD, v->prompt);
+    draw_field(a, s, v, y, at->x, at->cols);
+    y++;
+    if (v->fail.code != 0)
+        (void)draw_fail(a, &v->fail, &(struct area){y, at->x, at->y + at->rows - y, at->cols});
+    else
+        (void)ui_wrap(&a->ui, y, at->x, at->cols, at->y + at->rows - y, ROLE_DIM, v->help);
+}
+
+static void draw_purge(struct app *a, const struct run_view *v, const struct area *at)
+{
+    struct ui *ui = &a->ui;
+    int64_t left = v->purge.confirm_in_ms;
+    int bar = at->cols - 25;
+    char span[24];
+
+    (void)ui_printf(ui, at->y, at->x, 24, ROLE_TEXT, "Litres   %5u of %u", v->purge.litres, v->purge.granted_l);
+    ui_gauge(ui, at->y, at->x + 25, bar, v->purge.litres, v->purge.granted_l);
+    (void)ui_printf(ui, at->y + 1, at->x, 24, ROLE_TEXT, "Seconds  %5u of %u", v->purge.seconds, v->purge.granted_s);
+    ui_gauge(ui, at->y + 1, at->x + 25, bar, v->purge.seconds, v->purge.granted_s);
+    if (left > 10000)
+        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_GOOD, "You are present: confirmed for %s more.",
+                        span_text(left, span));
+    else
+        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_WARN, "! Press Space: are you there? %s left.",
+                        span_text(left, span));
+    ui_cursor(ui, at->y + 3, at->x);
+    (void)ui_wrap(ui, at->y + 5, at->x, at->cols, at->rows - 5, ROLE_DIM, v->help);
+}
+
+static void draw_work(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    char span[24], attempt[32] = "";
+    int y = at->y;
+
+    if (v->purge.running) {
+        draw_purge(a, v, at);
+        return;
+    }
+    if (v->attempt > 1)
+        (void)snprintf(attempt, sizeof attempt, ", attempt %d", v->attempt);
+    if (v->waiting_for[0] != '\0') {
+        char text[160];
+
+        (void)snprintf(text, sizeof text, "Waiting for %s, %s%s.", v->waiting_for, span_text(v->elapsed_ms, span), attempt);
+        y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_HEAD, text);
+    } else {
+        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_HEAD, "Working, %s%s.", span_text(v->elapsed_ms, span), attempt) > 0;
+    }
+    ui_cursor(&a->ui, at->y, at->x);
+    y++;
+    y += draw_lines(a, s, v, &(struct area){y, at->x, at->rows - 5, at->cols});
+    (void)ui_wrap(&a->ui, y + (v->n_lines > 0 ? 1 : 0), at->x, at->cols, at->y + at->rows - y - 1, ROLE_DIM, v->help);
+}
+
+static void draw_stopped(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    int y = at->y;
+
+    y += draw_fail(a, &v->fail, &(struct area){y, at->x, at->rows, at->cols}) + 1;
+    (void)ui_text(&a->ui, y, at->x, at->cols, ROLE_KEY,
+                  v->can_retry ? "F9 tries it again; Esc leaves it for later." : "Esc leaves it for later.");
+    ui_cursor(&a->ui, y, at->x);
+    y += 2;
+    (void)draw_lines(a, s, v, &(struct area){y, at->x, at->y + at->rows - y, at->cols});
+}
+
+static void draw_finished(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    (void)ui_wrap(&a->ui, at->y, at->x, at->cols, 2, ROLE_GOOD,
+                  v->office_away ? "Finished. The records wait on this laptop, and go home by themselves."
+                                 : "Finished: every step is done.");
+    (void)draw_lines(a, s, v, &(struct area){at->y + 3, at->x, at->rows - 5, at->cols});
+    (void)ui_text(&a->ui, at->y + at->rows - 1, at->x, at->cols, ROLE_KEY, "Enter goes back to the worklist.");
+    ui_cursor(&a->ui, at->y + at->rows - 1, at->x);
+}
+
+static void draw_present(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+{
+    struct area body = {at->y + 2, at->x, at->rows - 2, at->cols};
+    char count[56];
+
+    if (v->now < v->n_steps) {
+        (void)snprintf(count, sizeof count, "step %zu of %zu", v->now + 1, v->n_steps);
+        (void)ui_text(&a->ui, at->y, at->x, at->cols - ui_width(count) - 1, ROLE_HEAD, v->steps[v->now].title);
+        (void)ui_text(&a->ui, at->y, at->x + at->cols - ui_width(count), ui_width(count), ROLE_DIM, count);
+    } else {
+        (void)ui_text(&a->ui, at->y, at->x, at->cols, ROLE_HEAD, v->title);
+    }
+    switch (v->phase) {
+    case RUN_ASK:
+        draw_question(a, s, v, &body);
+        break;
+    case RUN_WORK:
+        draw_work(a, s, v, &body);
+        break;
+    case RUN_STOPPED:
+        draw_stopped(a, s, v, &body);
+        break;
+    case RUN_FINISHED:
+        draw_finished(a, s, v, &body);
+        break;
+    case RUN_IDLE:
+    case RUN_LEFT:
+        break;
+    }
+}
+
+/* The last messages, the newest at the bottom; each takes the rows that it needs. */
+static void draw_messages(struct app *a, const struct area *at)
+{
+    char text[LOG_TEXT + 16], clock[9];
+    int y = at->y + at->rows;
+
+    for (size_t i = 0; log_newest(&a->log, i) != NULL; i++) {
+        const struct log_line *line = log_newest(&a->log, i);
+        int width = at->cols - 9, rows = (ui_width(line->text) + width - 1) / width;
+
+        rows = rows > 2 ? 2 : rows < 1 ? 1 : rows;
+        if (y - rows < at->y)
+            return;
+        y -= rows;
+        (void)snprintf(text, sizeof text, "%s", line->text);
+        (void)ui_text(&a->ui, y, at->x, 8, ROLE_DIM, app_clock_text(line->utc_ms, clock));
+        (void)ui_wrap(&a->ui, y, at->x + 9, width, rows, line->role, text);
+    }
+}
+
+static void run_draw(struct app *a, void *state, const struct area *at)
+{
+    const struct run_view *v = run_view(a->env->run);
+    int left = at->cols >= WIDE ? LEFT_COLS_WIDE : LEFT_COLS, right = at->cols - left - 3;
+    int below = MESSAGE_ROWS + (at->rows - 18) / 3;
+
+    (void)ui_printf(&a->ui, 0, 13 + ui_width(view_run.title), at->cols / 2, ROLE_TITLE, "  %s  %s", v->job, v->meter_id);
+    draw_steps(a, v, &(struct area){at->y, at->x, at->rows, left});
+    ui_vline(&a->ui, at->y, at->x + left, at->rows);
+    ui_hline(&a->ui, at->y + at->rows - below, at->x + left + 1, at->cols - left - 1);
+    draw_messages(a, &(struct area){at->y + at->rows - below + 1, at->x + left + 2, below - 1, right});
+    draw_present(a, state, v, &(struct area){at->y, at->x + left + 2, at->rows - below, right});
+}
+
+/* ---- keys and time ---- */
+
+static bool is_typed(enum run_ask ask)
+{
+    return ask == ASK_YES || ask == ASK_WORD || ask == ASK_TEXT;
+}
+
+static unsigned run_where(struct app *a, void *state)
+{
+    const struct run_view *v = run_view(a->env->run);
+
+    (void)state;
+    if (v->phase == RUN_ASK)
+        return IN_RUN | IN_QUESTION | (is_typed(v->ask) ? IN_TEXT : 0);
+    if (v->phase == RUN_STOPPED)
+        return IN_RUN | (v->can_retry ? IN_STOPPED : 0);
+    if (v->phase == RUN_FINISHED)
+        return IN_RUN | IN_FINISHED;
+    return IN_RUN | (v->phase == RUN_WORK && v->purge.running ? IN_PURGE : 0);
+}
+
+static bool run_key(struct app *a, void *state, int key)
+{
+    struct step_view *s = state;
+    const struct run_view *v = run_view(a->env->run);
+
+    return v->phase == RUN_ASK && is_typed(v->ask) && input_key(&s->input, key);
+}
+
+static void run_accept(struct app *a, void *state)
+{
+    struct step_view *s = state;
+    const struct run_view *v = run_view(a->env->run);
+    char text[INPUT_BYTES];
+
+    if (v->phase == RUN_FINISHED) {
+        app_pop(a);
+    } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL) {
+        (void)app_push(a, &view_scan);
+    } else if (v->phase == RUN_ASK && (s->input.n > 0 || v->ask == ASK_ENTER)) {
+        (void)run_answer(a->env->run, input_text(&s->input, text));    /* a refusal stands in the view */
+        input_clear(&s->input);
+    }
+}
+
+static bool run_back(struct app *a, void *state)
+{
+    (void)state;
+    if (app_is_running(a))
+        (void)app_push(a, &view_leave);
+    return app_is_running(a);
+}
+
+static void run_move(struct app *a, void *state, enum move how)
+{
+    struct step_view *s = state;
+
+    (void)a;
+    list_move(&s->lines, how);
+}
+
+static void run_tick_view(struct app *a, void *state)
+{
+    struct step_view *s = state;
+    const struct run_view *v = run_view(a->env->run);
+    bool top = app_view(a, 0) == &view_run;
+
+    if (v->ask_id != s->ask_id || v->now != s->now) {
+        s->ask_id = v->ask_id;
+        s->now = v->now;
+        s->scanned = false;
+        s->lines = (struct list){0};
+        input_clear(&s->input);
+    }
+    if (!top)
+        return;
+    if (v->phase == RUN_LEFT) {
+        app_say(a, ROLE_TEXT, "Left safely. Job %s goes on where it stopped when it is opened again.", v->job);
+        app_pop(a);
+    } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL && !s->scanned) {
+        s->scanned = true;
+        (void)app_push(a, &view_scan);
+    }
+}
+
+static const char *run_help(struct app *a, void *state)
+{
+    const struct run_view *v = run_view(a->env->run);
+
+    (void)state;
+    return v->help[0] != '\0' ? v->help
+        : "On the left are the steps, on the right is the present one. It can be left at any time: what was done is kept, "
+          "and it goes on where it stopped.";
+}
+
+const struct view view_run = {
+    .title = "Procedure", .size = sizeof(struct step_view), .draw = run_draw, .where = run_where, .key = run_key,
+    .accept = run_accept, .back = run_back, .move = run_move, .tick = run_tick_view, .help = run_help,
+};
+
+/* ---- leaving ---- */
+
+struct leave_state {
+    char unused;
+};
+
+static void leave_draw(struct app *a, void *state, const struct area *at)
+{
+    const struct run_view *v = run_view(a->env->run);
+    int cols = 58, rows = 7, y = at->y + (at->rows - rows) / 2, x = at->x + (at->cols - cols) / 2;
+
+    (void)state;
+    for (int i = 0; i < rows; i++)
+        ui_fill(&a->ui, y + i, x, cols, ROLE_TEXT);
+    ui_hline(&a->ui, y, x, cols);
+    ui_hline(&a->ui, y + rows - 1, x, cols);
+    (void)ui_printf(&a->ui, y + 1, x + 2, cols - 4, ROLE_HEAD, "Leave job %s for now?", v->job);
+    (void)ui_wrap(&a->ui, y + 2, x + 2, cols - 4, 3, ROLE_TEXT,
+                  v->purge.running ? "The valve is closed first. What was done is kept, and the job goes on where it stopped."
+                                   : "What was done is kept, and the job goes on where it stopped.");
+    (void)ui_text(&a->ui, y + 5, x + 2, cols - 4, ROLE_KEY, "y leaves it, n stays here.");
+    ui_cursor(&a->ui, y + 5, x + 2);
+}
+
+static unsigned leave_where(struct app *a, void *state)
+{
+    (void)a;
+    (void)state;
+    return IN_CONFIRM;
+}
+
+/* The procedure may end by itself meanwhile. */
+static void leave_tick(struct app *a, void *state)
+{
+    (void)state;
+    if (app_view(a, 0) == &view_leave && !app_is_running(a))
+        app_pop(a);
+}
+
+const struct view view_leave = {
+    .title = "Leave", .size = sizeof(struct leave_state), .overlay = true, .draw = leave_draw, .where = leave_where,
+    .tick = leave_tick,
+};
