@@ -58,20 +58,43 @@ static int make_paths(struct db *db, const char *folder, struct paths *ret)
     return 0;
 }
 
+/* Make one folder that may be there, and make its name last in its parent, `slash` bytes long (-1: the current
+ * folder). */
+static int make_one(struct db *db, char *path, ssize_t slash)
+{
+    char parent[PATH_MAX] = ".";
+
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST ? 0 : file_fail(db, path);
+    if (slash >= 0) {
+        memcpy(parent, path, (size_t)slash + 1);
+        parent[slash + 1] = '\0';
+    }
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return file_fail(db, parent);
+    int r = fsync(fd) == 0 ? 0 : file_fail(db, parent);
+    (void)close(fd);
+    return r;
+}
+
 /* Make the folder and its parents, for this user alone. */
 static int make_folder(struct db *db, const struct paths *p)
 {
     char part[PATH_MAX];
     size_t n = strlen(p->folder);
+    ssize_t slash = p->folder[0] == '/' ? 0 : -1;
 
     memcpy(part, p->folder, n + 1);
     for (size_t i = 1; i <= n; i++) {
         if (p->folder[i] != '/' && p->folder[i] != '\0')
             continue;
         part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return file_fail(db, part);
+        int r = make_one(db, part, slash);
+        if (r != 0)
+            return r;
         part[i] = p->folder[i];
+        slash = (ssize_t)i;
     }
     return 0;
 }
@@ -109,6 +132,7 @@ static int own(struct db *db, const struct paths *p)
 
 static int exec(struct db *db, const char *text)
 {
+    errno = 0;
     int rc = sqlite3_exec(db->sql, text, NULL, NULL, NULL);
 
     return rc == SQLITE_OK ? 0 : db_error(db, rc);
@@ -118,6 +142,7 @@ static int exec(struct db *db, const char *text)
 static int pragma(struct db *db, const char *text, char *ret, size_t cap)
 {
     sqlite3_stmt *s;
+    errno = 0;
     int rc = sqlite3_prepare_v2(db->sql, text, -1, &s, NULL);
 
     ret[0] = '\0';

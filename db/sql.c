@@ -116,12 +116,10 @@ static const struct {
 
 /* A write that found no room although SQLite calls it an I/O error: quota, or the limit on file size. A failed
  * fsync is not among them: what it left on the disk is unknown. */
-static bool no_room(struct db *db, int rc)
+static bool no_room(int rc, int os_error)
 {
-    int e = sqlite3_system_errno(db->sql);
-
-    return (rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE || rc == SQLITE_IOERR_TRUNCATE) &&
-           (e == ENOSPC || e == EDQUOT || e == EFBIG);
+    return (rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE) &&
+           (os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG);
 }
 
 int db_refuse(struct db *db, int code, const char *where, const char *detail)
@@ -133,12 +131,12 @@ int db_refuse(struct db *db, int code, const char *where, const char *detail)
 int db_error(struct db *db, int rc)
 {
     char detail[sizeof db->fail.detail];
-    int code = GF_E_STORE, primary = rc & 0xFF;
+    int code = GF_E_STORE, primary = rc & 0xFF, os_error = errno;
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].rc == primary)
             code = codes[i].code;
-    if (no_room(db, rc))
+    if (no_room(rc, os_error))
         code = GF_E_DISK_FULL;
     else if (primary == SQLITE_IOERR)
         db->broken = true;
@@ -209,6 +207,7 @@ int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t
 
 int db_row(struct db *db, sqlite3_stmt *s)
 {
+    errno = 0;      /* for db_error(): sqlite3_system_errno() does not know of failures at a commit */
     int rc = sqlite3_step(s);
 
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_error(db, rc);

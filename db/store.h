@@ -76,7 +76,8 @@ int db_begin(struct db *db);
 /* End it: commit when code >= 0, else roll back. `code`, or why it could not be committed. */
 int db_end(struct db *db, int code);
 
-/* Translate SQLite's result code, note it as the last failure. Never 0. */
+/* Translate SQLite's result code, note it as the last failure. To be called with the errno that the failed call left
+ * (0 before it). Never 0. */
 int db_error(struct db *db, int rc);
 
 /* Note a failure of our own as the last one; returns code. */
