@@ -1,0 +1,86 @@
+#ifndef GF_TESTS_AID_BLUEZ_H
+#define GF_TESTS_AID_BLUEZ_H
+/*
+ * A bluetoothd in the test's own process that does what it is told: one adapter (hci0), one meter's
+ * device, and a rule for each method that shall go wrong. For what a well-behaved daemon never
+ * does; for everything else there is virtual-bluez.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-bus.h>
+
+#include "common/port.h"
+
+#define AID_ADAPTER "/org/bluez/hci0"
+#define AID_DEVICE AID_ADAPTER "/dev_02_00_00_00_00_01"
+#define AID_DEVICE_ADDRESS "02:00:00:00:00:01"
+#define AID_RX AID_DEVICE "/service000a/char000b"
+#define AID_TX AID_DEVICE "/service000a/char000d"
+#define AID_CTL AID_DEVICE "/service000a/char0010"
+#define AID_RULES 8
+
+/* The next `times` calls of a method (-1: all) fail so. error NULL: no answer ever comes. */
+struct aid_rule {
+    const char *member;
+    int times;
+    const char *error, *text;
+};
+
+/* What an attribute table looks like. */
+enum aid_table {
+    AID_TABLE_GOOD,
+    AID_TABLE_NONE,             /* resolved, and nothing is there */
+    AID_TABLE_NO_CTL,
+    AID_TABLE_RX_BOTH_WRITES,   /* RX has both kinds of write */
+    AID_TABLE_TWICE,            /* another service has characteristics of the same UUIDs, before ours */
+};
+
+struct aid_bluez {
+    sd_bus *bus;
+    struct gf_source source;    /* of the loop that the test runs */
+    struct aid_rule rules[AID_RULES];
+
+    /* the world, to be set by the test */
+    bool powered, on_air;       /* the meter advertises: it is heard when discovery starts */
+    bool no_rssi, bad_advert;   /* the advertisement tells no RSSI; has wrong types in it */
+    enum aid_table table;
+    unsigned tables_bad;        /* so many connections see `table`, later ones the good one; 0: all */
+    bool never_resolved, late_objects, no_mtu;
+    unsigned linkless;          /* so many times Connect() answers well, and no link comes */
+    unsigned flaps;             /* so many times the link falls right after Connected=true */
+    bool gone_at_stop;          /* the device's object goes when discovery stops */
+    uint16_t mtu;
+    uint8_t id_hash[6];
+
+    /* what it is */
+    bool has_device, connected, resolved, discovering, has_table;
+
+    /* calls that were done; of Connect() those that a rule caught too */
+    struct {
+        unsigned connect, disconnect, remove, start, stop, filter, notify, unnotify, write, read;
+    } calls;
+    bool connect_while_scanning;
+    uint8_t written[64][20];    /* the first bytes of fragments, in order */
+    char write_type[16];
+};
+
+/* Own org.bluez on that bus; everything zero but the table good, powered, on the air, MTU 517. */
+int aid_bluez_start(struct aid_bluez *b, const char *address);
+void aid_bluez_stop(struct aid_bluez *b);
+
+/* Add a rule. */
+void aid_bluez_rule(struct aid_bluez *b, const char *member, int times, const char *error,
+                    const char *text);
+
+/* Things that happen by themselves. */
+void aid_bluez_heard(struct aid_bluez *b);                  /* an advertisement */
+void aid_bluez_power(struct aid_bluez *b, bool on);
+void aid_bluez_drop(struct aid_bluez *b);                   /* the link falls */
+void aid_bluez_remove(struct aid_bluez *b);                 /* the device's objects go, in silence */
+void aid_bluez_table(struct aid_bluez *b, bool there);      /* the attribute objects come or go */
+void aid_bluez_scan_stops(struct aid_bluez *b);             /* Discovering=false, not by us */
+void aid_bluez_notify(struct aid_bluez *b, const uint8_t *p, size_t n);
+
+#endif
