@@ -197,5 +197,5 @@ int ho_certificate_check(struct office *o, char *text, struct gf_fail *why)
                         : pki_verify(o->sign_key, (struct gf_span){ message.p, message.n },
                                      (struct gf_span){ signature, digits / 2 });
     buf_free(&message);
-    return r == 0 ? 0 : gf_fail(why, r, "certificate", "the text was changed, or this head office did not sign it");
+    return r == 0 ? 0 : gf_fail(why, GF_E_SIGNATURE, "certificate", "the text was changed, or this head office did not sign it");
 }

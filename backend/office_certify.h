@@ -8,7 +8,7 @@
 void ho_certificate_message(const char *text, struct buf *ret);
 
 /* Check what `gasfitter certificate` prints: the text, then a line "signature: " with hex digits; what follows is ignored.
- * `text` is cut at the text's end. 0; GF_E_FORMAT (no signature in it), GF_E_ACK_BAD (it is not this office's). */
+ * `text` is cut at the text's end. 0; GF_E_FORMAT (no signature in it), GF_E_SIGNATURE (it is not this office's). */
 int ho_certificate_check(struct office *o, char *text, struct gf_fail *why);
 
 #endif

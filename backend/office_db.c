@@ -147,6 +147,11 @@ int odb_begin(struct odb *db)
     return run(db, "BEGIN IMMEDIATE");
 }
 
+int odb_begin_reading(struct odb *db)
+{
+    return run(db, "BEGIN");
+}
+
 int odb_commit(struct odb *db)
 {
     return run(db, "COMMIT");

@@ -42,6 +42,8 @@ struct odb *odb_close(struct odb *db);
 /* A writing transaction: begin takes the write lock at once, and waits up to 10 s for another process's. While one is
  * open, every failure leaves it open: the caller rolls back. Rollback without a transaction does nothing. */
 int odb_begin(struct odb *db);
+/* A reading one: it sees the database as it is now until it is rolled back, and holds up nobody. */
+int odb_begin_reading(struct odb *db);
 int odb_commit(struct odb *db);
 void odb_rollback(struct odb *db);
 
