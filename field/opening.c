@@ -43,10 +43,15 @@ static void step_scan(struct run *r, const struct run_event *e)
 /* The next start, or retry, begins with the scan again: another meter has to be found. */
 static void back_to_scan(struct run *r, int code, const char *detail)
 {
+    uint32_t here = r->row.next_step;
+    bool saved;
+
     r->row.next_step = 0;
     r->attempt.attempt++;
     r->attempt.state = STEP_REFUSED;
-    if (!run_save(r, NULL, NULL, 0))
+    saved = run_save(r, NULL, NULL, 0);
+    r->row.next_step = here;
+    if (!saved)
         return;
     r->retry_to = 0;
     run_stop(r, code, detail);

@@ -201,12 +201,22 @@ static void send_stop(struct run *r)
     run_send(r, &stop, false);
 }
 
+/* The link is gone, and with it the grant. The step is entered anew, which makes the link again. */
+static void cut_off(struct run *r, int code)
+{
+    r->purge.running = false;
+    run_say(r, "%s: the meter closes its valve by itself", gf_err_row(code)->what);
+    run_again(r);
+}
+
 static void flow(struct run *r)
 {
     gasm_Request alive = {.command = gasm_Command_PURGE_KEEPALIVE};
     int64_t absent = run_mono(r) - r->purge.present_mono - PRESENT_MS;
 
-    if (r->purge.stop_wanted) {
+    if (!ml_connected(r->ml)) {
+        cut_off(r, GF_E_LINK_LOST);
+    } else if (r->purge.stop_wanted) {
         send_stop(r);
     } else if (absent >= ABSENT_MS) {
         run_say(r, "nobody confirmed to be present: the valve is closing");
@@ -322,18 +332,12 @@ static void enter(struct run *r)
         ask_operator(r);
 }
 
-/* The exchange failed: the link is gone, and with it the grant. The step is entered anew, or the run stops there. */
 static void lost(struct run *r, const struct run_event *e)
 {
-    bool flowing = r->purge.running || r->stage == PURGE_START;
-
-    r->purge.running = false;
-    if (!flowing) {
+    if (r->purge.running || r->stage == PURGE_START)
+        cut_off(r, e->code);
+    else
         run_stop(r, e->code, e->why->detail);
-        return;
-    }
-    run_say(r, "%s: the meter closes its valve by itself", gf_err_row(e->code)->what);
-    run_again(r);
 }
 
 static void on_answer(struct run *r, const gasm_Response *answer)

@@ -385,7 +385,7 @@ static bool move(struct run *r)
         e.kind = EV_OFFICE;
         break;
     case W_TIME:
-        if (!late)
+        if (!late && !(r->purge.running && !ml_connected(r->ml)))
             return false;
         break;
     case W_DOWN:

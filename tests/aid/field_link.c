@@ -66,6 +66,8 @@ static int write_ctl(void *ctx, const uint8_t *p, size_t n)
         return GF_E_LINK_LOST;
     if (l->ctl_due)
         return GF_E_NOT_NOW;
+    if (l->meter->flash.dead)
+        return 0;               /* it will never answer */
     l->ctl_code = mc_meter_ctl_write(l->meter->meter, p, n);
     l->ctl_due = true;
     return 0;
@@ -73,7 +75,7 @@ static int write_ctl(void *ctx, const uint8_t *p, size_t n)
 
 static void fall(struct field_link *l, int code)
 {
-    if (l->up)
+    if (l->up && !l->meter->flash.dead)
         mc_meter_disconnected(l->meter->meter);
     l->up = l->wanted = l->ctl_due = false;
     l->fall = true;
@@ -101,7 +103,7 @@ static int send_fragment(void *ctx, const uint8_t *p, size_t n)
 
     if (l->fate->dead || !l->up || n > (size_t)l->mtu - 3)
         return GF_E_LINK_LOST;
-    if (carries(l))
+    if (carries(l) && !l->meter->flash.dead)
         mc_meter_rx(l->meter->meter, p, n);
     return 0;
 }
@@ -143,7 +145,7 @@ static void from_meter(struct field_link *l)
     uint8_t fragment[MC_FRAGMENT_MAX];
     size_t n;
 
-    while (l->up && (n = mc_meter_tx(l->meter->meter, fragment, sizeof fragment)) > 0) {
+    while (l->up && !l->meter->flash.dead && (n = mc_meter_tx(l->meter->meter, fragment, sizeof fragment)) > 0) {
         if (!carries(l))
             return;
         if (may_deliver(l)) {
@@ -151,13 +153,13 @@ static void from_meter(struct field_link *l)
             delivered(l);
         }
     }
-    if (l->up && mc_meter_wants_drop(l->meter->meter))
+    if (l->up && !l->meter->flash.dead && mc_meter_wants_drop(l->meter->meter))
         fall(l, GF_E_LINK_LOST);
 }
 
 void field_link_step(struct field_link *l)
 {
-    if (l->wanted && !l->away && mono(l) >= l->ready_ms)
+    if (l->wanted && !l->away && !l->meter->flash.dead && mono(l) >= l->ready_ms)
         become_ready(l);
     else if (l->wanted && mono(l) >= l->deadline_ms)
         fall(l, GF_E_LINK_AWAY);

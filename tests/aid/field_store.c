@@ -250,9 +250,10 @@ static int step_save(void *ctx, const struct step_row *step, const struct run_ro
 
     if (s->fate->dead)
         return GF_E_STORE;
-    s->fail_code = 0;
-    if (code != 0)
+    if (code != 0 && s->fate->saves == s->fail_after) {
+        s->fail_code = 0;
         return code;
+    }
     if (++s->fate->saves == s->fate->before_save) {
         s->fate->dead = true;
         return GF_E_STORE;

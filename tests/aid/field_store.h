@@ -19,7 +19,8 @@ struct field_fate {
 struct field_store {
     struct store_port port;
     struct field_fate *fate;
-    int fail_code;              /* what the next step_save returns, once; 0: nothing fails */
+    int fail_code;              /* what one step_save returns, once; 0: nothing fails */
+    uint64_t fail_after;        /* ... the one after so many saves (of fate) */
 
     struct field_store_data {
         sync_Job jobs[4];

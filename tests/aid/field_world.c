@@ -12,6 +12,7 @@
 #include "common/text.h"
 
 #define STEP_MS 10
+#define POWER_STEPS 30          /* without power, after a cut */
 
 struct field_world *field_world_new(uint64_t seed)
 {
@@ -80,6 +81,14 @@ void field_world_free(struct field_world *w)
 void field_world_step(struct field_world *w)
 {
     aid_world_pass(w->meter, STEP_MS);
+    if (w->meter->flash.dead && ++w->dead_steps >= POWER_STEPS) {
+        int code = aid_world_restart(w->meter);
+
+        assert_int_equal(code, 0);
+        w->dead_steps = 0;
+        w->restarts++;
+        field_link_lose(&w->link);
+    }
     field_link_step(&w->link);
     field_office_step(w->office);
 }
@@ -169,6 +178,7 @@ void field_world_check(struct field_world *w)
     assert_int_equal(counts.refused, 0);
     assert_string_equal(w->store->data.jobs[0].state, "done");
     assert_int_equal(w->store->data.runs[0].state, RUN_DONE);
-    assert_int_equal(w->store->data.n_runs, 1);
+    for (size_t i = 1; i < w->store->data.n_runs; i++)
+        assert_int_equal(w->store->data.runs[i].state, RUN_ABANDONED);
     assert_int_equal(w->store->data.n_certificates, 1);
 }

@@ -91,6 +91,8 @@ struct field_world {
     struct field_office *office;
     struct field_ports ports;
     sync_Job job;
+    unsigned restarts;          /* of the meter, after a planned cut of its power (meter->flash.cut_in) */
+    unsigned dead_steps;        /* private */
 };
 
 /* A meter from the factory, registered, with job FIELD_JOB for it (account 1001, 10 l to purge, two parameters), both
@@ -101,7 +103,8 @@ void field_world_free(struct field_world *w);
 /* Another ticket for the job, newer than those before it. */
 void field_world_grant(struct field_world *w, const gasm_Ticket *ticket);
 
-/* 10 ms pass: valve, gas, meter, then the events of link and office that are due. */
+/* 10 ms pass: valve, gas, meter, then the events of link and office that are due. A meter whose power was cut starts
+ * again 300 ms later; its link falls then. */
 void field_world_step(struct field_world *w);
 
 /* The program died (whatever it held is to be freed by the caller before): its connection falls, a request to head
