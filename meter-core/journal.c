@@ -5,14 +5,13 @@
 #include "common/crc.h"
 #include "common/err.h"
 
-#define MARK_SLOTS 2            /* slots of the ERASED and of the SECTOR record, each */
-#define FIRST ((uint32_t)(2 * MARK_SLOTS * MC_JOURNAL_SLOT)) /* offset of the first record after those */
+#define SECTOR_AT (2u * MC_JOURNAL_SLOT)    /* offset of the SECTOR record; the ERASED mark stands before it */
+#define FIRST (4u * MC_JOURNAL_SLOT)        /* offset of the first record after both */
 #define ALL_ONES 0xFFFFFFFFu
 
 /* What stands at an offset of a sector. */
 struct found {
-    bool headed;                /* the header is whole: `total` is right */
-    bool whole;                 /* the record counts, if its successor lets it */
+    bool whole;                 /* a record that counts, if its successor lets it */
     uint32_t sequence, total, len;
     uint8_t type;
 };
@@ -83,7 +82,6 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     ret->total = mc_journal_cost(ret->len);
     if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence == ALL_ONES || ret->total > left)
         return 0;
-    ret->headed = true;
     if (crc_of(j, base_of(j) + at, ret->total - 4, &crc) != 0 ||
         j->nvm->read(j->nvm->ctx, base_of(j) + at + ret->total - 4, tail, sizeof tail) != 0)
         return GF_E_STORE;
@@ -110,21 +108,35 @@ static int find_end(const struct mc_journal *j, uint32_t *ret)
     return 0;
 }
 
-/* A mark at the start of a sector: its 4-byte payload. 0; GF_E_FORMAT when it is not there; GF_E_STORE. */
-static int read_mark(const struct mc_journal *j, uint32_t at, enum mc_record_type type, uint32_t *ret)
+/* A record of n numbers at the start of a sector. 0; GF_E_FORMAT when it is not there; GF_E_STORE. */
+static int read_mark(const struct mc_journal *j, uint32_t at, enum mc_record_type type, uint32_t *ret, size_t n)
 {
     struct found f;
-    uint8_t b[4];
-    struct gf_reader r = {b, sizeof b, false};
+    uint8_t b[8];
+    struct gf_reader r = {b, 4 * n, false};
 
     if (look(j, at, &f) != 0)
         return GF_E_STORE;
-    if (!f.whole || f.type != (uint8_t)type || f.len != sizeof b)
+    if (!f.whole || f.type != (uint8_t)type || f.len != 4 * n)
         return GF_E_FORMAT;
-    if (j->nvm->read(j->nvm->ctx, base_of(j) + at + MC_JOURNAL_HEAD, b, sizeof b) != 0)
+    if (j->nvm->read(j->nvm->ctx, base_of(j) + at + MC_JOURNAL_HEAD, b, 4 * n) != 0)
         return GF_E_STORE;
-    *ret = (uint32_t)gf_rd_uint(&r, 4);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (uint32_t)gf_rd_uint(&r, 4);
     return 0;
+}
+
+/* Erase cycles of a sector: the mark is lost first when a cut left it weak. */
+static int read_cycles(const struct mc_journal *j, uint32_t *ret)
+{
+    uint32_t sector[2];
+    int rc = read_mark(j, 0, MC_RECORD_ERASED, ret, 1);
+
+    if (rc == GF_E_FORMAT) {
+        rc = read_mark(j, SECTOR_AT, MC_RECORD_SECTOR, sector, 2);
+        *ret = rc == 0 ? sector[1] : 0;
+    }
+    return rc == GF_E_STORE ? rc : 0;
 }
 
 /* Build a record in place: header, padding, CRC. Returns its size. */
@@ -170,38 +182,50 @@ int mc_journal_append(struct mc_journal *j, enum mc_record_type type, uint8_t *r
     return rc;
 }
 
-static int append_mark(struct mc_journal *j, enum mc_record_type type, uint32_t value)
+static int append_mark(struct mc_journal *j, enum mc_record_type type, const uint32_t *v, size_t n)
 {
-    uint8_t rec[MC_JOURNAL_EXTRA + 4];
-    struct gf_writer w = {rec + MC_JOURNAL_HEAD, 4, 0, false};
+    uint8_t rec[MC_JOURNAL_EXTRA + 8];
+    struct gf_writer w = {rec + MC_JOURNAL_HEAD, 8, 0, false};
 
-    gf_wr_uint(&w, value, 4);
-    return mc_journal_append(j, type, rec, 4, NULL);
+    for (size_t i = 0; i < n; i++)
+        gf_wr_uint(&w, v[i], 4);
+    return mc_journal_append(j, type, rec, w.n, NULL);
 }
 
 /* Erase sector `sector` and mark it so. */
 static int erase_marked(const struct mc_nvm *nvm, uint32_t sector)
 {
     struct mc_journal at = {.nvm = nvm, .sector = sector};
-    uint32_t cycles = 0;
+    uint32_t cycles;
 
-    if (read_mark(&at, 0, MC_RECORD_ERASED, &cycles) == GF_E_STORE)
+    if (read_cycles(&at, &cycles) != 0 || nvm->erase(nvm->ctx, sector) != 0)
         return GF_E_STORE;
-    if (nvm->erase(nvm->ctx, sector) != 0)
-        return GF_E_STORE;
-    return append_mark(&at, MC_RECORD_ERASED, cycles + 1);
+    cycles++;
+    return append_mark(&at, MC_RECORD_ERASED, &cycles, 1);
 }
 
-/* True when the next sector holds an ERASED mark and nothing else. */
+/* Write the SECTOR record of a sector that was erased. */
+static int begin_sector(struct mc_journal *j)
+{
+    uint32_t v[2] = {j->generation, 0};
+
+    if (read_cycles(j, &v[1]) != 0)
+        return GF_E_STORE;
+    j->pos = SECTOR_AT;
+    return append_mark(j, MC_RECORD_SECTOR, v, 2);
+}
+
+/* True when the next sector holds an ERASED mark and nothing else, and nothing can have been begun there. */
 static int is_prepared(const struct mc_journal *j, bool *ret)
 {
     struct mc_journal next = {.nvm = j->nvm, .sector = next_sector(j)};
     uint32_t end, cycles;
-    int rc = read_mark(&next, 0, MC_RECORD_ERASED, &cycles);
+    int rc = read_mark(&next, 0, MC_RECORD_ERASED, &cycles, 1);
 
     if (rc == GF_E_STORE || find_end(&next, &end) != 0)
         return GF_E_STORE;
-    *ret = rc == 0 && end == MARK_SLOTS * MC_JOURNAL_SLOT;
+    /* Without room for a TURN (and the slot that a start skips) there may have been one that is not recorded. */
+    *ret = rc == 0 && end == SECTOR_AT && !j->turned && mc_journal_free(j) >= 2 * MC_JOURNAL_SLOT;
     return 0;
 }
 
@@ -221,8 +245,7 @@ int mc_journal_format(struct mc_journal *j, const struct mc_nvm *nvm)
     for (uint32_t i = nvm->sectors; i-- > 0;)
         if (erase_marked(nvm, i) != 0)
             return GF_E_STORE;
-    j->pos = MARK_SLOTS * MC_JOURNAL_SLOT;
-    return append_mark(j, MC_RECORD_SECTOR, j->generation);
+    return begin_sector(j);
 }
 
 int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
@@ -231,10 +254,11 @@ int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
 
     if (!j->prepared)
         return GF_E_NOT_NOW;
+    if (mc_journal_free(j) >= MC_JOURNAL_SLOT && append_mark(j, MC_RECORD_TURN, NULL, 0) != 0)
+        return GF_E_STORE;
     j->prepared = false;        /* from here on it must be erased before it is used again */
     next.sequence = j->sequence;
-    next.pos = MARK_SLOTS * MC_JOURNAL_SLOT;
-    if (append_mark(&next, MC_RECORD_SECTOR, next.generation) != 0)
+    if (begin_sector(&next) != 0)
         return GF_E_STORE;
     *ret = next;
     return 0;
@@ -242,9 +266,7 @@ int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
 
 int mc_journal_commit(struct mc_journal *j)
 {
-    uint8_t rec[MC_JOURNAL_EXTRA];
-
-    return mc_journal_append(j, MC_RECORD_COMMIT, rec, 0, NULL);
+    return append_mark(j, MC_RECORD_COMMIT, NULL, 0);
 }
 
 /* Go over the present sector's records from FIRST on; see mc_journal_replay(). Leaves in *end a journal whose pos,
@@ -266,7 +288,7 @@ static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx, 
         if (!over && look(j, at, &f) != 0)
             return GF_E_STORE;
         if (!over && !f.whole) {
-            at += f.headed ? f.total : MC_JOURNAL_SLOT;
+            at += MC_JOURNAL_SLOT;      /* a torn header may have read as erased, so its length says nothing */
             continue;
         }
         if (held.whole && (over || f.sequence > held.sequence)) {
@@ -274,6 +296,7 @@ static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx, 
                                        held.len};
 
             *ret_committed = *ret_committed || held.type == MC_RECORD_COMMIT;
+            end->turned = end->turned || held.type == MC_RECORD_TURN;
             end->sequence = held.sequence;
             end->last = held_at;
             end->copied = held.total;
@@ -295,21 +318,19 @@ int mc_journal_open(struct mc_journal *j, const struct mc_nvm *nvm)
 
     for (uint32_t i = 0; i < nvm->sectors; i++) {
         struct mc_journal here = {.nvm = nvm, .sector = i}, end;
-        uint32_t cycles, generation;
+        uint32_t mark[2];
         bool committed;
-        int rc = read_mark(&here, 0, MC_RECORD_ERASED, &cycles);
+        int rc = read_mark(&here, SECTOR_AT, MC_RECORD_SECTOR, mark, 2);
 
-        if (rc == 0)
-            rc = read_mark(&here, MARK_SLOTS * MC_JOURNAL_SLOT, MC_RECORD_SECTOR, &generation);
         if (rc == GF_E_STORE)
             return rc;
-        if (rc != 0 || generation <= best.generation)
+        if (rc != 0 || mark[0] <= best.generation)
             continue;
         if (scan(&here, NULL, NULL, &end, &committed) != 0)
             return GF_E_STORE;
         if (committed) {
             best = end;
-            best.generation = generation;
+            best.generation = mark[0];
         }
     }
     if (best.generation == 0 || is_prepared(&best, &best.prepared) != 0)
@@ -330,7 +351,7 @@ int mc_journal_settle(struct mc_journal *j, uint8_t *buf, size_t cap)
 {
     uint32_t total = j->copied;
 
-    if (total > cap)
+    if (total > cap || j->turned)
         return GF_E_SPACE;
     /* A unit that was begun may still read as erased, so one slot is left alone. */
     j->pos += mc_journal_free(j) < MC_JOURNAL_SLOT ? 0 : MC_JOURNAL_SLOT;
@@ -345,5 +366,5 @@ uint32_t mc_journal_cycles(const struct mc_journal *j)
 {
     uint32_t cycles = 0;
 
-    return read_mark(j, 0, MC_RECORD_ERASED, &cycles) == 0 ? cycles : 0;
+    return read_cycles(j, &cycles) == 0 ? cycles : 0;
 }

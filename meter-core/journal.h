@@ -4,18 +4,19 @@
  *   sequence 4 LE (never all ones) | type 1 | 0 | payload length 2 LE | CRC-32 of these 8 bytes, 4 LE
  *   | payload | zeroes | CRC-32 of everything before, 4 LE
  * The sequence stands first, so a torn record never looks erased; the CRC stands last, so a record counts only once
- * its last program unit is on flash. A torn record with a whole header is skipped by its length, one without by one
- * slot: a cut inside the header leaves nothing behind it.
+ * its last program unit is on flash. What is no whole record is skipped slot by slot.
  *
  * A unit that power failed in may read well now and badly later, or the other way round. Therefore each start appends
  * a copy of the last whole record under that record's own sequence, behind everything that was ever touched; and a
  * record whose successor does not have a higher sequence does not count. So a torn record that reads well one day
- * stays void, and a copied one counts once. Every record holds absolute values: applied twice it changes nothing.
+ * stays void, and a copied one counts once. A start that is cut short in turn begins again with the same bytes at the
+ * same place, which finishes what was begun. Every record holds absolute values: applied twice it changes nothing.
  *
  * A sector: an ERASED mark (so an erase that was cut short is known), a SECTOR record with the generation, the
- * carry-over (snapshot, kept operations), a COMMIT, then new records. The highest generation with a COMMIT is the
- * journal. Turning to the next sector only programs: it has been erased beforehand by mc_journal_prepare(), which the
- * meter calls when neither session nor purge grant is alive, because an erase may stall the core for seconds.
+ * carry-over (snapshot, kept operations), a COMMIT, then new records, and at last a TURN: from then on the next sector
+ * is no longer known to be erased, whatever it reads. The highest generation with a COMMIT is the journal. Turning to
+ * the next sector only programs: it has been erased beforehand by mc_journal_prepare(), which the meter calls when
+ * neither session nor purge grant is alive, because an erase may stall the core for seconds.
  */
 #ifndef GF_METER_JOURNAL_H
 #define GF_METER_JOURNAL_H
@@ -33,13 +34,14 @@
 
 enum mc_record_type {
     MC_RECORD_ERASED = 1,       /* payload: erase cycles of this sector, 4 LE */
-    MC_RECORD_SECTOR = 2,       /* payload: generation, 4 LE */
+    MC_RECORD_SECTOR = 2,       /* payload: generation, 4 LE; erase cycles, 4 LE */
     MC_RECORD_COMMIT = 3,       /* no payload */
     MC_RECORD_SNAPSHOT = 4,     /* the rest belongs to store.c */
     MC_RECORD_KEPT = 5,
     MC_RECORD_OPERATION = 6,
     MC_RECORD_CHANGE = 7,
     MC_RECORD_INDEX = 8,
+    MC_RECORD_TURN = 9,         /* no payload */
 };
 
 struct mc_journal {             /* private; caller allocates */
@@ -50,6 +52,7 @@ struct mc_journal {             /* private; caller allocates */
     uint32_t last;              /* offset in the sector of that record */
     uint32_t copied;            /* bytes of it, header and CRC too */
     bool prepared;              /* the next sector is erased and marked */
+    bool turned;                /* this sector holds a TURN: that was cut short */
 };
 
 /* A record found by replay. `addr` is the NVM address of the payload. */
@@ -76,8 +79,9 @@ int mc_journal_open(struct mc_journal *j, const struct mc_nvm *nvm);
 int mc_journal_replay(const struct mc_journal *j, mc_journal_visit *visit, void *ctx);
 
 /* Write the last record again behind whatever a power cut left (see above). Call once after mc_journal_open(), before
- * anything is trusted. `buf` is scratch of `cap` bytes. 0; GF_E_SPACE when the sector is full: then turn to the next
- * one, which also makes everything anew; GF_E_STORE. */
+ * anything is trusted. `buf` is scratch of `cap` bytes. 0; GF_E_SPACE when the sector is full or turning away from it was
+ * cut short: then prepare the next one and turn, which also writes everything anew; GF_E_STORE. Either way the next
+ * sector is to be prepared before anything new is appended. */
 int mc_journal_settle(struct mc_journal *j, uint8_t *buf, size_t cap);
 
 /* Append one record. The payload stands at rec + MC_JOURNAL_HEAD, `len` bytes; rec has MC_JOURNAL_EXTRA bytes more

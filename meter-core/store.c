@@ -54,6 +54,7 @@ static int visit(void *ctx, const struct mc_record *record)
         m->core.totals.purged_l = gf_rd_uint(&r, 8);
         return r.bad ? GF_E_STORE : 0;
     case MC_RECORD_COMMIT:
+    case MC_RECORD_TURN:
         return 0;
     case MC_RECORD_ERASED:
     case MC_RECORD_SECTOR:

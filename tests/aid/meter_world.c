@@ -11,82 +11,7 @@
 #define STEP_MS 10              /* of simulated time */
 #define ANSWER_MS 40000         /* a client's patience */
 
-/* ---- flash ---- */
-
-static int flash_read(void *ctx, uint32_t addr, void *ret, size_t n)
-{
-    struct aid_flash *f = ctx;
-
-    if (f->dead)
-        return GF_E_STORE;
-    assert(addr + n <= (size_t)f->sector_size * f->sectors);
-    memcpy(ret, f->bytes + addr, n);
-    return 0;
-}
-
-/* What a cut leaves of n bytes that were to become `to`. */
-static void tear(struct aid_flash *f, uint8_t *at, const uint8_t *to, size_t n)
-{
-    f->dead = true;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t want = to == NULL ? 0xFF : to[i];
-
-        if (f->cut == AID_CUT_TORN)
-            at[i] = i < (n + 1) / 2 ? want : at[i];
-        else if (f->cut == AID_CUT_GARBAGE)
-            at[i] = (uint8_t)(at[i] & (0xA5u + 0x3Bu * i));
-        else if (f->cut == AID_CUT_AFTER)
-            at[i] = want;
-    }
-}
-
-/* True when the power fails at this unit. */
-static bool fails_now(struct aid_flash *f)
-{
-    return f->cut_in >= 0 && f->cut_in-- == 0;
-}
-
-static int flash_program(void *ctx, uint32_t addr, const void *from, size_t n)
-{
-    struct aid_flash *f = ctx;
-    const uint8_t *p = from;
-
-    if (f->dead)
-        return GF_E_STORE;
-    assert(addr % f->unit == 0 && n % f->unit == 0 && addr + n <= (size_t)f->sector_size * f->sectors);
-    for (size_t at = 0; at < n; at += f->unit) {
-        for (size_t i = 0; i < f->unit; i++)
-            assert(f->bytes[addr + at + i] == 0xFF);    /* programmed once between erases */
-        if (fails_now(f)) {
-            tear(f, f->bytes + addr + at, p + at, f->unit);
-            return GF_E_STORE;
-        }
-        memcpy(f->bytes + addr + at, p + at, f->unit);
-        f->programmed++;
-    }
-    return 0;
-}
-
-static int flash_erase(void *ctx, uint32_t sector)
-{
-    struct aid_flash *f = ctx;
-    uint8_t *at = f->bytes + (size_t)sector * f->sector_size;
-
-    if (f->dead)
-        return GF_E_STORE;
-    assert(sector < f->sectors);
-    if (f->erase_forbidden)
-        f->forbidden_erases++;
-    if (fails_now(f)) {
-        tear(f, at, NULL, f->sector_size);
-        return GF_E_STORE;
-    }
-    memset(at, 0xFF, f->sector_size);
-    f->erased++;
-    return 0;
-}
-
-/* ---- the other ports ---- */
+/* ---- ports ---- */
 
 static int64_t utc_ms(void *ctx)
 {
@@ -139,13 +64,7 @@ static void wire(struct aid_world *w)
         .clock = &w->clock,
         .random = &w->random_port,
         .crypto = mc_crypto_openssl(),
-        .nvm = {.ctx = &w->flash,
-                .sector_size = w->flash.sector_size,
-                .sectors = w->flash.sectors,
-                .unit = w->flash.unit,
-                .read = flash_read,
-                .program = flash_program,
-                .erase = flash_erase},
+        .nvm = aid_flash_port(&w->flash),
         .valve = {.ctx = w, .drive = valve_drive, .state = valve_state},
         .supply_ctx = w,
         .supply_mv = supply_mv,
@@ -167,11 +86,9 @@ struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t 
     w->supply_mv = 3600;
     w->temperature_dc = 210;
     w->valve = (struct aid_valve){.state = gasm_ValveState_VALVE_SHUT, .travel_ms = 1200};
-    w->flash = (struct aid_flash){.sector_size = sector_size, .sectors = sectors, .unit = unit, .cut_in = -1};
-    w->flash.bytes = malloc((size_t)sector_size * sectors);
+    aid_flash_init(&w->flash, sector_size, sectors, unit);
     w->meter = malloc(mc_meter_size());
-    assert(w->flash.bytes != NULL && w->meter != NULL);
-    memset(w->flash.bytes, 0x5A, (size_t)sector_size * sectors);    /* foreign */
+    assert(w->meter != NULL);
     wire(w);
     aid_world_root(0, birth.factory_key);
     rc = mc_meter_manufacture(&w->ports, &birth);
@@ -188,14 +105,14 @@ struct aid_world *aid_world_new(uint64_t seed, uint32_t pulse_l)
 
 void aid_world_free(struct aid_world *w)
 {
-    free(w->flash.bytes);
+    aid_flash_free(&w->flash);
     free(w->meter);
     free(w);
 }
 
 int aid_world_restart(struct aid_world *w)
 {
-    w->flash.dead = false;
+    aid_flash_boot(&w->flash);
     w->up = false;
     mc_session_end(&w->session);
     if (w->valve.state == gasm_ValveState_VALVE_MOVING)     /* the motor stops where it is */

@@ -4,33 +4,19 @@
  * A meter in this process with everything that it needs: flash in RAM, a simulated clock, seeded
  * randomness, a valve, gas; and a client that speaks to it in fragments, as a central would.
  *
- * Time moves only when told (or while the client waits for an answer). A power cut is planned with
- * flash.cut_in: from then on the flash refuses everything, as if the meter were dead, until
- * aid_world_restart().
+ * Time moves only when told (or while the client waits for an answer). A power cut is planned with flash.cut_in: from
+ * then on the meter is dead until aid_world_restart().
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "meter-core/meter_state.h"
+#include "tests/aid/flash.h"
 #include "tests/aid/linkaid.h"
 
 #define AID_FLASH_SECTOR 65536u
 #define AID_FLASH_SECTORS 4u
 #define AID_UTC_MS 1795000000000    /* the RTC when a world begins */
-
-/* What a cut leaves of the program unit (or sector) that it hits. */
-enum aid_cut { AID_CUT_BEFORE, AID_CUT_TORN, AID_CUT_GARBAGE, AID_CUT_AFTER, AID_CUTS };
-
-struct aid_flash {
-    uint8_t *bytes;                 /* sector_size * sectors */
-    uint32_t sector_size, sectors, unit;
-    int64_t cut_in;                 /* program units and erases until the power fails; below 0: never */
-    enum aid_cut cut;
-    bool dead;
-    uint64_t programmed, erased;    /* units and sectors since the world began */
-    bool erase_forbidden;           /* the test says: an erase now is a mistake */
-    uint32_t forbidden_erases;
-};
 
 struct aid_valve {
     gasm_ValveState state;
