@@ -1,4 +1,4 @@
-/* walk.c - how BlueZ's client finds the services of a peer; see walk.h. */
+/* walk.c - how BlueZ's client finds the services of a peer: the order of it; see walk.h. */
 #include "bt/virtual/walk.h"
 
 #include <stdlib.h>
@@ -9,56 +9,33 @@
 #include "bt/virtual/cache.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/notify.h"
-#include "common/bytes.h"
+#include "bt/virtual/walk_state.h"
 
 #define CLIENT_FEATURES 0x05 /* robust caching, multiple notifications */
 
-struct range {
-    uint16_t start, end;
-};
-
-struct ranges {
-    struct range *at;
-    size_t n;
-};
-
-struct vb_walk {
-    struct vb_link *link;
-    struct range whole;    /* where services are looked for */
-    struct range request;  /* what the request on the air looks through */
-    bool initial, cached, hash_read;
-    struct vb_cache fresh; /* services that are new */
-    struct ranges todo;    /* ranges whose includes and characteristics are not read yet */
-    struct vb_char *chr;   /* whose descriptors are read */
-    struct vb_desc *ext;   /* Extended Properties that is read */
-    struct ranges changed; /* Service Changed that came meanwhile */
-};
-
 static void find_primary(struct vb_walk *walk);
-static void next_range(struct vb_walk *walk);
-static void find_descriptors(struct vb_walk *walk);
 static void read_hash(struct vb_walk *walk);
 static void finish(struct vb_walk *walk);
 
-static void add_range(struct ranges *to, uint16_t start, uint16_t end)
+static void add_range(struct vb_ranges *to, uint16_t start, uint16_t end)
 {
     to->at = vb_grow(to->at, to->n + 1, sizeof *to->at);
-    to->at[to->n++] = (struct range){start, end};
+    to->at[to->n++] = (struct vb_range){start, end};
 }
 
-static struct range take_range(struct ranges *from)
+struct vb_range vb_range_take(struct vb_ranges *from)
 {
-    struct range first = from->at[0];
+    struct vb_range first = from->at[0];
 
     memmove(from->at, from->at + 1, --from->n * sizeof *from->at);
     return first;
 }
 
 /* Leave start..end out of what is still to be read. */
-static void skip_range(struct ranges *from, uint16_t start, uint16_t end)
+static void skip_range(struct vb_ranges *from, uint16_t start, uint16_t end)
 {
     for (size_t i = 0; i < from->n; i++) {
-        struct range whole = from->at[i];
+        struct vb_range whole = from->at[i];
 
         if (start < whole.start || start > whole.end)
             continue;
@@ -73,8 +50,7 @@ static void skip_range(struct ranges *from, uint16_t start, uint16_t end)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Send a request for walk->request, with a type unless that is 0. */
-static void ask(struct vb_walk *walk, uint8_t op, uint16_t type, vb_response_fn *fn)
+void vb_walk_ask(struct vb_walk *walk, uint8_t op, uint16_t type, vb_response_fn *fn)
 {
     uint8_t pdu[7];
     struct gf_writer w = {.p = pdu, .cap = sizeof pdu};
@@ -87,16 +63,14 @@ static void ask(struct vb_walk *walk, uint8_t op, uint16_t type, vb_response_fn 
     vb_link_request(walk->link, VB_FOR_DISCOVERY, pdu, w.n, fn, walk);
 }
 
-/* The entries of a response: their reader and size; false when it is an error. */
-static bool open_entries(const uint8_t *pdu, size_t n, struct gf_reader *in, size_t *size)
+bool vb_walk_entries(const uint8_t *pdu, size_t n, struct gf_reader *in, size_t *size)
 {
     *in = (struct gf_reader){.p = pdu + 2, .left = n - 2};
     *size = pdu[1];
     return pdu[0] != VB_ATT_ERROR_RSP && n > 2 && *size > 0;
 }
 
-/* Everything up to handle is answered; true when there is more to ask for. */
-static bool advance(struct vb_walk *walk, uint16_t handle)
+bool vb_walk_advance(struct vb_walk *walk, uint16_t handle)
 {
     if (handle >= walk->request.end)
         return false;
@@ -113,8 +87,8 @@ static void on_features(struct vb_link *link, void *arg, const uint8_t *pdu, siz
     (void)link;
     if (!pdu)
         return;
-    if (pdu[0] != VB_ATT_ERROR_RSP && n >= 4 && advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
-        ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_SERVER_FEATURES, on_features);
+    if (pdu[0] != VB_ATT_ERROR_RSP && n >= 4 && vb_walk_advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
+        vb_walk_ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_SERVER_FEATURES, on_features);
         return;
     }
     /* A feature that is 0 is not remembered, so this is asked at every connection. */
@@ -134,7 +108,7 @@ static void on_mtu(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n
     if (!pdu)
         return;
     walk->request = walk->whole;
-    ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_SERVER_FEATURES, on_features);
+    vb_walk_ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_SERVER_FEATURES, on_features);
 }
 
 static void on_hash(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
@@ -149,8 +123,8 @@ static void on_hash(struct vb_link *link, void *arg, const uint8_t *pdu, size_t 
         walk->hash_read = cache->has_hash && memcmp(cache->hash, pdu + 4, sizeof cache->hash) == 0;
         memcpy(cache->hash, pdu + 4, sizeof cache->hash);
         cache->has_hash = true;
-        if (advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
-            ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_DB_HASH, on_hash);
+        if (vb_walk_advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
+            vb_walk_ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_DB_HASH, on_hash);
             return;
         }
     }
@@ -172,8 +146,8 @@ static void on_hash(struct vb_link *link, void *arg, const uint8_t *pdu, size_t 
 
 static void read_hash(struct vb_walk *walk)
 {
-    walk->request = (struct range){0x0001, 0xffff};
-    ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_DB_HASH, on_hash);
+    walk->request = (struct vb_range){0x0001, 0xffff};
+    vb_walk_ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_DB_HASH, on_hash);
 }
 
 /* ---- services -------------------------------------------------------------------------------- */
@@ -206,7 +180,7 @@ static bool take_services(struct vb_walk *walk, const uint8_t *pdu, size_t n, bo
     uint16_t end = 0;
     size_t size;
 
-    if (!open_entries(pdu, n, &in, &size))
+    if (!vb_walk_entries(pdu, n, &in, &size))
         return false;
     while (in.left >= size && (size == 6 || size == 20)) {
         uint16_t start = (uint16_t)gf_rd_uint(&in, 2);
@@ -216,7 +190,7 @@ static bool take_services(struct vb_walk *walk, const uint8_t *pdu, size_t n, bo
         uuid = vb_uuid_from_wire(gf_rd(&in, size - 4), (unsigned)size - 4);
         take_service(walk, start, end, &uuid, primary);
     }
-    return end > 0 && advance(walk, end);
+    return end > 0 && vb_walk_advance(walk, end);
 }
 
 /* Nothing outside the new services has to be looked through. */
@@ -243,11 +217,11 @@ static void on_secondary(struct vb_link *link, void *arg, const uint8_t *pdu, si
     if (!pdu)
         return;
     if (take_services(walk, pdu, n, false)) {
-        ask(walk, VB_ATT_GROUP_REQ, VB_UUID_SECONDARY, on_secondary);
+        vb_walk_ask(walk, VB_ATT_GROUP_REQ, VB_UUID_SECONDARY, on_secondary);
         return;
     }
     trim_todo(walk);
-    next_range(walk);
+    vb_walk_next_range(walk);
 }
 
 static void on_primary(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
@@ -258,12 +232,12 @@ static void on_primary(struct vb_link *link, void *arg, const uint8_t *pdu, size
     if (!pdu)
         return;
     if (take_services(walk, pdu, n, true)) {
-        ask(walk, VB_ATT_GROUP_REQ, VB_UUID_PRIMARY, on_primary);
+        vb_walk_ask(walk, VB_ATT_GROUP_REQ, VB_UUID_PRIMARY, on_primary);
     } else if (TAILQ_EMPTY(&walk->fresh.services)) {
-        find_descriptors(walk); /* nothing new: go on behind what would be read of it */
+        vb_walk_descriptors(walk); /* nothing new: go on behind what would be read of it */
     } else {
         walk->request = walk->whole;
-        ask(walk, VB_ATT_GROUP_REQ, VB_UUID_SECONDARY, on_secondary);
+        vb_walk_ask(walk, VB_ATT_GROUP_REQ, VB_UUID_SECONDARY, on_secondary);
     }
 }
 
@@ -271,207 +245,20 @@ static void find_primary(struct vb_walk *walk)
 {
     walk->todo.n = 0;
     add_range(&walk->todo, walk->whole.start, walk->whole.end);
-    ask(walk, VB_ATT_GROUP_REQ, VB_UUID_PRIMARY, on_primary);
-}
-
-/* ---- includes and characteristics ------------------------------------------------------------ */
-
-static struct vb_service *fresh_service_at(struct vb_walk *walk, uint16_t handle)
-{
-    struct vb_service *service;
-
-    TAILQ_FOREACH(service, &walk->fresh.services, next)
-        if (handle >= service->start && handle <= service->end)
-            return service;
-    return NULL;
-}
-
-static void take_characteristic(struct vb_walk *walk, uint16_t handle, struct gf_reader *in,
-                                size_t uuid_len)
-{
-    struct vb_service *service = fresh_service_at(walk, handle);
-    unsigned props = (unsigned)gf_rd_uint(in, 1);
-    uint16_t value_handle = (uint16_t)gf_rd_uint(in, 2);
-    struct vb_uuid uuid = vb_uuid_from_wire(gf_rd(in, uuid_len), (unsigned)uuid_len);
-    struct vb_char *chr, *before;
-
-    if (!service)
-        return;
-    before = TAILQ_LAST(&service->chars, vb_chars);
-    if (before)
-        before->end = (uint16_t)(handle - 1);
-    chr = vb_char_new(service);
-    chr->handle = handle;
-    chr->value_handle = value_handle;
-    chr->end = service->end;
-    chr->props = props;
-    chr->uuid = uuid;
-}
-
-static void on_characteristics(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
-{
-    struct vb_walk *walk = arg;
-    struct gf_reader in;
-    uint16_t handle = 0;
-    size_t size;
-
-    (void)link;
-    if (!pdu)
-        return;
-    if (open_entries(pdu, n, &in, &size)) {
-        while (in.left >= size && (size == 7 || size == 21)) {
-            handle = (uint16_t)gf_rd_uint(&in, 2);
-            take_characteristic(walk, handle, &in, size - 5);
-        }
-        if (handle && advance(walk, handle)) {
-            ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_CHARACTERISTIC, on_characteristics);
-            return;
-        }
-    }
-    next_range(walk);
-}
-
-static void on_includes(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
-{
-    struct vb_walk *walk = arg;
-    struct gf_reader in;
-    uint16_t handle = 0;
-    size_t size;
-
-    (void)link;
-    if (!pdu)
-        return;
-    if (open_entries(pdu, n, &in, &size)) {
-        while (in.left >= size && (size == 6 || size == 8)) {
-            struct vb_service *service;
-
-            handle = (uint16_t)gf_rd_uint(&in, 2);
-            service = fresh_service_at(walk, handle);
-            if (service) {
-                service->includes = vb_grow(service->includes, service->n_includes + 1,
-                                            sizeof *service->includes);
-                service->includes[service->n_includes++] = (uint16_t)gf_rd_uint(&in, 2);
-                (void)gf_rd(&in, size - 4);
-            }
-        }
-        if (handle && advance(walk, handle)) {
-            ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_INCLUDE, on_includes);
-            return;
-        }
-    }
-    walk->request = take_range(&walk->todo);
-    ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_CHARACTERISTIC, on_characteristics);
-}
-
-/* Includes, then characteristics, of the next range; descriptors when there is none. */
-static void next_range(struct vb_walk *walk)
-{
-    if (walk->todo.n == 0) {
-        find_descriptors(walk);
-        return;
-    }
-    walk->request = walk->todo.at[0];
-    ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_INCLUDE, on_includes);
-}
-
-/* ---- descriptors ----------------------------------------------------------------------------- */
-
-static void take_descriptor(struct vb_walk *walk, uint16_t handle, struct vb_uuid uuid)
-{
-    struct vb_desc *desc = vb_desc_new(walk->chr);
-
-    desc->handle = handle;
-    desc->uuid = uuid;
-    if (vb_uuid_is(&uuid, VB_UUID_CCC))
-        walk->chr->ccc = handle;
-    if (vb_uuid_is(&uuid, VB_UUID_EXT_PROPS))
-        walk->ext = desc;
-}
-
-static void on_ext_props(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
-{
-    struct vb_walk *walk = arg;
-
-    (void)link;
-    if (!pdu)
-        return;
-    if (pdu[0] == VB_ATT_READ_RSP && n >= 2)
-        walk->chr->ext_props = pdu[1];
-    walk->ext = NULL;
-    find_descriptors(walk);
-}
-
-static void on_descriptors(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
-{
-    struct vb_walk *walk = arg;
-    uint16_t handle = 0;
-    struct gf_reader in;
-    size_t format;
-
-    if (!pdu)
-        return;
-    if (open_entries(pdu, n, &in, &format)) {
-        unsigned uuid_len = format == 1 ? 2 : 16;
-
-        while (in.left >= 2 + uuid_len) {
-            handle = (uint16_t)gf_rd_uint(&in, 2);
-            take_descriptor(walk, handle, vb_uuid_from_wire(gf_rd(&in, uuid_len), uuid_len));
-        }
-        if (handle && advance(walk, handle)) {
-            ask(walk, VB_ATT_FIND_INFO_REQ, 0, on_descriptors);
-            return;
-        }
-    }
-    if (walk->ext) {
-        uint8_t read[3] = {VB_ATT_READ_REQ, (uint8_t)walk->ext->handle,
-                           (uint8_t)(walk->ext->handle >> 8)};
-
-        vb_link_request(link, VB_FOR_DISCOVERY, read, sizeof read, on_ext_props, walk);
-        return;
-    }
-    find_descriptors(walk);
-}
-
-/* The characteristic after walk->chr among the new services, or NULL. */
-static struct vb_char *next_char(struct vb_walk *walk)
-{
-    struct vb_char *chr = walk->chr ? TAILQ_NEXT(walk->chr, next) : NULL;
-    struct vb_service *service = walk->chr ? TAILQ_NEXT(walk->chr->service, next)
-                                           : TAILQ_FIRST(&walk->fresh.services);
-
-    while (!chr && service) {
-        chr = TAILQ_FIRST(&service->chars);
-        service = TAILQ_NEXT(service, next);
-    }
-    return chr;
-}
-
-/* The descriptors of the next characteristic that has room for some. */
-static void find_descriptors(struct vb_walk *walk)
-{
-    while ((walk->chr = next_char(walk)) != NULL) {
-        struct vb_char *chr = walk->chr;
-        uint16_t first = (uint16_t)(chr->value_handle + 1);
-
-        if (chr->value_handle >= chr->end)
-            continue;
-        if (first == chr->end && (chr->props & (VB_PROP_NOTIFY | VB_PROP_INDICATE))) {
-            take_descriptor(walk, first, vb_uuid16(VB_UUID_CCC));
-            continue;
-        }
-        walk->request = (struct range){first, chr->end};
-        ask(walk, VB_ATT_FIND_INFO_REQ, 0, on_descriptors);
-        return;
-    }
-    if (!walk->hash_read) {
-        walk->hash_read = true;
-        read_hash(walk);
-        return;
-    }
-    finish(walk);
+    vb_walk_ask(walk, VB_ATT_GROUP_REQ, VB_UUID_PRIMARY, on_primary);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
+
+void vb_walk_found(struct vb_walk *walk)
+{
+    if (walk->hash_read) {
+        finish(walk);
+        return;
+    }
+    walk->hash_read = true;
+    read_hash(walk);
+}
 
 static void ignore(struct vb_link *link, void *arg, const uint8_t *pdu, size_t n)
 {
@@ -545,7 +332,7 @@ static void finish(struct vb_walk *walk)
     vb_acquire_ready(link->at_central);
     link->walk = NULL;
     if (walk->changed.n > 0) {
-        struct range range = take_range(&walk->changed);
+        struct vb_range range = vb_range_take(&walk->changed);
 
         vb_walk_range(link, range.start, range.end);
     }
@@ -558,7 +345,7 @@ static struct vb_walk *walk_new(struct vb_link *link, uint16_t start, uint16_t e
     struct vb_service *service;
 
     walk->link = link;
-    walk->whole = walk->request = (struct range){start, end};
+    walk->whole = walk->request = (struct vb_range){start, end};
     TAILQ_INIT(&walk->fresh.services);
     TAILQ_FOREACH(service, &link->at_central->cache.services, next)
         service->seen = false;

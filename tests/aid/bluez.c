@@ -22,6 +22,8 @@ static void append_adapter(struct aid_bluez *b, sd_bus_message *m)
     (void)sd_bus_message_append(m, "{sa{sv}}", ADAPTER, 4, "Address", "s", "02:00:00:00:00:00",
                                 "Powered", "b", (int)b->powered, "Discovering", "b",
                                 (int)b->discovering, "Roles", "as", 2, "central", "peripheral");
+    (void)sd_bus_message_append(m, "{sa{sv}}", PREFIX "GattManager1", 0);
+    (void)sd_bus_message_append(m, "{sa{sv}}", PREFIX "LEAdvertisingManager1", 0);
 }
 
 static void append_advert(struct aid_bluez *b, sd_bus_message *m)
@@ -358,6 +360,25 @@ static int on_write(struct aid_bluez *b, sd_bus_message *m)
     return ok(m);
 }
 
+static int on_register_app(struct aid_bluez *b, sd_bus_message *m)
+{
+    b->calls.app++;
+    (void)snprintf(b->app, sizeof b->app, "%s", sd_bus_message_get_sender(m));
+    return ok(m);
+}
+
+static int on_register_advert(struct aid_bluez *b, sd_bus_message *m)
+{
+    b->calls.advert++;
+    return ok(m);
+}
+
+static int on_unregister_advert(struct aid_bluez *b, sd_bus_message *m)
+{
+    b->calls.unadvert++;
+    return ok(m);
+}
+
 static const struct {
     const char *member;
     int (*fn)(struct aid_bluez *b, sd_bus_message *m);
@@ -366,6 +387,8 @@ static const struct {
     {"Connect", on_connect}, {"Disconnect", on_disconnect}, {"RemoveDevice", on_remove},
     {"Get", on_get}, {"StartNotify", on_notify}, {"StopNotify", on_unnotify},
     {"ReadValue", on_read}, {"WriteValue", on_write},
+    {"RegisterApplication", on_register_app}, {"RegisterAdvertisement", on_register_advert},
+    {"UnregisterAdvertisement", on_unregister_advert},
 };
 
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)

@@ -60,10 +60,12 @@ struct aid_bluez {
     /* calls that were done; of Connect() those that a rule caught too */
     struct {
         unsigned connect, disconnect, remove, start, stop, filter, notify, unnotify, write, read;
+        unsigned app, advert, unadvert;
     } calls;
     bool connect_while_scanning;
     uint8_t written[64][20];    /* the first bytes of fragments, in order */
     char write_type[16];
+    char app[64];               /* who registered an application, by unique name */
 };
 
 /* Own org.bluez on that bus; everything zero but the table good, powered, on the air, MTU 517. */
