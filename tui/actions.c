@@ -178,10 +178,11 @@ static const struct action table[] = {
      "Brings the records home and fetches what changed; it also happens by itself.", act_sync},
     {"records", "Records for head office", "F3", IN_ANY, "records",
      "Shows what is on this laptop only, and what head office refused.", act_queue},
-    {"messages", "Messages", "F4", IN_ANY, "messages", "Shows what happened since the app started.", act_log},
+    {"messages", "Messages", "F4", IN_ANY, "log", "Shows what happened since the app started.", act_log},
     {"back", "Back", "Esc", IN_SUB, "back", "Closes this view; a procedure under way asks first.", act_back},
     {"leave", "Cancel", "Ctrl-C", IN_ANY, NULL,
      "Leaves a procedure safely, after a question; without one, goes back or quits.", act_leave},
+    {"quit", "Quit", "q", IN_HOME, "quit", "Ends the app. Records that wait are kept on this laptop.", act_quit},
     {"palette", "All actions by name", ": F2", IN_ANY, "actions", "Finds an action by its name and does it.", act_palette},
     {"help", "Help for this view", "? F1", IN_ANY, "help", "Tells what to do here, and every key that works.", act_help},
     {"up", "Up", "Up k", IN_LIST, NULL, "Moves one row up.", act_up},
@@ -193,7 +194,6 @@ static const struct action table[] = {
     {"redraw", "Draw the screen again", "Ctrl-L", IN_ANY, NULL, "Sends the whole screen to the terminal once more.", act_redraw},
     {"suspend", "Back to the shell for a while", "Ctrl-Z", IN_ANY, NULL,
      "Stops the app as any program of the shell; fg brings it back.", act_suspend},
-    {"quit", "Quit", "q", IN_HOME, "quit", "Ends the app. Records that wait are kept on this laptop.", act_quit},
 };
 #define N_ACTIONS (sizeof table / sizeof table[0])
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "common/host/real.h"
+#include "common/text.h"
 #include "tui/actions.h"
 #include "tui/jobs.h"
 #include "tui/keys.h"
@@ -136,38 +137,52 @@ void app_sync(struct app *a)
 
 /* ---- drawing ---- */
 
+/* The view that fills the screen: below overlays. */
+static size_t base_view(const struct app *a)
+{
+    size_t i = a->depth - 1;
+
+    while (i > 0 && a->stack[i].view->overlay)
+        i--;
+    return i;
+}
+
 static void draw_title(struct app *a)
 {
     struct ui *ui = &a->ui;
+    const struct view *v = a->stack[base_view(a)].view;
     struct tm tm = local_time(app_utc_ms(a));
-    char when[32] = "";
-    int n;
+    char when[32] = "", name[120];
 
+    (void)gf_copy(name, sizeof name, v->title);
+    if (v->name != NULL)
+        v->name(a, a->stack[base_view(a)].state, name, sizeof name);
     (void)strftime(when, sizeof when, "%a %d %b %Y  %H:%M", &tm);
     ui_fill(ui, 0, 0, ui->cols, ROLE_TITLE);
-    n = ui_text(ui, 0, 1, ui->cols / 2, ROLE_TITLE, "Gasfitter");
-    (void)ui_printf(ui, 0, 1 + n, ui->cols / 2, ROLE_TITLE, "   %s", app_view(a, 0)->title);
+    (void)ui_printf(ui, 0, 1, ui->cols - ui_width(when) - 4, ROLE_TITLE, "Gasfitter   %s", name);
     (void)ui_text(ui, 0, ui->cols - 1 - ui_width(when), ui->cols, ROLE_TITLE, when);
 }
 
-/* Head office, the queue, what was refused: in every view. */
+/* Head office, the queue, what was refused: in every view. The age of the queue gives way when there is no room. */
 static void draw_state(struct app *a)
 {
     struct ui *ui = &a->ui;
     const struct sync_view *v = sync_view(a->env->sync);
     bool away = v->phase == SYNC_WAITING || v->phase == SYNC_REVOKED;
-    char office[64], queue[64];
-    int x = 1;
+    char office[64], queue[64], refused[40] = "";
+    int x = 1, end = ui->cols - 1;
 
     (void)office_text(v, app_utc_ms(a), office, sizeof office);
     (void)queue_text(&v->counts, app_utc_ms(a), queue, sizeof queue);
-    x += ui_printf(ui, 1, x, ui->cols - x, away ? ROLE_WARN : ROLE_TEXT, "Office: %s", office);
-    x += ui_text(ui, 1, x, ui->cols - x, ROLE_DIM, "  |  ");
-    x += ui_text(ui, 1, x, ui->cols - x, v->counts.waiting > 0 ? ROLE_WARN : ROLE_TEXT, queue);
-    if (v->counts.refused == 0)
-        return;
-    x += ui_text(ui, 1, x, ui->cols - x, ROLE_DIM, "  |  ");
-    (void)ui_printf(ui, 1, x, ui->cols - x, ROLE_BAD, "! %llu refused", (unsigned long long)v->counts.refused);
+    if (v->counts.refused > 0)
+        (void)snprintf(refused, sizeof refused, "! %llu refused", (unsigned long long)v->counts.refused);
+    end -= ui_width(refused) + 2;
+    x += ui_printf(ui, 1, x, end - x, away ? ROLE_WARN : ROLE_TEXT, "Office: %s", office) + 3;
+    if (ui_width(queue) > end - x)
+        queue[strcspn(queue, ",")] = '\0';
+    (void)ui_text(ui, 1, x - 2, 1, ROLE_DIM, ui_glyph(ui, GLYPH_VLINE));
+    (void)ui_text(ui, 1, x, end - x, v->counts.waiting > 0 ? ROLE_WARN : ROLE_TEXT, queue);
+    (void)ui_text(ui, 1, end + 2, ui->cols, ROLE_BAD, refused);
 }
 
 static void draw_status(struct app *a)
@@ -191,7 +206,7 @@ static void draw_keys(struct app *a)
     unsigned where = app_where(a);
     size_t n;
     const struct action *row = actions(&n), *end = row + n;
-    int x = 1, keep = (int)strlen(help->bar) + 6;
+    int x = 1, keep = (int)strlen(help->bar) + 4;     /* "F1 help" and a space */
 
     for (; row < end; row++) {
         char key[KEY_NAME_MAX];
@@ -203,7 +218,7 @@ static void draw_keys(struct app *a)
             continue;
         (void)keys_first(names + (typed ? 1 : 0), key);
         width = ui_width(key) + 1 + ui_width(row->bar) + 2;
-        if (x + width > ui->cols - (row == help ? 0 : keep))
+        if (x + width - 2 > ui->cols - (row == help ? 0 : keep))
             continue;
         x += ui_text(ui, ui->rows - 1, x, ui->cols - x, ROLE_KEY, key) + 1;
         x += ui_text(ui, ui->rows - 1, x, ui->cols - x, ROLE_TEXT, row->bar) + 2;
@@ -213,7 +228,7 @@ static void draw_keys(struct app *a)
 static void draw(struct app *a)
 {
     struct ui *ui = &a->ui;
-    size_t first = a->depth - 1;
+    size_t first = base_view(a);
 
     if (ui_begin(ui)) {
         struct area at = {TOP_ROWS, 0, ui->rows - TOP_ROWS - BOTTOM_ROWS, ui->cols};
@@ -222,8 +237,6 @@ static void draw(struct app *a)
         draw_state(a);
         draw_status(a);
         draw_keys(a);
-        while (first > 0 && a->stack[first].view->overlay)
-            first--;
         for (; first < a->depth; first++)
             a->stack[first].view->draw(a, a->stack[first].state, &at);
     }

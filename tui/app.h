@@ -32,6 +32,7 @@ struct view {
     void (*tick)(struct app *a, void *state);                       /* * after each turn of the loop, on top or not */
     size_t (*fds)(struct app *a, void *state, struct gf_pollfd *ret, size_t cap);    /* * more to wait for */
     const char *(*help)(struct app *a, void *state);                /* * what to do here: sentences */
+    void (*name)(struct app *a, void *state, char *ret, size_t cap);    /* * more than the title, for the title line */
     void (*close)(struct app *a, void *state);                      /* * free what it holds */
 };
 

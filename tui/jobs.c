@@ -94,7 +94,7 @@ char *office_text(const struct sync_view *v, int64_t utc_ms, char *ret, size_t c
     if (v->phase == SYNC_REVOKED)
         (void)snprintf(ret, cap, "this laptop is revoked");
     else if (v->phase == SYNC_RUNNING)
-        (void)snprintf(ret, cap, "talking, %" PRIu64 " sent, %" PRIu64 " answered", v->sent, v->answered);
+        (void)snprintf(ret, cap, "sending, %" PRIu64 " of %" PRIu64 " answered", v->answered, v->sent);
     else if (v->phase == SYNC_WAITING)
         (void)snprintf(ret, cap, "away, next try in %s", span_text(v->next_try_in_ms, span));
     else if (v->last_ok_at_ms == 0)

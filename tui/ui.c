@@ -43,7 +43,8 @@ static const struct {
 static const char *const glyphs[][2] = {
     [GLYPH_DONE] = {"✓", "x"}, [GLYPH_NOW] = {"▸", ">"}, [GLYPH_TODO] = {"·", "."}, [GLYPH_FAILED] = {"✗", "!"},
     [GLYPH_VLINE] = {"│", "|"}, [GLYPH_HLINE] = {"─", "-"}, [GLYPH_FULL] = {"█", "#"}, [GLYPH_EMPTY] = {"░", "."},
-    [GLYPH_MORE] = {"…", "~"}, [GLYPH_BULLET] = {"•", "*"}, [GLYPH_BAR1] = {"▂", "#"}, [GLYPH_BAR2] = {"▄", "#"},
+    [GLYPH_MORE] = {"…", "~"}, [GLYPH_BULLET] = {"•", "*"}, [GLYPH_CORNER_TL] = {"┌", "+"}, [GLYPH_CORNER_TR] = {"┐", "+"},
+    [GLYPH_CORNER_BL] = {"└", "+"}, [GLYPH_CORNER_BR] = {"┘", "+"}, [GLYPH_BAR1] = {"▂", "#"}, [GLYPH_BAR2] = {"▄", "#"},
     [GLYPH_BAR3] = {"▆", "#"}, [GLYPH_BAR4] = {"█", "#"},
 };
 
@@ -274,6 +275,29 @@ int ui_printf(const struct ui *ui, int y, int x, int width, enum role role, cons
     return ui_text(ui, y, x, width, role, text);
 }
 
+/* Where a line of at most `width` cells that begins at `line` ends: at the last space at which it fits, or, without
+ * one, after as many characters as fit. */
+static const char *line_end(const struct ui *ui, int width, const char *line)
+{
+    const char *end = line, *at = line;
+
+    while (*at != '\0') {
+        const char *word = at + strcspn(at + 1, " ") + 1;
+
+        if (run_width(ui, line, word) > width)
+            break;
+        end = at = word;
+    }
+    while (end == line || (*end != '\0' && *end != ' ')) {
+        at = end;
+        (void)next_char(ui, &at);
+        if (run_width(ui, line, at) > width)
+            break;
+        end = at;
+    }
+    return end;
+}
+
 int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum role role, const char *text)
 {
     char seen[UI_TEXT_MAX];
@@ -282,28 +306,12 @@ int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum rol
 
     gf_visible(seen, sizeof seen, text, strlen(text));
     while (*line != '\0' && rows < max_rows) {
-        const char *end = line, *at = line;
+        const char *end = line_end(ui, width, line);
 
-        /* The last space at which the line still fits; without one, as much as fits. */
-        while (*at != '\0') {
-            const char *word = at + strcspn(at + 1, " ") + 1;
-
-            if (run_width(ui, line, word) > width)
-                break;
-            end = at = word;
-        }
+        if (end == line)
+            break;              /* not even one character fits */
         if (rows == max_rows - 1 && *end != '\0')
             return rows + (ui_text(ui, y + rows, x, width, role, line) > 0);
-        if (end == line) {
-            while (*end != '\0' && run_width(ui, line, end) <= width)
-                (void)next_char(ui, &end);
-            while (run_width(ui, line, end) > width)
-                do
-                    end--;
-                while ((*end & 0xC0) == 0x80);
-            if (end == line)
-                return rows;        /* not even one character fits */
-        }
         (void)draw_run(ui, y + rows, x, width, role, line, end);
         rows++;
         line = end + strspn(end, " ");
@@ -311,13 +319,33 @@ int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum rol
     return rows;
 }
 
+/* Widths do not depend on the terminal but for characters that it cannot show, which are '?' there. */
+static const struct ui any_terminal = {.utf8 = true};
+
 int ui_width(const char *text)
 {
-    struct ui any = {.utf8 = true};
     char seen[UI_TEXT_MAX];
 
     gf_visible(seen, sizeof seen, text, strlen(text));
-    return run_width(&any, seen, seen + strlen(seen));
+    return run_width(&any_terminal, seen, seen + strlen(seen));
+}
+
+int ui_rows(int width, const char *text)
+{
+    char seen[UI_TEXT_MAX];
+    const char *line = seen;
+    int rows = 0;
+
+    gf_visible(seen, sizeof seen, text, strlen(text));
+    while (*line != '\0') {
+        const char *end = line_end(&any_terminal, width, line);
+
+        if (end == line)
+            break;
+        rows++;
+        line = end + strspn(end, " ");
+    }
+    return rows;
 }
 
 void ui_fill(const struct ui *ui, int y, int x, int width, enum role role)
@@ -337,6 +365,20 @@ void ui_vline(const struct ui *ui, int y, int x, int height)
 {
     for (int i = 0; i < height; i++)
         (void)ui_text(ui, y + i, x, 1, ROLE_DIM, ui_glyph(ui, GLYPH_VLINE));
+}
+
+void ui_box(const struct ui *ui, int y, int x, int rows, int cols)
+{
+    for (int i = 0; i < rows; i++)
+        ui_fill(ui, y + i, x, cols, ROLE_TEXT);
+    ui_hline(ui, y, x, cols);
+    ui_hline(ui, y + rows - 1, x, cols);
+    ui_vline(ui, y, x, rows);
+    ui_vline(ui, y, x + cols - 1, rows);
+    (void)ui_text(ui, y, x, 1, ROLE_DIM, ui_glyph(ui, GLYPH_CORNER_TL));
+    (void)ui_text(ui, y, x + cols - 1, 1, ROLE_DIM, ui_glyph(ui, GLYPH_CORNER_TR));
+    (void)ui_text(ui, y + rows - 1, x, 1, ROLE_DIM, ui_glyph(ui, GLYPH_CORNER_BL));
+    (void)ui_text(ui, y + rows - 1, x + cols - 1, 1, ROLE_DIM, ui_glyph(ui, GLYPH_CORNER_BR));
 }
 
 void ui_gauge(const struct ui *ui, int y, int x, int width, unsigned long part, unsigned long whole)

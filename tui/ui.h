@@ -22,7 +22,7 @@ enum role { ROLE_TEXT, ROLE_TITLE, ROLE_HEAD, ROLE_CHOSEN, ROLE_FIELD, ROLE_GOOD
 
 enum glyph {
     GLYPH_DONE, GLYPH_NOW, GLYPH_TODO, GLYPH_FAILED, GLYPH_VLINE, GLYPH_HLINE, GLYPH_FULL, GLYPH_EMPTY, GLYPH_MORE,
-    GLYPH_BULLET, GLYPH_BAR1, GLYPH_BAR2, GLYPH_BAR3, GLYPH_BAR4,
+    GLYPH_BULLET, GLYPH_CORNER_TL, GLYPH_CORNER_TR, GLYPH_CORNER_BL, GLYPH_CORNER_BR, GLYPH_BAR1, GLYPH_BAR2, GLYPH_BAR3, GLYPH_BAR4,
 };
 
 struct ui_config {
@@ -71,13 +71,17 @@ int ui_printf(const struct ui *ui, int y, int x, int width, enum role role, cons
 /* Text broken at spaces into lines of `width` cells, at most max_rows of them. Returns the rows used. */
 int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum role role, const char *text);
 
-/* Cells that the text takes. */
+/* Cells that the text takes; rows that ui_wrap() would use for it. */
 int ui_width(const char *text);
+int ui_rows(int width, const char *text);
 
 /* Fill a line with spaces in a role; a line of the glyph. */
 void ui_fill(const struct ui *ui, int y, int x, int width, enum role role);
 void ui_hline(const struct ui *ui, int y, int x, int width);
 void ui_vline(const struct ui *ui, int y, int x, int height);
+
+/* An empty box with a frame. */
+void ui_box(const struct ui *ui, int y, int x, int rows, int cols);
 
 /* A bar of `width` cells that is `part` of `whole` full. */
 void ui_gauge(const struct ui *ui, int y, int x, int width, unsigned long part, unsigned long whole);

@@ -36,6 +36,7 @@ static void help_draw(struct app *a, void *state, const struct area *at)
     size_t n, i = 0, shown = 0;
     const struct action *row = actions(&n);
     int y = at->y, end = at->y + at->rows;
+    bool more = false;
 
     (void)ui_text(&a->ui, y++, at->x + 1, at->cols - 2, ROLE_HEAD, v->title);
     if (v->help != NULL)
@@ -46,11 +47,16 @@ static void help_draw(struct app *a, void *state, const struct area *at)
 
         if ((row->where & where) == 0 || keys[0] == '\0')
             continue;
-        if (shown++ < s->list.at || y >= end)
+        if (shown++ < s->list.at || more)
+            continue;
+        more = y + ui_rows(at->cols - 17, row->help) > end - 1;    /* the last row is for the hint */
+        if (more)
             continue;
         (void)ui_text(&a->ui, y, at->x + 1, 14, ROLE_KEY, keys);
         y += ui_wrap(&a->ui, y, at->x + 16, at->cols - 17, end - y, ROLE_TEXT, row->help);
     }
+    if (more)
+        (void)ui_text(&a->ui, end - 1, at->x + 1, at->cols - 2, ROLE_WARN, "There is more: PgDn or Down.");
     list_size(&s->list, shown);
     s->list.rows = (size_t)at->rows / 2;
     ui_cursor(&a->ui, at->y, at->x);

@@ -13,7 +13,9 @@
 
 #define JOBS_MAX 1000           /* shown; more are found by the filter */
 #define RELOAD_MS 60000         /* what is due changes at midnight, at the latest */
-#define RADIO_COLS 29
+#define RADIO_COLS 27
+#define NUMBER_COLS_MIN 6
+#define NUMBER_COLS_MAX 12
 #define DETAIL_ROWS 5
 
 struct job_row {
@@ -142,23 +144,36 @@ static void due_text(const struct app *a, const char *due, char ret[static 12])
         (void)snprintf(ret, 12, "%s%d %s", strcmp(due, today) < 0 ? "! " : "", (int)day, months[month - 1]);
 }
 
+/* Cells that the longest number takes. */
+static int number_cols(const struct home *h)
+{
+    int cols = NUMBER_COLS_MIN;
+
+    for (size_t i = 0; i < h->n; i++)
+        if (ui_width(h->jobs[i].job.number) > cols)
+            cols = ui_width(h->jobs[i].job.number);
+    return cols < NUMBER_COLS_MAX ? cols : NUMBER_COLS_MAX;
+}
+
 static void draw_job(struct app *a, const struct home *h, size_t i, const struct area *at)
 {
+    struct ui *ui = &a->ui;
     const sync_Job *job = &h->jobs[i].job;
     bool chosen = i == h->work.at, near = reach_find(&a->reach, h->jobs[i].hash) != NULL;
     enum role role = chosen && !h->on_radio ? ROLE_CHOSEN : ROLE_TEXT;
+    int x = at->x + 2, cols = number_cols(h);
     char due[12];
 
     due_text(a, job->due, due);
-    ui_fill(&a->ui, at->y, at->x, at->cols, role);
-    (void)ui_text(&a->ui, at->y, at->x, 1, role, chosen ? ">" : " ");
-    (void)ui_text(&a->ui, at->y, at->x + 2, 8, role, job->number);
-    (void)ui_text(&a->ui, at->y, at->x + 11, 8, role != ROLE_CHOSEN && due[0] == '!' ? ROLE_WARN : role, due);
-    (void)ui_printf(&a->ui, at->y, at->x + 20, 1, role, "%" PRIu32, job->priority);
-    (void)ui_text(&a->ui, at->y, at->x + 22, 8, role, job->state);
+    ui_fill(ui, at->y, at->x, at->cols, role);
+    (void)ui_text(ui, at->y, at->x, 1, role, chosen ? ">" : " ");
+    (void)ui_text(ui, at->y, x, cols, role, job->number);
     if (near)
-        (void)ui_text(&a->ui, at->y, at->x + 31, 1, role == ROLE_CHOSEN ? role : ROLE_GOOD, ui_glyph(&a->ui, GLYPH_BULLET));
-    (void)ui_text(&a->ui, at->y, at->x + 33, at->cols - 33, role, job->address);
+        (void)ui_text(ui, at->y, x + cols, 1, role == ROLE_CHOSEN ? role : ROLE_GOOD, ui_glyph(ui, GLYPH_BULLET));
+    x += cols + 2;
+    (void)ui_text(ui, at->y, x, 8, role != ROLE_CHOSEN && due[0] == '!' ? ROLE_WARN : role, due);
+    (void)ui_text(ui, at->y, x + 9, 8, role, job->state);
+    (void)ui_text(ui, at->y, x + 18, at->x + at->cols - x - 18, role, job->address);
 }
 
 /* What an empty worklist means. */
@@ -195,7 +210,7 @@ static void draw_work(struct app *a, struct home *h, const struct area *at)
     } else {
         (void)ui_printf(ui, at->y, x + n, 40, ROLE_DIM, "  %zu%s", h->n, h->more ? ", more by filter /" : "");
     }
-    (void)ui_text(ui, at->y + 1, at->x, at->cols, ROLE_DIM, "  Job      Due      P State      Address");
+    (void)ui_printf(ui, at->y + 1, at->x + 2, at->cols - 2, ROLE_DIM, "%-*s  Due      State    Address", number_cols(h), "Job");
     list_window(&h->work, (size_t)(at->rows - 2));
     for (size_t i = 0; i < h->work.rows && h->work.top + i < h->n; i++) {
         struct area row = {at->y + 2 + (int)i, at->x, 1, at->cols};
@@ -229,7 +244,6 @@ static void draw_radio_row(struct app *a, const struct home *h, size_t i, const 
     const struct job_row *job;
     bool chosen = h->on_radio && i == h->radio.at;
     enum role role = chosen ? ROLE_CHOSEN : ROLE_TEXT;
-    char age[24];
     struct ui *ui = &a->ui;
 
     ui_fill(ui, at->y, at->x, at->cols, role);
@@ -241,7 +255,7 @@ static void draw_radio_row(struct app *a, const struct home *h, size_t i, const 
         (void)ui_printf(ui, at->y, at->x + 19, 4, role, "%4d", reach_dbm(row));
     else
         (void)ui_text(ui, at->y, at->x + 22, 1, role, "?");
-    (void)ui_printf(ui, at->y, at->x + 23, 6, role, "%5s", span_text(app_mono_ms(a) - row->seen_ms, age));
+    (void)ui_printf(ui, at->y, at->x + 23, 4, role, "%3ds", (int)((app_mono_ms(a) - row->seen_ms) / 1000));
 }
 
 static void draw_radio(struct app *a, struct home *h, const struct area *at)
@@ -256,7 +270,7 @@ static void draw_radio(struct app *a, struct home *h, const struct area *at)
         (void)ui_wrap(ui, at->y + 1, at->x + 2, at->cols - 2, at->rows - 1, ROLE_BAD, text);
         return;
     }
-    (void)ui_text(ui, at->y + 1, at->x, at->cols, ROLE_DIM, "  Meter             dBm heard");
+    (void)ui_text(ui, at->y + 1, at->x, at->cols, ROLE_DIM, "  Meter             dBm age");
     list_size(&h->radio, a->reach.n);
     list_window(&h->radio, (size_t)(at->rows - 2));
     for (size_t i = 0; i < h->radio.rows && h->radio.top + i < a->reach.n; i++)
@@ -277,7 +291,8 @@ static void draw_detail(struct app *a, const struct home *h, const struct area *
     if (h->work.at >= h->n)
         return;
     job = &h->jobs[h->work.at].job;
-    (void)ui_printf(ui, at->y + 1, x, width, ROLE_HEAD, "%s  %s  due %s", job->number, job_kind_title(job), job->due);
+    (void)ui_printf(ui, at->y + 1, x, width, ROLE_HEAD, "%s  %s  due %s  priority %" PRIu32,
+                    job->number, job_kind_title(job), job->due, job->priority);
     (void)ui_printf(ui, at->y + 2, x, width, ROLE_TEXT, "Meter %s  at %s  %s", job->meter_id, job->supply_point,
                     job->address);
     (void)ui_printf(ui, at->y + 3, x, width, ROLE_TEXT, "%s  %s  %s", job->customer_name, job->customer_no,
@@ -382,8 +397,8 @@ static const char *home_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "Today's work: the job that is due first stands first, \"!\" marks a late one, and a dot after the state says "
-           "that its meter is in reach. Enter starts the chosen job, or goes on where it stopped. On the right are the "
+    return "Today's work: the job that is due first stands first, \"!\" marks a late one, and a dot after the number "
+           "says that its meter is in reach. Enter starts the chosen job, or goes on where it stopped. On the right are the "
            "meters that are heard by radio, the strongest first.";
 }
 

@@ -81,12 +81,10 @@ static void palette_draw(struct app *a, void *state, const struct area *at)
     struct palette *p = state;
     struct ui *ui = &a->ui;
     char key[KEY_NAME_MAX];
-    int rows = at->rows - 2 < 16 ? at->rows - 2 : 16, x = at->x + (at->cols - BOX_COLS) / 2, y = at->y + 1;
+    int most = at->rows - 2 < 16 ? at->rows - 2 : 16, wanted = (int)p->list.n + 3;
+    int rows = wanted > most ? most : wanted < 4 ? 4 : wanted, x = at->x + (at->cols - BOX_COLS) / 2, y = at->y + 1;
 
-    for (int i = 0; i < rows; i++)
-        ui_fill(ui, y + i, x, BOX_COLS, ROLE_TEXT);
-    ui_hline(ui, y, x, BOX_COLS);
-    ui_hline(ui, y + rows - 1, x, BOX_COLS);
+    ui_box(ui, y, x, rows, BOX_COLS);
     list_window(&p->list, (size_t)rows - 3);
     for (size_t i = 0; i < p->list.rows && p->list.top + i < p->list.n; i++) {
         const struct action *act = p->found[p->list.top + i];
@@ -95,15 +93,15 @@ static void palette_draw(struct app *a, void *state, const struct area *at)
         int row = y + 2 + (int)i;
 
         ui_fill(ui, row, x + 1, BOX_COLS - 2, role);
-        (void)ui_text(ui, row, x + 1, 1, role, chosen ? ">" : " ");
-        (void)ui_text(ui, row, x + 3, 34, role, act->title);
+        (void)ui_text(ui, row, x + 2, 1, role, chosen ? ">" : " ");
+        (void)ui_text(ui, row, x + 4, 33, role, act->title);
         (void)ui_text(ui, row, x + BOX_COLS - 22, 10, role, keys_first(act->keys, key));
         (void)ui_text(ui, row, x + BOX_COLS - 11, 10, role, possible ? "" : "not here");
     }
     if (p->list.n == 0)
-        (void)ui_text(ui, y + 2, x + 3, BOX_COLS - 4, ROLE_TEXT, "No action has these letters.");
-    (void)ui_text(ui, y + 1, x + 1, 2, ROLE_KEY, ":");
-    input_draw(&p->input, ui, y + 1, x + 3, BOX_COLS - 5);
+        (void)ui_text(ui, y + 2, x + 4, BOX_COLS - 6, ROLE_TEXT, "No action has these letters.");
+    (void)ui_text(ui, y + 1, x + 2, 1, ROLE_KEY, ":");
+    input_draw(&p->input, ui, y + 1, x + 4, BOX_COLS - 6);
 }
 
 static unsigned palette_where(struct app *a, void *state)

@@ -156,7 +156,8 @@ static void queue_move(struct app *a, void *state, enum move how)
             q->list.at = 0;
     } else if (q->list.at == at && q->before != 0 && (how == MOVE_UP || how == MOVE_PAGE_UP)) {
         load(a, q, first + PAGE + 1);
-        q->list.at = q->list.n > 0 ? q->list.n - 1 : 0;
+        for (q->list.at = 0; q->list.at + 1 < q->list.n && q->rows[q->list.at].seq > first + 1;)
+            q->list.at++;
     }
 }
 

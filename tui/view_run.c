@@ -106,12 +106,13 @@ static void draw_field(struct app *a, struct step_view *s, const struct run_view
 
 static void draw_question(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
 {
-    int y = at->y;
+    int prompt = ui_rows(at->cols, v->prompt), help = v->fail.code != 0 ? 4 : ui_rows(at->cols, v->help);
+    int lines = at->rows - prompt - 1 - help - 1, y = at->y;
 
-    y += draw_lines(a, s, v, &(struct area){y, at->x, at->rows - 7 > 1 ? at->rows - 7 : 1, at->cols});
+    y += draw_lines(a, s, v, &(struct area){y, at->x, lines > 1 ? lines : 1, at->cols});
     if (v->n_lines > 0)
         y++;
-    y += ui_wrap(&a->ui, y, at->x, at->cols, 4, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD, v->prompt);
+    y += ui_wrap(&a->ui, y, at->x, at->cols, prompt, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD, v->prompt);
     draw_field(a, s, v, y, at->x, at->cols);
     y++;
     if (v->fail.code != 0)
@@ -222,20 +223,19 @@ static void draw_present(struct app *a, struct step_view *s, const struct run_vi
 /* The last messages, the newest at the bottom; each takes the rows that it needs. */
 static void draw_messages(struct app *a, const struct area *at)
 {
-    char text[LOG_TEXT + 16], clock[9];
+    char clock[9];
     int y = at->y + at->rows;
 
     for (size_t i = 0; log_newest(&a->log, i) != NULL; i++) {
         const struct log_line *line = log_newest(&a->log, i);
-        int width = at->cols - 9, rows = (ui_width(line->text) + width - 1) / width;
+        int width = at->cols - 10, rows = ui_rows(width, line->text);
 
         rows = rows > 2 ? 2 : rows < 1 ? 1 : rows;
         if (y - rows < at->y)
             return;
         y -= rows;
-        (void)snprintf(text, sizeof text, "%s", line->text);
         (void)ui_text(&a->ui, y, at->x, 8, ROLE_DIM, app_clock_text(line->utc_ms, clock));
-        (void)ui_wrap(&a->ui, y, at->x + 9, width, rows, line->role, text);
+        (void)ui_wrap(&a->ui, y, at->x + 10, width, rows, line->role, line->text);
     }
 }
 
@@ -245,7 +245,6 @@ static void run_draw(struct app *a, void *state, const struct area *at)
     int left = at->cols >= WIDE ? LEFT_COLS_WIDE : LEFT_COLS, right = at->cols - left - 3;
     int below = MESSAGE_ROWS + (at->rows - 18) / 3;
 
-    (void)ui_printf(&a->ui, 0, 13 + ui_width(view_run.title), at->cols / 2, ROLE_TITLE, "  %s  %s", v->job, v->meter_id);
     draw_steps(a, v, &(struct area){at->y, at->x, at->rows, left});
     ui_vline(&a->ui, at->y, at->x + left, at->rows);
     ui_hline(&a->ui, at->y + at->rows - below, at->x + left + 1, at->cols - left - 1);
@@ -348,9 +347,18 @@ static const char *run_help(struct app *a, void *state)
           "and it goes on where it stopped.";
 }
 
+static void run_name(struct app *a, void *state, char *ret, size_t cap)
+{
+    const struct run_view *v = run_view(a->env->run);
+
+    (void)state;
+    (void)snprintf(ret, cap, "%s  %s  %s", v->title, v->job, v->meter_id);
+}
+
 const struct view view_run = {
     .title = "Procedure", .size = sizeof(struct step_view), .draw = run_draw, .where = run_where, .key = run_key,
     .accept = run_accept, .back = run_back, .move = run_move, .tick = run_tick_view, .help = run_help,
+    .name = run_name,
 };
 
 /* ---- leaving ---- */
@@ -365,10 +373,7 @@ static void leave_draw(struct app *a, void *state, const struct area *at)
     int cols = 58, rows = 7, y = at->y + (at->rows - rows) / 2, x = at->x + (at->cols - cols) / 2;
 
     (void)state;
-    for (int i = 0; i < rows; i++)
-        ui_fill(&a->ui, y + i, x, cols, ROLE_TEXT);
-    ui_hline(&a->ui, y, x, cols);
-    ui_hline(&a->ui, y + rows - 1, x, cols);
+    ui_box(&a->ui, y, x, rows, cols);
     (void)ui_printf(&a->ui, y + 1, x + 2, cols - 4, ROLE_HEAD, "Leave job %s for now?", v->job);
     (void)ui_wrap(&a->ui, y + 2, x + 2, cols - 4, 3, ROLE_TEXT,
                   v->purge.running ? "The valve is closed first. What was done is kept, and the job goes on where it stopped."
