@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
 #include <openssl/ssl.h>
@@ -115,6 +116,22 @@ static size_t take_body(char *p, size_t size, size_t n, void *ctx)
     return more;
 }
 
+/* libcurl gives one line of the answer's head at a time, the empty one at its end too. */
+static size_t take_header(char *p, size_t size, size_t n, void *ctx)
+{
+    struct http_try *t = ctx;
+    size_t len = size * n;
+
+    if (len >= 5 && memcmp(p, "HTTP/", 5) == 0)
+        t->has_length = t->headers_ended = false;
+    else if ((len >= 15 && strncasecmp(p, "Content-Length:", 15) == 0) ||
+             (len >= 18 && strncasecmp(p, "Transfer-Encoding:", 18) == 0))
+        t->has_length = true;
+    else if (len == 2 && memcmp(p, "\r\n", 2) == 0)
+        t->headers_ended = true;
+    return len;
+}
+
 static bool set_blob(CURL *easy, CURLoption option, const char *pem)
 {
     /* Not copied by libcurl: its copies of the key would stay in freed memory. */
@@ -161,6 +178,8 @@ static bool set_rules(struct http_try *t)
            curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, p->total_ms) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_USERAGENT, p->user_agent) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
 }
@@ -289,5 +308,7 @@ int http_outcome(struct http_try *t, CURLcode rc, struct gf_fail *why)
     if (rc != CURLE_OK)
         return transport_failed(t, rc, why);
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!t->headers_ended || (status == 200 && !t->has_length))
+        return gf_fail(why, GF_E_OFFICE_AWAY, "head office", "the connection ended within its answer");
     return status == 200 ? 0 : status_failed(t, status, why);
 }

@@ -40,6 +40,7 @@ struct http_try {
     uint8_t *body;                      /* the answer's; has a NUL behind it */
     size_t n;
     bool too_long, no_memory;
+    bool has_length, headers_ended;     /* of the answer: without both libcurl takes a cut one for whole */
     char error[CURL_ERROR_SIZE];
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/evp.h>
@@ -73,6 +74,17 @@ void store_world_close(struct store_world *w)
 {
     w->db = db_close(w->db);
     w->port = NULL;
+}
+
+void store_world_remove(struct store_world *w)
+{
+    static const char *const names[] = {"gasfitter.db", "gasfitter.db-wal", "gasfitter.db-shm", "gasfitter.db-journal",
+                                        "gasfitter.lock"};
+
+    store_world_close(w);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        (void)remove(store_world_path(w, names[i]));
+    assert_int_equal(rmdir(w->folder), 0);
 }
 
 const char *store_world_path(const struct store_world *w, const char *name)

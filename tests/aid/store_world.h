@@ -31,6 +31,9 @@ void store_world_make(struct store_world *w);
 int store_world_reopen(struct store_world *w, struct gf_fail *why);
 void store_world_close(struct store_world *w);
 
+/* Close it and delete its folder. */
+void store_world_remove(struct store_world *w);
+
 /* The path of a file in the folder; kept until the next call. */
 const char *store_world_path(const struct store_world *w, const char *name);
 

@@ -271,7 +271,7 @@ static void head_office_never_takes_back_what_it_cannot_know(void **state)
                 assert_string_equal(got.due, "2026-12-24");
                 if (strcmp(got.state, states[kept ? local : sent]) != 0)
                     fail_msg("situation %d, %s here, %s sent: %s", here, states[local], states[sent], got.state);
-                store_world_close(&w);
+                store_world_remove(&w);
             }
         }
     }
