@@ -43,7 +43,8 @@ void vb_air_done(struct vb_link *link)
 
 static bool is_idle(const struct vb_air *air)
 {
-    return TAILQ_EMPTY(&air->waiting[VB_TO_PERIPHERAL]) && TAILQ_EMPTY(&air->waiting[VB_TO_CENTRAL]);
+    return TAILQ_EMPTY(&air->waiting[VB_TO_PERIPHERAL]) &&
+           TAILQ_EMPTY(&air->waiting[VB_TO_CENTRAL]);
 }
 
 /* Hand on what has arrived; the link may end by it. */

@@ -16,11 +16,11 @@
 static void connect_expired(void *arg)
 {
     struct vb_device *device = arg;
+    bool old = device->adapter->vb->opt.version < VB_BLUEZ_MTU;
 
     /* Every failure of the radio is told as this one. */
     vb_fail_kept(&device->connecting, VB_E_FAILED,
-                 device->adapter->vb->opt.version < VB_BLUEZ_MTU ? "Software caused connection abort"
-                                                                 : "le-connection-abort-by-local");
+                 old ? "Software caused connection abort" : "le-connection-abort-by-local");
     vb_device_seen(device);
 }
 

@@ -128,7 +128,7 @@ static int set_up(struct vb *vb)
         vb_adapter_init(vb, vb->n_adapters);
     r = vb_objects_start(vb);
     if (r >= 0)
-        r = sd_bus_match_signal_async(vb->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+        r = sd_bus_match_signal_async(vb->bus, NULL, "org.freedesktop.DBus", NULL,
                                       "org.freedesktop.DBus", "NameOwnerChanged",
                                       on_name_owner_changed, NULL, vb);
     if (r >= 0)

@@ -209,7 +209,8 @@ static void place_descriptor(struct vb_db *db, struct vb_node *node)
 
 static void place_characteristic(struct vb_db *db, struct vb_node *node)
 {
-    struct vb_attr *attr = add_characteristic(db, &node->uuid, node->props, node->perm, VB_FROM_APP);
+    struct vb_attr *attr =
+        add_characteristic(db, &node->uuid, node->props, node->perm, VB_FROM_APP);
     struct vb_node *desc;
 
     attr->node = node;
@@ -228,7 +229,8 @@ static void place_characteristic(struct vb_db *db, struct vb_node *node)
         set_value(attr, bytes, sizeof bytes);
     }
     TAILQ_FOREACH(desc, &node->app->nodes, next)
-        if (desc->kind == VB_NODE_DESCRIPTOR && desc->parent && strcmp(desc->parent, node->path) == 0)
+        if (desc->kind == VB_NODE_DESCRIPTOR && desc->parent &&
+            strcmp(desc->parent, node->path) == 0)
             place_descriptor(db, desc);
 }
 

@@ -148,7 +148,8 @@ static bool has_pattern(const struct vb_adapter *from, const struct vb_report *r
            (report->name && strncmp(report->name, pattern, n) == 0);
 }
 
-/* Devices without the discoverable flags are hidden from unfiltered scans; a pattern decides alone. */
+/* Devices without the discoverable flags are hidden from unfiltered scans; a pattern decides
+ * alone. */
 static bool is_discoverable(const struct vb_adapter *adapter, const struct vb_adapter *from,
                             const struct vb_report *report)
 {
@@ -318,9 +319,9 @@ static int parse_transport(sd_bus_message *m, struct vb_filter *filter)
     int r = sd_bus_message_read(m, "s", &text);
 
     (void)filter; /* these radios have LE only, so that every accepted value means the same */
-    if (r >= 0 && strcmp(text, "auto") != 0 && strcmp(text, "le") != 0 && strcmp(text, "bredr") != 0)
-        return -EINVAL;
-    return r;
+    if (r < 0 || strcmp(text, "auto") == 0 || strcmp(text, "le") == 0 || strcmp(text, "bredr") == 0)
+        return r;
+    return -EINVAL;
 }
 
 static int parse_duplicates(sd_bus_message *m, struct vb_filter *filter)

@@ -32,7 +32,7 @@ void vb_fail(sd_bus_message *m, enum vb_error error, const char *text);
 /* Answer with nothing but success. */
 void vb_ok(sd_bus_message *m);
 
-/* The same for a kept message: answers, drops the reference and clears the pointer. NULL is fine. */
+/* The same for a kept message: answer, drop the reference, clear the pointer. NULL is fine. */
 void vb_fail_kept(sd_bus_message **m, enum vb_error error, const char *text);
 void vb_ok_kept(sd_bus_message **m);
 

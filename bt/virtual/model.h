@@ -33,12 +33,14 @@
 #define VB_RSSI_DEAD_BAND 8
 
 /* Releases of BlueZ that behave differently: major * 100 + minor. */
-#define VB_BLUEZ_MTU 562        /* MTU property, le-connection-* texts, cache purged by RemoveDevice */
-#define VB_BLUEZ_BONDED 565     /* Device1.Bonded */
+#define VB_BLUEZ_MTU 562         /* MTU property, le-connection-* texts, RemoveDevice purges all */
+#define VB_BLUEZ_BONDED 565      /* Device1.Bonded */
 #define VB_BLUEZ_FILTER_KEPT 572 /* the discovery filter survives a connection */
-#define VB_BLUEZ_WRITE_512 572  /* the server takes values of 512 bytes; before, 510 */
-#define VB_BLUEZ_CLAIMED 580    /* claimed services are exported, read-only */
-#define VB_BLUEZ_PROXIMITY 587  /* every RSSI only with an RSSI or Pathloss filter; AdvertisingFlags */
+#define VB_BLUEZ_WRITE_512 572   /* the server takes values of 512 bytes; before, 510 */
+#define VB_BLUEZ_CLAIMED 580     /* claimed services are exported, read-only */
+/* Every RSSI only with an RSSI or Pathloss filter; AdvertisingFlags; the signal Disconnected;
+ * a second Connect is InProgress. */
+#define VB_BLUEZ_PROXIMITY 587
 
 struct vb_bytes {
     uint8_t *p;

@@ -1,4 +1,4 @@
-/* server_value.c - the GATT server of a link: reading, writing and notifying values; see server.h. */
+/* server_value.c - the GATT server of a link: reading, writing, notifying; see server.h. */
 #include <stdlib.h>
 #include <string.h>
 

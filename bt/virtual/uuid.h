@@ -1,6 +1,6 @@
 #ifndef GF_BT_VIRTUAL_UUID_H
 #define GF_BT_VIRTUAL_UUID_H
-/* Bluetooth UUIDs: 16-bit ones are 128-bit ones on the Bluetooth base (Core spec Vol 3 Part B 2.5.1). */
+/* Bluetooth UUIDs; 16-bit ones are 128-bit ones on the base of Core spec Vol 3 Part B 2.5.1. */
 #include <stdbool.h>
 #include <stdint.h>
 

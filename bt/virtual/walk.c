@@ -87,7 +87,8 @@ static void on_features(struct vb_link *link, void *arg, const uint8_t *pdu, siz
     (void)link;
     if (!pdu)
         return;
-    if (pdu[0] != VB_ATT_ERROR_RSP && n >= 4 && vb_walk_advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
+    if (pdu[0] != VB_ATT_ERROR_RSP && n >= 4 &&
+        vb_walk_advance(walk, (uint16_t)(pdu[2] | pdu[3] << 8))) {
         vb_walk_ask(walk, VB_ATT_READ_TYPE_REQ, VB_UUID_SERVER_FEATURES, on_features);
         return;
     }

@@ -76,7 +76,7 @@ int aid_log_start(struct aid_log *log, sd_bus *bus);
 void aid_log_clear(struct aid_log *log);
 void aid_log_done(struct aid_log *log);
 
-/* Pump until a line that is `line` is in the log; false after AID_WAIT_MS, with the log on stderr. */
+/* Pump until `line` is in the log; false after AID_WAIT_MS, with the log on stderr. */
 bool aid_log_wait(struct aid_loop *loop, struct aid_log *log, const char *line);
 
 /* How many lines are `line`. */

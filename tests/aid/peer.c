@@ -186,7 +186,8 @@ static int answer(struct aid_peer *peer, sd_bus_message *m, const uint8_t *bytes
 static int on_read(struct aid_peer *peer, sd_bus_message *m)
 {
     static const char maker[] = "Gasfitter";
-    bool own = strstr(sd_bus_message_get_path(m), "/dis/") || strstr(sd_bus_message_get_path(m), "text");
+    const char *path = sd_bus_message_get_path(m);
+    bool own = strstr(path, "/dis/") || strstr(path, "/text");
 
     peer->n_reads++;
     read_options(peer, m);

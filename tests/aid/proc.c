@@ -260,7 +260,7 @@ int aid_bus_start(struct aid_bus *bus)
     if (!tmp)
         return -ENOENT;
     (void)snprintf(log, sizeof log, "%s/bus.log", tmp);
-    /* An abstract socket: a path would have to fit 108 bytes wherever the project is checked out. */
+    /* Abstract: a path would have to fit 108 bytes wherever the project is checked out. */
     *bus = (struct aid_bus){0};
     (void)snprintf(listen, sizeof listen, "--address=unix:abstract=gasfitter-test-%ld-%lld",
                    (long)getpid(), aid_now_ms());
