@@ -76,12 +76,13 @@ static int append_object(const struct aid_peer *peer, sd_bus_message *m, size_t 
 
 static int send_objects(struct aid_peer *peer, sd_bus_message *call)
 {
+    size_t n = peer->empty ? 0 : peer->short_table ? 2 : sizeof objects / sizeof objects[0];
     sd_bus_message *m = NULL;
     int r = sd_bus_message_new_method_return(call, &m);
 
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'a', "{oa{sa{sv}}}");
-    for (size_t i = 0; r >= 0 && !peer->empty && i < sizeof objects / sizeof objects[0]; i++)
+    for (size_t i = 0; r >= 0 && i < n; i++)
         r = append_object(peer, m, i);
     if (r >= 0)
         r = sd_bus_message_close_container(m);
@@ -99,8 +100,10 @@ static int append_adv(const struct aid_peer *peer, sd_bus_message *m)
 
     if (r < 0 || peer->hidden)
         return r;
-    r = sd_bus_message_append(m, "{sv}{sv}", "Discoverable", "b", 1, "ServiceUUIDs", "as", 1,
-                              AID_PEER_SERVICE);
+    r = sd_bus_message_append(m, "{sv}", "Discoverable", "b", 1);
+    if (r < 0 || peer->bare)
+        return r;
+    r = sd_bus_message_append(m, "{sv}", "ServiceUUIDs", "as", 1, AID_PEER_SERVICE);
     if (r >= 0)
         r = sd_bus_message_open_container(m, 'e', "sv");
     if (r >= 0)

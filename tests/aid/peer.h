@@ -29,9 +29,10 @@ struct aid_peer {
     const char *error_name, *error_text; /* answer reads and writes with this */
     bool silent;                         /* answer neither */
     bool empty, reserved;                /* register no objects; a service of BlueZ's own */
+    bool short_table;                    /* register Device Information only */
     const char *name;                    /* LocalName; NULL: "peer" */
     size_t n_manufacturer;               /* bytes of manufacturer data; 0: 6 */
-    bool hidden;                         /* not Discoverable, no UUIDs */
+    bool hidden, bare;                   /* not Discoverable, no UUIDs; only no UUIDs */
     /* What happened. */
     uint8_t value[600]; /* the last one written to ctl, rx, both or big; what ctl and big read */
     size_t n_value;

@@ -398,6 +398,50 @@ static void a_client_that_leaves_takes_its_session_along(void **state)
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
+/* ---- services that change -------------------------------------------------------------------- */
+
+static void services_that_come_later_are_found(void **state)
+{
+    struct vbworld w;
+    char value[64];
+
+    (void)state;
+    assert_int_equal(vbworld_start(&w, wide), 0);
+    assert_string_equal(aid_peer_advertise(&w.loop, &w.peer, VB_HCI1), "");
+    assert_string_equal(aid_do(&w.loop, w.client, VB_HCI0, VB_ADAPTER1, "StartDiscovery"), "");
+    assert_true(aid_log_wait(&w.loop, &w.log, "added " VB_LOG_DEV));
+    assert_string_equal(aid_do(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
+    assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " ServicesResolved=true"));
+    assert_string_equal(vbworld_char(&w, AID_PEER_CTL), "");
+    assert_string_equal(aid_peer_application(&w.loop, &w.peer, VB_HCI1), "");
+    assert_true(aid_log_wait(&w.loop, &w.log, "added " VB_LOG_DEV "/service0015"));
+    assert_string_equal(vbworld_read(&w, vbworld_char(&w, AID_PEER_CTL), 0, value, sizeof value),
+                        "");
+    assert_int_equal(aid_log_count(&w.log, "added " VB_LOG_DEV "/service0008"), 1);
+    assert_int_equal(vbworld_stop(&w), 0);
+}
+
+static void a_changed_table_is_read_anew(void **state)
+{
+    struct vbworld w;
+
+    (void)state;
+    ready(&w, wide);
+    vbworld_peer_dies(&w);
+    assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " Connected=false"));
+    aid_log_clear(&w.log);
+    w.peer = (struct aid_peer){.short_table = true};
+    assert_int_equal(aid_peer_start(&w.peer, aid_connect(&w.loop, w.bus.address)), 0);
+    assert_string_equal(aid_peer_register(&w.loop, &w.peer, VB_HCI1), "");
+    assert_string_equal(aid_do(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
+    assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " ServicesResolved=true"));
+    assert_true(aid_log_order(&w.log, (const char *const[]){"removed " VB_LOG_DEV "/service0015",
+                                                            VB_LOG_DEV " ServicesResolved=true",
+                                                            NULL}));
+    assert_string_equal(vbworld_char(&w, AID_PEER_CTL), "");
+    assert_int_equal(vbworld_stop(&w), 0);
+}
+
 /* ---- sockets --------------------------------------------------------------------------------- */
 
 /* Acquire; the socket, whose MTU is *mtu; -1 with the error in text. */
@@ -513,6 +557,8 @@ int main(void)
         cmocka_unit_test(indications_are_confirmed_in_turn),
         cmocka_unit_test(sessions_outlive_the_link),
         cmocka_unit_test(a_client_that_leaves_takes_its_session_along),
+        cmocka_unit_test(services_that_come_later_are_found),
+        cmocka_unit_test(a_changed_table_is_read_anew),
         cmocka_unit_test(sockets_carry_values),
         cmocka_unit_test(closing_the_socket_ends_the_subscription),
     };

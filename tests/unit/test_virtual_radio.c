@@ -398,6 +398,67 @@ static void services_are_found_as_bluez_does(void **state)
     }
 }
 
+/* Before 5.62 RemoveDevice left the cache of services behind. */
+static void forgetting_keeps_the_cache_of_old_releases(void **state)
+{
+    static const struct {
+        const char *version;
+        long long requests;
+    } rows[] = {{"5.66", 16}, {"5.55", 7}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct aid_call call;
+        struct vbworld w;
+
+        assert_int_equal(vbworld_start(&w, (const char *const[]){"--version", rows[i].version,
+                                                                 "--adv-ms", "20", FAST, NULL}), 0);
+        assert_int_equal(vbworld_ready(&w), 0);
+        aid_call_start(w.client, &call, VB_HCI0, VB_ADAPTER1, "RemoveDevice", "o", VB_DEV);
+        assert_string_equal(aid_call_end(&w.loop, &call), "");
+        aid_call_done(&call);
+        aid_log_clear(&w.log);
+        assert_string_equal(on_adapter(&w, "StartDiscovery"), "");
+        assert_true(aid_log_wait(&w.loop, &w.log, "added " VB_LOG_DEV));
+        assert_string_equal(on_device(&w, "Connect"), "");
+        assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " ServicesResolved=true"));
+        assert_int_equal(count_when_quiet(&w, "discovery-requests"), rows[i].requests);
+        assert_int_equal(vbworld_stop(&w), 0);
+    }
+}
+
+/* In 5.66 a discovery goes on without its filter once a connection was made. */
+static void connecting_loses_the_filter_of_old_releases(void **state)
+{
+    static const struct {
+        const char *version;
+        bool lost;
+    } rows[] = {{"5.66", true}, {"5.72", false}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct aid_peer other = {.name = "other", .bare = true};
+        struct vbworld w;
+
+        assert_int_equal(vbworld_start(&w, (const char *const[]){"--version", rows[i].version,
+                                                                 "--adapters", "3", "--adv-ms",
+                                                                 "20", NULL}), 0);
+        assert_string_equal(set_filter(&w, "UUIDs", "as", AID_PEER_SERVICE), "");
+        assert_int_equal(vbworld_seen(&w), 0);
+        assert_string_equal(on_device(&w, "Connect"), "");
+        assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " Connected=true"));
+        assert_int_equal(aid_peer_start(&other, aid_connect(&w.loop, w.bus.address)), 0);
+        assert_string_equal(aid_peer_advertise(&w.loop, &other, "/org/bluez/hci2"), "");
+        if (rows[i].lost)
+            assert_true(aid_log_wait(&w.loop, &w.log, "added hci0/dev_02_00_00_00_00_02"));
+        for (int k = 0; k < 20; k++)
+            aid_pump(&w.loop, 10);
+        assert_int_equal(aid_log_count(&w.log, "added hci0/dev_02_00_00_00_00_02"), rows[i].lost);
+        aid_disconnect(&w.loop, other.bus);
+        assert_int_equal(vbworld_stop(&w), 0);
+    }
+}
+
 static void the_link_model_counts_events(void **state)
 {
     long long clean, lossy;
@@ -452,6 +513,8 @@ int main(void)
         cmocka_unit_test(connect_waits_then_fails),
         cmocka_unit_test(forgetting_a_device),
         cmocka_unit_test(services_are_found_as_bluez_does),
+        cmocka_unit_test(forgetting_keeps_the_cache_of_old_releases),
+        cmocka_unit_test(connecting_loses_the_filter_of_old_releases),
         cmocka_unit_test(the_link_model_counts_events),
         cmocka_unit_test(a_silent_radio_loses_the_link),
     };
