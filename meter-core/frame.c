@@ -97,7 +97,7 @@ int mc_pipe_send(struct mc_pipe *p, const uint8_t *msg, size_t n)
     p->tx.n = n;
     p->tx.first = p->tx.seq = p->tx.top = p->tx.end;
     p->tx.end = (uint8_t)(p->tx.first + count);
-    p->tx.repeated = p->tx.polled = false;
+    p->tx.repeated = false;
     return 0;
 }
 
@@ -231,7 +231,7 @@ static void hold(struct mc_pipe *p, const struct fragment *f, const uint8_t *fra
 {
     unsigned place = f->seq % MC_WINDOW;
 
-    if ((uint8_t)(f->seq - p->rx.seq) >= MC_WINDOW || p->rx.held_len[place] > 0)
+    if ((uint8_t)(f->seq - p->rx.seq) >= MC_WINDOW)
         return;
     memcpy(p->rx.held[place], frag, n);
     p->rx.held_len[place] = (uint16_t)n;

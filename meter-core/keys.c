@@ -38,8 +38,7 @@ int mc_ticket_decode(struct gf_span bytes, gasm_Ticket *ret)
 {
     gasm_Ticket t;
 
-    if (bytes.n == 0 || bytes.n > MC_TICKET_MAX ||
-        mc_pb_decode_strict(gasm_Ticket_fields, bytes, &t) < 0)
+    if (bytes.n == 0 || mc_pb_decode_strict(gasm_Ticket_fields, bytes, &t) < 0)
         return GF_E_FORMAT;
     *ret = t;
     return 0;
@@ -174,9 +173,9 @@ int mc_receipt_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_
  * covered by the mac; fields that a newer meter adds to it are skipped. */
 static int receipt_split(struct gf_span bytes, gasm_SealedReceipt *ret)
 {
-    if (bytes.n > MC_RECEIPT_MAX || mc_pb_decode_strict(gasm_SealedReceipt_fields, bytes, ret) < 0)
-        return GF_E_FORMAT;
-    return ret->body.size > 0 ? 0 : GF_E_FORMAT;
+    int r = mc_pb_decode_strict(gasm_SealedReceipt_fields, bytes, ret);
+
+    return r == 0 && ret->body.size > 0 ? 0 : GF_E_FORMAT;
 }
 
 static int receipt_decode(const gasm_SealedReceipt *sealed, gasm_Receipt *ret)

@@ -22,7 +22,7 @@ int mc_ticket_key(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LE
                   struct gf_span ticket, uint8_t ret[static MC_KEY_LEN]);
 
 /* Decode a ticket; any unknown field, wrong wire type or trailing byte is GF_E_FORMAT, so are
- * fields out of order or twice, and more than MC_TICKET_MAX bytes. */
+ * fields out of order or twice, and no bytes at all. */
 int mc_ticket_decode(struct gf_span bytes, gasm_Ticket *ret);
 
 /* Encode a ticket: its length in bytes, or GF_E_SPACE. */

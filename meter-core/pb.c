@@ -5,8 +5,8 @@
 #include <pb_decode.h>
 #include <pb_encode.h>
 
-/* Wire types, Protocol Buffers encoding guide. */
-enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
+/* The wire types that our schema uses; nanopb refuses a field with another one than its own. */
+enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 int mc_pb_encode(const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t cap)
 {
@@ -22,8 +22,8 @@ int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret)
     return pb_decode(&in, desc, ret) ? 0 : GF_E_FORMAT;
 }
 
-/* A number in 7-bit groups, least significant first; bad when it is cut off, over 64 bits or longer
- * than it needs. */
+/* A number in 7-bit groups, least significant first; bad when it is cut off, over ten bytes, or
+ * longer than it needs. */
 static uint64_t rd_varint(struct gf_reader *r)
 {
     uint64_t v = 0;
@@ -33,8 +33,6 @@ static uint64_t rd_varint(struct gf_reader *r)
 
         if (at == NULL)
             return 0;
-        if (shift == 63 && *at > 1)
-            break;
         v |= (uint64_t)(*at & 0x7F) << shift;
         if (*at < 0x80) {
             r->bad = *at == 0 && shift > 0;
@@ -53,10 +51,6 @@ static void skip_value(struct gf_reader *r, uint64_t wire)
         uint64_t n = rd_varint(r);
 
         (void)gf_rd(r, n > r->left ? SIZE_MAX : (size_t)n);
-    } else if (wire == WIRE_64) {
-        (void)gf_rd(r, 8);
-    } else if (wire == WIRE_32) {
-        (void)gf_rd(r, 4);
     } else {
         r->bad = true;
     }

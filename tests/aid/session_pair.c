@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -64,11 +65,24 @@ int aid_pair_welcome(struct aid_pair *p)
     return n;
 }
 
+/* The message in memory of its exact length, so that a sanitizer sees its end. */
+static uint8_t *exact(const struct aid_message *m)
+{
+    uint8_t *p = malloc(m->n);
+
+    assert_true(p != NULL || m->n == 0);
+    memcpy(p, m->p, m->n);
+    return p;
+}
+
 int aid_pair_take_welcome(struct aid_pair *p)
 {
+    uint8_t *msg = exact(&p->welcome);
     gasm_HelloRefusal refusal;
+    int r = mc_client_welcome(&p->client, mc_crypto_openssl(), msg, p->welcome.n, &refusal);
 
-    return mc_client_welcome(&p->client, mc_crypto_openssl(), p->welcome.p, p->welcome.n, &refusal);
+    free(msg);
+    return r;
 }
 
 void aid_pair_establish(struct aid_pair *p)
@@ -92,11 +106,12 @@ void aid_pair_ask(struct aid_pair *p, uint64_t from_seq)
 
 int aid_pair_hear(struct aid_pair *p, uint64_t from_seq, bool *ret_proved)
 {
-    uint8_t plain[MC_MESSAGE_MAX];
+    uint8_t plain[MC_MESSAGE_MAX], *msg = exact(&p->request);
     gasm_Request request;
-    int n = mc_server_open(&p->server, mc_crypto_openssl(), p->request.p, p->request.n, plain,
-                           sizeof plain, ret_proved);
+    int n = mc_server_open(&p->server, mc_crypto_openssl(), msg, p->request.n, plain, sizeof plain,
+                           ret_proved);
 
+    free(msg);
     if (n < 0)
         return n;
     assert_int_equal(mc_pb_decode(gasm_Request_fields, span(plain, (size_t)n), &request), 0);
@@ -120,9 +135,11 @@ void aid_pair_reply(struct aid_pair *p, uint64_t seq)
 
 int aid_pair_read_reply(struct aid_pair *p, uint64_t seq)
 {
+    uint8_t *msg = exact(&p->answer);
     gasm_Response response;
-    int r = mc_client_open(&p->client, mc_crypto_openssl(), p->answer.p, p->answer.n, &response);
+    int r = mc_client_open(&p->client, mc_crypto_openssl(), msg, p->answer.n, &response);
 
+    free(msg);
     if (r == 0)
         assert_true(response.receipt_seq == seq);
     return r;

@@ -64,26 +64,109 @@ static void each_single_loss_is_healed(void **state)
     }
 }
 
-/* A hole that a later fragment shows needs no nudge. */
+/* A hole that a later fragment shows needs no nudge: one fragment of up to seven, or one of the
+ * first eight of a longer request. */
 static void a_gap_that_shows_is_asked_for_at_once(void **state)
 {
     static struct aid_link w;
-    const size_t size = 2;
     unsigned nudges;
-    int lose[2] = { AID_NEVER, AID_NEVER };
-    int request = (int)aid_link_fragments(sizes[size].request_n, sizes[size].limit);
 
     (void)state;
-    for (lose[0] = 0; lose[0] < request - 1; lose[0]++) {
-        exchange_of(&w, size, lose, &nudges);
-        assert_int_equal(nudges, 0);
-        assert_int_equal(w.watch[AID_METER].asks, 1);
-        assert_int_equal(w.watch[AID_CLIENT].asks, 0);
-        assert_int_equal(w.got[AID_CLIENT], 2);
+    for (size_t size = 2; size <= 3; size++) {
+        int lose[2] = { AID_NEVER, AID_NEVER };
+        int shown = size == 2 ? 6 : 8;
+
+        for (lose[0] = 0; lose[0] < shown; lose[0]++) {
+            exchange_of(&w, size, lose, &nudges);
+            assert_int_equal(nudges, 0);
+            assert_int_equal(w.watch[AID_METER].asks, 1);
+            assert_int_equal(w.watch[AID_CLIENT].asks, 0);
+            assert_int_equal(w.got[AID_CLIENT], 2);
+        }
     }
-    exchange_of(&w, size, lose, &nudges);
-    assert_int_equal(nudges, 1); /* the last fragment */
+
+    int last[2] = { 6, AID_NEVER };
+
+    exchange_of(&w, 2, last, &nudges);
+    assert_int_equal(nudges, 1);
     assert_int_equal(w.watch[AID_METER].asks, 0);
+}
+
+/* What happened to one message is forgotten with the next: a loss each way, again and again. */
+static void each_message_may_lose_something(void **state)
+{
+    static struct aid_link w;
+
+    (void)state;
+    aid_link_begin(&w, 20, MC_WINDOW);
+    for (unsigned i = 1; i <= 50; i++) {
+        w.lose[0] = w.emitted;      /* of the request's four */
+        w.lose[1] = w.emitted + 11; /* of the answer: 4 is the ask, 5 to 8 the request again */
+        aid_link_exchange(&w, 60, 100);
+        assert_false(w.broken);
+        assert_int_equal(w.got[AID_CLIENT], i);
+        assert_int_equal(w.watch[AID_METER].asks, i);
+        assert_int_equal(w.watch[AID_CLIENT].asks, i);
+    }
+}
+
+/* Credit that was lost on its way is no gap: the message may still be repeated once. */
+static void a_lost_credit_does_not_count_as_a_gap(void **state)
+{
+    static struct aid_link w;
+
+    (void)state;
+    aid_link_begin(&w, 20, MC_WINDOW);
+    w.lose[0] = 8;  /* the first ack, after eight fragments */
+    w.lose[1] = 13; /* and a fragment of the rest: 9 is the nudge, 10 its answer */
+    assert_int_equal(aid_link_exchange(&w, 400, 10), 1);
+    assert_false(w.broken);
+    assert_int_equal(w.got[AID_CLIENT], 1);
+    assert_int_equal(w.watch[AID_METER].asks, 1);
+}
+
+/* The ask was wrong after all: what was only late has come, and the ack ends the repetition. */
+static void a_repetition_ends_where_nothing_is_missing(void **state)
+{
+    static const uint8_t ask[] = { AID_ACK | AID_RESET, 0, 1, 8 }, ack[] = { AID_ACK, 0, 5, 8 };
+    struct mc_pipe p;
+    uint8_t msg[120] = { 0 }, out[20];
+
+    (void)state;
+    mc_pipe_reset(&p, 0, 20, 8);
+    assert_int_equal(mc_pipe_send(&p, msg, sizeof msg), 0);
+    while (mc_pipe_next(&p, out, sizeof out) > 0)
+        ;
+    assert_true(mc_pipe_idle(&p));
+    assert_int_equal(mc_pipe_feed(&p, ask, sizeof ask), MC_FEED_MORE);
+    assert_int_equal(mc_pipe_next(&p, out, sizeof out), 20);
+    assert_int_equal(out[1], 1);
+    assert_int_equal(mc_pipe_feed(&p, ack, sizeof ack), MC_FEED_MORE);
+    assert_int_equal(mc_pipe_next(&p, out, sizeof out), 20);
+    assert_int_equal(out[1], 5);
+}
+
+/* A peer that asks for a message of long ago gets none of it. */
+static void only_the_last_message_is_repeated(void **state)
+{
+    struct mc_pipe p;
+    uint8_t msg[40] = { 0 }, out[20];
+
+    (void)state;
+    for (uint8_t from = 0; from < 3; from++) {
+        const uint8_t ask[] = { AID_ACK | AID_RESET, 0, from, 8 };
+
+        mc_pipe_reset(&p, 0, 20, 8);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(mc_pipe_send(&p, msg, sizeof msg), 0);
+            while (mc_pipe_next(&p, out, sizeof out) > 0)
+                ;
+        }
+        assert_int_equal(mc_pipe_feed(&p, ask, sizeof ask), MC_FEED_MORE);
+        assert_int_equal(mc_pipe_next(&p, out, sizeof out), 4);
+        assert_memory_equal(out, "\x20\0\0\x08", 4);
+        assert_int_equal(mc_pipe_next(&p, out, sizeof out), 0);
+    }
 }
 
 /* Two losses: healed, or the connection is given up - never a wrong message, never silence. */
@@ -156,6 +239,27 @@ static void a_second_gap_is_given_up(void **state)
     aid_link_run(&w, 10);
     assert_true(w.broken);
     assert_int_equal(w.got[AID_METER], 0);
+}
+
+/* The same where no later fragment shows it: the end, or the start and the end, lost twice. */
+static void a_second_silence_is_given_up(void **state)
+{
+    static struct aid_link w;
+
+    (void)state;
+    aid_link_begin(&w, 20, MC_WINDOW);
+    w.lose[0] = 4; /* of five fragments the last two */
+    w.lose[1] = 5;
+    w.lose[2] = 1 + 5 + 1 + 1; /* and the last again */
+    assert_int_equal(aid_link_exchange(&w, 10, 80), 2);
+    assert_true(w.broken);
+
+    aid_link_begin(&w, 20, MC_WINDOW);
+    w.lose[0] = 1; /* of three the first and the last */
+    w.lose[1] = 3;
+    w.lose[2] = 1 + 3 + 1; /* and the first again */
+    assert_int_equal(aid_link_exchange(&w, 10, 40), 2);
+    assert_true(w.broken);
 }
 
 /* A meter that is still at work acknowledges, as often as it is asked, and answers once. */
@@ -301,9 +405,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_single_loss_is_healed),
         cmocka_unit_test(a_gap_that_shows_is_asked_for_at_once),
+        cmocka_unit_test(each_message_may_lose_something),
+        cmocka_unit_test(a_lost_credit_does_not_count_as_a_gap),
+        cmocka_unit_test(a_repetition_ends_where_nothing_is_missing),
+        cmocka_unit_test(only_the_last_message_is_repeated),
         cmocka_unit_test(every_pair_of_losses_ends_well_or_ends),
         cmocka_unit_test(a_dead_link_is_given_up_at_the_second_nudge),
         cmocka_unit_test(a_second_gap_is_given_up),
+        cmocka_unit_test(a_second_silence_is_given_up),
         cmocka_unit_test(nudges_while_the_meter_works_do_no_harm),
         cmocka_unit_test(a_nudge_that_crosses_the_answer_does_no_harm),
         cmocka_unit_test(a_nudge_with_nothing_awaited_does_nothing),

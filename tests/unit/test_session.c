@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "meter-core/gatt.h"
 #include "meter-core/pb.h"
 #include "meter-core/port/openssl/crypto.h"
 #include "tests/aid/session_pair.h"
@@ -175,6 +176,30 @@ static void nothing_works_in_the_wrong_phase(void **state)
     aid_pair_assert_ended(&p.client);
 }
 
+/* Before there is a session its keys are zeroes, which anybody knows. */
+static void zero_keys_open_nothing(void **state)
+{
+    static const uint8_t zero_key[MC_AEAD_KEY_LEN];
+    const uint8_t nonce[MC_NONCE_LEN] = { 0, 0, 0, 0, 0, 1 };
+    uint8_t forged[9 + 2 + MC_AEAD_TAG_LEN] = { MC_KIND_REQUEST, 1 }, plain[64];
+    struct mc_session none = { 0 };
+    gasm_Response response;
+    bool proved;
+
+    (void)state;
+    assert_int_equal(crypto->seal(crypto->ctx, zero_key, nonce, span(forged, 9),
+                                  span("\x08\x01", 2), forged + 9),
+                     0);
+    assert_int_equal(
+        mc_server_open(&none, crypto, forged, sizeof forged, plain, sizeof plain, &proved),
+        GF_E_SESSION);
+    forged[0] = MC_KIND_ANSWER;
+    assert_int_equal(crypto->seal(crypto->ctx, zero_key, nonce, span(forged, 9),
+                                  span("\x08\x01", 2), forged + 9),
+                     0);
+    assert_int_equal(mc_client_open(&none, crypto, forged, sizeof forged, &response), GF_E_SESSION);
+}
+
 static void lack_of_room_uses_nothing_up(void **state)
 {
     gasm_Request request = { .command = gasm_Command_IDENTIFY };
@@ -239,6 +264,24 @@ static void hello_refuses_what_does_not_fit(void **state)
             mc_client_hello(&s, &random, span(ticket, MC_TICKET_MAX), key, run_id, out, cap),
             GF_E_SPACE);
         aid_pair_assert_ended(&s);
+    }
+}
+
+static void welcome_needs_its_room(void **state)
+{
+    gasm_ClientHello hello = { .version = MC_PROTOCOL_VERSION };
+    struct aid_random source = { .state = 1 };
+    struct gf_random random = aid_random_port(&source);
+    uint8_t out[64], key[MC_KEY_LEN] = { 1 };
+    struct mc_session s;
+
+    (void)state;
+    for (size_t cap = 0; cap <= 53; cap++) {
+        assert_int_equal(
+            mc_server_welcome(&s, crypto, &random, span("hello", 5), &hello, key, 1, out, cap),
+            cap < 53 ? GF_E_SPACE : 53);
+        if (cap < 53)
+            aid_pair_assert_ended(&s);
     }
 }
 
@@ -312,8 +355,10 @@ int main(void)
         cmocka_unit_test(end_leaves_nothing),
         cmocka_unit_test(secrets_go_when_they_are_used),
         cmocka_unit_test(nothing_works_in_the_wrong_phase),
+        cmocka_unit_test(zero_keys_open_nothing),
         cmocka_unit_test(lack_of_room_uses_nothing_up),
         cmocka_unit_test(hello_refuses_what_does_not_fit),
+        cmocka_unit_test(welcome_needs_its_room),
         cmocka_unit_test(failed_random_source_makes_no_session),
         cmocka_unit_test(failing_library_ends_the_session),
     };
