@@ -65,7 +65,9 @@ struct run {
     int64_t wait_until;             /* mono */
     enum run_purpose purpose;
     uint64_t office_round;
-    bool leaving, resume_entry;     /* resume_entry: after the receipts, the step is entered */
+    bool leaving;
+    bool resume_entry;              /* after the receipts the step is entered */
+    bool reopen;                    /* a session is opened even when there is one: with the newest ticket */
 
     struct {                        /* the end of an exchange, noted by its callback */
         bool ended;
@@ -86,8 +88,6 @@ struct run {
 int64_t run_mono(const struct run *r);
 int64_t run_utc_ms(const struct run *r);
 
-/* Ask the step's questions from the first; then EV_ASKED. */
-void run_ask(struct run *r);
 /* A round with head office; then EV_OFFICE. */
 void run_office(struct run *r);
 void run_wait(struct run *r, int64_t ms);   /* then EV_TIME */
@@ -107,6 +107,10 @@ void run_refused(struct run *r, const gasm_Response *answer);
 void run_line(struct run *r, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void run_say(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- run_ask.c ---- */
+/* Ask the step's questions from the first; then EV_ASKED. */
+void run_ask(struct run *r);
 
 /* ---- run_store.c ---- */
 /* Open the run, read what is known of it. 0 or GF_E_*. */
@@ -152,6 +156,16 @@ bool run_is_at(const struct run *r, gasm_LifeState state);
 /* ---- purge.c ---- */
 void step_purge(struct run *r, const struct run_event *e);
 void purge_view(struct run *r);
+
+/* ---- opening_steps.c ---- */
+void step_scan(struct run *r, const struct run_event *e);
+void step_find(struct run *r, const struct run_event *e);
+void step_connect(struct run *r, const struct run_event *e);
+void step_handshake(struct run *r, const struct run_event *e);
+void step_key(struct run *r, const struct run_event *e);
+void step_read_back(struct run *r, const struct run_event *e);
+extern const struct step_op opening_key_op, opening_open_op, opening_clear_op, opening_clock_op;
+extern const struct step_op opening_params_op, opening_commission_op;
 
 /* ---- opening_office.c ---- */
 void step_register(struct run *r, const struct run_event *e);

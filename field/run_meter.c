@@ -92,8 +92,9 @@ bool run_needs(struct run *r)
         exchange(r, code < 0 ? code : meter_link_connect(r->ml), FOR_LINK);
         return false;
     }
-    if ((r->step->needs & NEEDS_SESSION) == 0 || ml_session(r->ml, epoch_now(r)))
+    if ((r->step->needs & NEEDS_SESSION) == 0 || (ml_session(r->ml, epoch_now(r)) && !r->reopen))
         return true;
+    r->reopen = false;
     open_session(r, epoch_now(r), FOR_SESSION);
     return false;
 }

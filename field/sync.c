@@ -194,8 +194,8 @@ static void start_round(struct sync *s)
 
 /* What reading an answer found. */
 struct answer {
-    uint32_t verdicts;
-    bool whole;                 /* an end was the last message, and nothing follows */
+    uint32_t verdicts, ends;
+    bool whole;                 /* the last message was an end */
     sync_End end;
     struct gf_fail why;         /* the first thing that was wrong */
 };
@@ -264,6 +264,7 @@ static bool read_one(void *ctx, const sync_Down *down)
         take_verdict(rd->s, &down->body.verdict, rd->a);
     else if (rd->a->whole)
         rd->a->end = down->body.end;
+    rd->a->ends += rd->a->whole;
     return true;
 }
 
@@ -316,7 +317,7 @@ static void take_answer(struct sync *s, const uint8_t *body, size_t n)
     bool read = for_each(body, n, read_one, &rd);
     int code = s->ports->store->cursor(s->ports->store->ctx, &cursor);
 
-    if (!read || !a.whole) {
+    if (!read || !a.whole || a.ends != 1) {
         (void)gf_fail(&a.why, GF_E_OFFICE_ANSWER, "answer", "it was cut off, or is not understood");
     } else if (a.end.items != a.verdicts || a.verdicts != s->batch_n) {
         (void)gf_fail(&a.why, GF_E_OFFICE_ANSWER, "answer", "its verdicts are not one for each record");

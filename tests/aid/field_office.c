@@ -213,12 +213,12 @@ static void work(struct field_office *o)
         (void)ok;
         if (up.which_body == sync_Up_head_tag) {
             o->head = up.body.head;
-        } else {
+        } else if (o->only_verdicts == 0 || items < o->only_verdicts) {
             take_item(o, &up.body.item, &out);
             items++;
         }
     }
-    if (certificate_due(o) && o->head.cursor == 0) {
+    if (certificate_due(o) && o->head.cursor == 0 && o->n_changes == 0) {
         sync_Down c = {.which_body = sync_Down_certificate_tag,
                        .body.certificate = {.number = "CERT-1", .text = "Meter in service\nAccount 1001\n"}};
 
@@ -227,8 +227,14 @@ static void work(struct field_office *o)
         put(&out, &c);
         o->head.cursor = 1;
     }
+    while (o->head.cursor < o->n_changes) {
+        put(&out, &o->changes[o->head.cursor++]);
+        if (o->drip)
+            break;
+    }
     down.body.end = (sync_End){.cursor = o->head.cursor, .office_ms = o->meter->utc_ms,
-                               .more = o->more_for_ever, .items = items};
+                               .more = o->more_for_ever || o->head.cursor < o->n_changes,
+                               .items = items};
     put(&out, &down);
     o->answer_n = out.bytes_written;
 }
@@ -246,7 +252,9 @@ void field_office_step(struct field_office *o)
         deliver(o, GF_E_REVOKED, "revoked", (const uint8_t *)"{\"error\":\"revoked\"}", 19);
     } else {
         work(o);
-        if (o->cut && o->cut_at < o->answer_n)
+        if (o->script != NULL)
+            deliver(o, 0, "", o->script, o->script_n);
+        else if (o->cut && o->cut_at < o->answer_n)
             deliver(o, o->cut_seems_whole ? 0 : GF_E_OFFICE_AWAY, "broke off", o->answer, o->cut_at);
         else
             deliver(o, 0, "", o->answer, o->answer_n);

@@ -382,6 +382,8 @@ static int changes_apply(void *ctx, const sync_Down *change)
 {
     struct field_store *s = ctx;
 
+    if (s->fail_change > 0 && --s->fail_change == 0)
+        return GF_E_DISK_FULL;
     switch (change->which_body) {
     case sync_Down_job_tag:
         put_job(s, &change->body.job);

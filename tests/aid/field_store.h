@@ -22,6 +22,8 @@ struct field_store {
     int fail_code;              /* what one step_save returns, once; 0: nothing fails */
     uint64_t fail_after;        /* ... the one after so many saves (of fate) */
 
+    unsigned fail_change;       /* the n-th change from now on is refused with GF_E_DISK_FULL, once; 0: none */
+
     struct field_store_data {
         sync_Job jobs[4];
         sync_MeterRow meters[4];

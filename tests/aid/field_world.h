@@ -55,6 +55,12 @@ struct field_office {
     size_t cut_at;
     bool cut_seems_whole;       /* ... and the transport does not notice */
     bool more_for_ever;
+    const uint8_t *script;      /* answered instead of its own answer; NULL: none */
+    size_t script_n;
+    const sync_Down *changes;   /* told to a laptop whose cursor is below changes_cursor; one a post when `drip` */
+    size_t n_changes;
+    bool drip;
+    size_t only_verdicts;       /* answer so many items at most, and say so; 0: all */
     /* what it has */
     uint64_t posts;
     size_t answer_n;            /* length of the last whole answer */

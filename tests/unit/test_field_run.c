@@ -404,7 +404,6 @@ static void used_up_ticket(void **state)
     assert_stopped(&s, "zero-clear", GF_E_REFUSED, "USED");
     once = aid_world_ticket(1, 401);
     field_world_grant(s.w, &once);
-    field_link_lose(&s.w->link);
     retry_to_the_end(&s);
     scene_end(&s);
 }

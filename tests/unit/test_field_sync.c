@@ -1,0 +1,621 @@
+/* test_field_sync.c - bringing the outbox home: batches, verdicts, answers cut anywhere, back-off, revocation. */
+#include <stdlib.h>
+
+#include <pb_encode.h>
+
+#include "tests/aid/field_drive.h"
+
+struct scene {
+    struct field_world *w;
+    struct sync *sync;
+    struct run_row run;
+    uint32_t made;
+};
+
+static void begin(struct scene *s, uint64_t seed)
+{
+    *s = (struct scene){.w = field_world_new(seed)};
+    s->sync = sync_new(&s->w->ports);
+    assert_non_null(s->sync);
+    s->run = (struct run_row){.id = "a run of a test", .procedure = "account-opening", .state = RUN_ACTIVE};
+}
+
+static void end(struct scene *s)
+{
+    s->sync = sync_free(s->sync);
+    field_world_free(s->w);
+}
+
+/* n more records, each with a payload of `len` bytes. */
+static void make_records(struct scene *s, unsigned n, size_t len)
+{
+    uint8_t payload[640];
+
+    for (unsigned i = 0; i < n; i++) {
+        struct step_row step = {.step = "test", .attempt = ++s->made, .state = STEP_DONE};
+        struct outbox_new item = {.kind = sync_ItemKind_STEP_RECORD, .made_at_ms = s->w->meter->utc_ms,
+                                  .payload = payload, .payload_len = len};
+
+        memset(payload, (int)s->made, sizeof payload);
+        memcpy(step.run_id, s->run.id, sizeof step.run_id);
+        item.id[0] = (uint8_t)(s->made >> 8);
+        item.id[1] = (uint8_t)s->made;
+        assert_int_equal(s->w->store->port.step_save(s->w->store, &step, &s->run, NULL, &item, 1), 0);
+    }
+}
+
+static void turn(struct scene *s)
+{
+    int ms;
+
+    field_world_step(s->w);
+    ms = sync_tick(s->sync);
+    assert_in_range(ms, 0, 1000);
+}
+
+/* A round now, to its end. */
+static const struct sync_view *round_now(struct scene *s)
+{
+    sync_now(s->sync);
+    for (int i = 0; sync_rounds_ended(s->sync) < sync_round_wanted(s->sync); i++) {
+        assert_true(i < 100000);
+        turn(s);
+    }
+    return sync_view(s->sync);
+}
+
+/* Time until a further round has ended by itself. */
+static int64_t until_next_round(struct scene *s, int64_t bound_ms)
+{
+    uint64_t ended = sync_rounds_ended(s->sync);
+    int64_t from = s->w->meter->mono_ms;
+
+    while (sync_rounds_ended(s->sync) == ended) {
+        turn(s);
+        if (s->w->meter->mono_ms - from > bound_ms)
+            return -1;
+    }
+    return s->w->meter->mono_ms - from;
+}
+
+/* ---- good rounds ---- */
+
+static void nothing_to_send_still_asks_for_changes(void **state)
+{
+    struct scene s;
+    const struct sync_view *v;
+
+    (void)state;
+    begin(&s, 1);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, 0);
+    assert_int_equal(v->phase, SYNC_IDLE);
+    assert_int_equal(s.w->office->posts, 1);
+    assert_int_equal(s.w->office->head.schema, 1);
+    assert_int_equal(s.w->office->head.laptop_utc_ms / 1000, s.w->meter->utc_ms / 1000);
+    assert_true(v->last_ok_at_ms > 0);
+    assert_int_equal(until_next_round(&s, 400000), -1);
+    end(&s);
+}
+
+static void sends_in_batches_and_in_order(void **state)
+{
+    struct scene s;
+    const struct sync_view *v;
+
+    (void)state;
+    begin(&s, 2);
+    make_records(&s, 150, 640);
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, 0);
+    assert_int_equal(s.w->office->posts, 2);
+    assert_int_equal(v->sent, 150);
+    assert_int_equal(v->answered, 150);
+    assert_int_equal(v->counts.waiting, 0);
+    assert_int_equal(v->counts.acknowledged, 150);
+    assert_int_equal(s.w->office->head.last_seq, 150);
+    for (size_t i = 0; i < 150; i++) {
+        assert_int_equal(s.w->office->items[i].item.seq, i + 1);
+        assert_int_equal(s.w->office->items[i].sent, 1);
+    }
+    make_records(&s, 1, 1);
+    assert_int_equal(round_now(&s)->sent, 1);
+    end(&s);
+}
+
+/* Exactly one batch: no second post. */
+static void a_full_batch_is_one_post(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 3);
+    make_records(&s, 100, 10);
+    assert_int_equal(round_now(&s)->sent, 100);
+    assert_int_equal(s.w->office->posts, 1);
+    end(&s);
+}
+
+static sync_Down job_change(uint32_t n)
+{
+    sync_Down d = {.which_body = sync_Down_job_tag,
+                   .body.job = {.kind = "account-opening", .state = "assigned", .meter_id = AID_METER_ID}};
+
+    d.body.job.id[0] = (uint8_t)(0xE0 + n);
+    snprintf(d.body.job.number, sizeof d.body.job.number, "J-9%03u", n);
+    return d;
+}
+
+static void fetches_changes(void **state)
+{
+    struct scene s;
+    sync_Down changes[3] = {job_change(1), job_change(2), job_change(3)};
+
+    (void)state;
+    for (int drip = 0; drip < 2; drip++) {
+        begin(&s, 4);
+        s.w->office->changes = changes;
+        s.w->office->n_changes = 3;
+        s.w->office->drip = drip != 0;
+        make_records(&s, 2, 10);
+        assert_int_equal(round_now(&s)->fail.code, 0);
+        assert_int_equal(s.w->office->posts, drip != 0 ? 3 : 1);
+        assert_int_equal(s.w->store->data.cursor, 3);
+        assert_int_equal(s.w->store->data.n_jobs, 4);
+        assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
+        assert_int_equal(s.w->office->items[0].sent, 1);
+        round_now(&s);
+        assert_int_equal(s.w->store->data.n_jobs, 4);
+        assert_int_equal(s.w->office->head.cursor, 3);
+        end(&s);
+    }
+}
+
+/* A round asked for while one is under way is another one after it. */
+static void rounds_are_counted(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 5);
+    sync_now(s.sync);
+    assert_int_equal(sync_round_wanted(s.sync), 1);
+    turn(&s);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_RUNNING);
+    make_records(&s, 1, 10);
+    sync_now(s.sync);
+    assert_int_equal(sync_round_wanted(s.sync), 2);
+    for (int i = 0; i < 50; i++)
+        turn(&s);
+    assert_int_equal(sync_rounds_ended(s.sync), 2);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
+    end(&s);
+}
+
+/* ---- verdicts ---- */
+
+static void refused_records_stay_visible_and_hold_up_nothing(void **state)
+{
+    struct scene s;
+    struct outbox_row row;
+
+    (void)state;
+    begin(&s, 6);
+    make_records(&s, 3, 10);
+    s.w->store->data.outbox[1].state = OUTBOX_QUARANTINED;
+    round_now(&s);
+    assert_int_equal(s.w->office->n_items, 2);
+    assert_int_equal(sync_view(s.sync)->counts.refused, 1);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
+    assert_int_equal(s.w->store->port.outbox_item(s.w->store, s.w->store->data.outbox[1].id, &row), 1);
+    round_now(&s);
+    assert_int_equal(s.w->office->n_items, 2);
+    end(&s);
+}
+
+/* Held: kept, not sent again in the same round, sent again by itself later. */
+static void held_records_are_sent_again_later(void **state)
+{
+    struct scene s;
+    const struct sync_view *v;
+
+    (void)state;
+    begin(&s, 7);
+    make_records(&s, 120, 10);
+    s.w->office->hold = 2;
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, 0);
+    assert_int_equal(v->counts.waiting, 2);
+    assert_int_equal(s.w->office->items[0].sent, 1);
+    assert_string_equal(s.w->store->data.outbox[0].reason, "waits for another record");
+    assert_in_range(until_next_round(&s, 100000), 1000, 60000);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
+    assert_int_equal(s.w->office->items[0].sent, 2);
+    assert_int_equal(s.w->office->items[5].sent, 1);
+    end(&s);
+}
+
+static void a_forged_verdict_counts_for_nothing(void **state)
+{
+    struct scene s;
+    const struct sync_view *v;
+
+    (void)state;
+    begin(&s, 8);
+    make_records(&s, 3, 10);
+    s.w->office->forge = true;
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, GF_E_ACK_BAD);
+    assert_int_equal(v->counts.waiting, 3);
+    assert_int_equal(v->counts.acknowledged, 0);
+    assert_int_equal(v->phase, SYNC_WAITING);
+    s.w->office->forge = false;
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, 0);
+    assert_int_equal(v->counts.acknowledged, 3);
+    assert_int_equal(s.w->store->data.outbox[0].state, OUTBOX_DUPLICATE);
+    end(&s);
+}
+
+/* ---- answers that are not whole ---- */
+
+/* The answer to three records and a change breaks off after `cut` bytes. False: it was whole. */
+static bool cut_answer(size_t cut, bool seems_whole)
+{
+    struct scene s;
+    sync_Down change = job_change(1);
+    const struct sync_view *v;
+    uint64_t acknowledged;
+    bool was_cut;
+
+    begin(&s, 9);
+    s.w->office->changes = &change;
+    s.w->office->n_changes = 1;
+    make_records(&s, 3, 10);
+    s.w->office->cut = true;
+    s.w->office->cut_at = cut;
+    s.w->office->cut_seems_whole = seems_whole;
+    v = round_now(&s);
+    was_cut = cut < s.w->office->answer_n;
+    acknowledged = v->counts.acknowledged;
+    if (was_cut) {
+        assert_int_equal(v->fail.code, seems_whole ? GF_E_OFFICE_ANSWER : GF_E_OFFICE_AWAY);
+        assert_int_equal(v->phase, SYNC_WAITING);
+        assert_int_equal(s.w->store->data.n_jobs, 1);
+        assert_int_equal(s.w->store->data.cursor, 0);
+        assert_null(s.w->store->saved);
+    } else {
+        assert_int_equal(acknowledged, 3);
+    }
+    s.w->office->cut = false;
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, 0);
+    assert_int_equal(v->counts.acknowledged, 3);
+    assert_int_equal(s.w->store->data.n_jobs, 2);
+    assert_int_equal(s.w->store->data.cursor, 1);
+    for (size_t i = 0; i < 3; i++)      /* what was acknowledged before the cut is not sent again */
+        assert_int_equal(s.w->office->items[i].sent, i < acknowledged ? 1 : 2);
+    end(&s);
+    return was_cut;
+}
+
+static void answers_cut_at_every_byte(void **state)
+{
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        size_t cut = 0;
+
+        while (cut_answer(cut, whole != 0))
+            cut++;
+        assert_in_range(cut, 200, 5000);
+    }
+}
+
+static void answer_with(struct scene *s, const uint8_t *bytes, size_t n)
+{
+    const struct sync_view *v;
+    uint64_t jobs = s->w->store->data.n_jobs;
+
+    s->w->office->script = bytes;
+    s->w->office->script_n = n;
+    v = round_now(s);
+    assert_int_equal(v->fail.code, GF_E_OFFICE_ANSWER);
+    assert_int_equal(s->w->store->data.n_jobs, jobs);
+    assert_int_equal(s->w->store->data.cursor, 0);
+    assert_null(s->w->store->saved);
+    s->w->office->script = NULL;
+}
+
+static size_t put(uint8_t *to, size_t at, const sync_Down *down)
+{
+    pb_ostream_t out = pb_ostream_from_buffer(to + at, 4096 - at);
+
+    assert_true(pb_encode_ex(&out, sync_Down_fields, down, PB_ENCODE_DELIMITED));
+    return at + out.bytes_written;
+}
+
+static void answers_that_are_nonsense(void **state)
+{
+    static const uint8_t json[] = "{\"error\":\"busy\"}";
+    static const uint8_t noise[] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F};
+    sync_Down finish = {.which_body = sync_Down_end_tag, .body.end = {.cursor = 5}}, job = job_change(1);
+    sync_Down empty = {.which_body = 0};
+    uint8_t bytes[4096];
+    struct scene s;
+    size_t n;
+
+    (void)state;
+    begin(&s, 10);
+    answer_with(&s, json, sizeof json - 1);
+    answer_with(&s, noise, sizeof noise);
+    answer_with(&s, noise, 0);
+    n = put(bytes, 0, &job);                        /* no end */
+    answer_with(&s, bytes, n);
+    n = put(bytes, put(bytes, 0, &finish), &job);   /* something after the end */
+    answer_with(&s, bytes, n);
+    n = put(bytes, put(bytes, 0, &finish), &empty);
+    answer_with(&s, bytes, n);
+    finish.body.end.items = 1;                      /* a verdict is missing */
+    n = put(bytes, 0, &finish);
+    answer_with(&s, bytes, n);
+    finish.body.end.items = 0;                      /* two ends */
+    n = put(bytes, put(bytes, 0, &finish), &finish);
+    answer_with(&s, bytes, n);
+    make_records(&s, 2, 10);                        /* no verdict for what was sent */
+    n = put(bytes, 0, &finish);
+    answer_with(&s, bytes, n);
+    end(&s);
+}
+
+static void fewer_verdicts_than_records(void **state)
+{
+    struct scene s;
+    const struct sync_view *v;
+
+    (void)state;
+    begin(&s, 11);
+    make_records(&s, 3, 10);
+    s.w->office->only_verdicts = 2;
+    v = round_now(&s);
+    assert_int_equal(v->fail.code, GF_E_OFFICE_ANSWER);
+    assert_int_equal(v->counts.acknowledged, 2);    /* signed, so they count */
+    assert_int_equal(v->counts.waiting, 1);
+    end(&s);
+}
+
+static void more_without_an_end(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 12);
+    s.w->office->more_for_ever = true;
+    assert_int_equal(round_now(&s)->fail.code, GF_E_OFFICE_ANSWER);
+    assert_true(s.w->office->posts < 5);
+    end(&s);
+}
+
+static void changes_after_an_end(void **state)
+{
+    struct scene s;
+    sync_Down changes[2] = {job_change(1), job_change(2)};
+    uint8_t bytes[4096];
+    sync_Down odd = {.which_body = sync_Down_end_tag, .body.end = {.cursor = 7}};
+    size_t n;
+
+    (void)state;
+    begin(&s, 13);
+    n = put(bytes, put(bytes, 0, &changes[0]), &odd);   /* an end in the middle moves no cursor by itself */
+    n = put(bytes, put(bytes, n, &changes[1]), &odd);
+    s.w->office->script = bytes;
+    s.w->office->script_n = n;
+    (void)round_now(&s);
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_OFFICE_ANSWER);
+    assert_int_equal(s.w->store->data.n_jobs, 1);
+    assert_int_equal(s.w->store->data.cursor, 0);
+    end(&s);
+}
+
+/* One change of several is refused by the store: none of them is kept, the verdicts are. */
+static void changes_that_the_store_refuses(void **state)
+{
+    struct scene s;
+    sync_Down changes[2] = {job_change(1), job_change(2)};
+
+    (void)state;
+    begin(&s, 13);
+    make_records(&s, 1, 10);
+    s.w->office->changes = changes;
+    s.w->office->n_changes = 2;
+    s.w->store->fail_change = 2;
+    assert_int_equal(round_now(&s)->fail.code, GF_E_DISK_FULL);
+    assert_int_equal(s.w->store->data.n_jobs, 1);
+    assert_int_equal(s.w->store->data.cursor, 0);
+    assert_null(s.w->store->saved);
+    assert_int_equal(sync_view(s.sync)->counts.acknowledged, 1);
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    assert_int_equal(s.w->store->data.n_jobs, 3);
+    assert_int_equal(s.w->store->data.cursor, 2);
+    end(&s);
+}
+
+/* ---- failures ---- */
+
+static void backs_off_and_starts_by_itself(void **state)
+{
+    struct scene s;
+    int64_t expect = 1000, waited;
+
+    (void)state;
+    begin(&s, 14);
+    make_records(&s, 1, 10);
+    s.w->office->away = true;
+    assert_int_equal(round_now(&s)->fail.code, GF_E_OFFICE_AWAY);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(sync_view(s.sync)->phase, SYNC_WAITING);
+        assert_in_range(sync_view(s.sync)->next_try_in_ms, expect / 2 - 20, expect);
+        waited = until_next_round(&s, 400000);
+        assert_in_range(waited, expect / 2 - 100, expect + 100);
+        expect = expect * 2 > 300000 ? 300000 : expect * 2;
+    }
+    s.w->office->away = false;
+    assert_true(until_next_round(&s, 400000) > 0);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
+    assert_int_equal(sync_view(s.sync)->next_try_in_ms, 0);
+    /* the next failure begins at one second again */
+    s.w->office->away = true;
+    round_now(&s);
+    assert_in_range(sync_view(s.sync)->next_try_in_ms, 400, 1000);
+    end(&s);
+}
+
+static void now_does_not_wait_for_the_back_off(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 15);
+    make_records(&s, 1, 10);
+    s.w->office->away = true;
+    for (int i = 0; i < 10; i++)
+        round_now(&s);
+    s.w->office->away = false;
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    end(&s);
+}
+
+/* Two laptops that failed together do not come back together. */
+static void jitter_differs(void **state)
+{
+    int64_t first = -1;
+    bool differs = false;
+
+    (void)state;
+    for (uint64_t seed = 20; seed < 26; seed++) {
+        struct scene s;
+
+        begin(&s, seed);
+        s.w->office->away = true;
+        round_now(&s);
+        differs = differs || (first >= 0 && sync_view(s.sync)->next_try_in_ms != first);
+        first = sync_view(s.sync)->next_try_in_ms;
+        end(&s);
+    }
+    assert_true(differs);
+}
+
+static void revoked_waits_for_a_person(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 16);
+    make_records(&s, 2, 10);
+    s.w->office->revoked = true;
+    assert_int_equal(round_now(&s)->fail.code, GF_E_REVOKED);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_REVOKED);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 2);
+    assert_int_equal(until_next_round(&s, 700000), -1);
+    s.w->office->revoked = false;
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
+    end(&s);
+}
+
+static void cancelled(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 17);
+    make_records(&s, 2, 10);
+    sync_now(s.sync);
+    turn(&s);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_RUNNING);
+    sync_cancel(s.sync);
+    for (int i = 0; i < 10; i++)
+        turn(&s);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_CANCELLED);
+    assert_int_equal(until_next_round(&s, 400000), -1);
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    /* nothing under way: nothing happens; a wait for the next try ends */
+    sync_cancel(s.sync);
+    s.w->office->away = true;
+    round_now(&s);
+    sync_cancel(s.sync);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
+    assert_int_equal(until_next_round(&s, 400000), -1);
+    end(&s);
+}
+
+/* An office that takes the request and never answers. */
+static void a_request_has_a_deadline(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 18);
+    make_records(&s, 1, 10);
+    sync_now(s.sync);
+    turn(&s);
+    for (int i = 0; i < 30000 && sync_rounds_ended(s.sync) == 0; i++) {
+        if (s.w->office->due_ms >= 0)
+            s.w->office->due_ms = INT64_MAX;
+        turn(&s);
+    }
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_OFFICE_AWAY);
+    assert_true(until_next_round(&s, 400000) > 0);
+    assert_int_equal(sync_view(s.sync)->fail.code, 0);
+    assert_int_equal(sync_rounds_ended(s.sync), 2);
+    end(&s);
+}
+
+static void the_store_fails(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 19);
+    make_records(&s, 1, 10);
+    s.w->fate.dead = true;
+    sync_now(s.sync);
+    (void)sync_tick(s.sync);
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_STORE);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_WAITING);
+    s.w->fate.dead = false;
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_to_send_still_asks_for_changes),
+        cmocka_unit_test(sends_in_batches_and_in_order),
+        cmocka_unit_test(a_full_batch_is_one_post),
+        cmocka_unit_test(fetches_changes),
+        cmocka_unit_test(rounds_are_counted),
+        cmocka_unit_test(refused_records_stay_visible_and_hold_up_nothing),
+        cmocka_unit_test(held_records_are_sent_again_later),
+        cmocka_unit_test(a_forged_verdict_counts_for_nothing),
+        cmocka_unit_test(answers_cut_at_every_byte),
+        cmocka_unit_test(answers_that_are_nonsense),
+        cmocka_unit_test(fewer_verdicts_than_records),
+        cmocka_unit_test(more_without_an_end),
+        cmocka_unit_test(changes_after_an_end),
+        cmocka_unit_test(changes_that_the_store_refuses),
+        cmocka_unit_test(backs_off_and_starts_by_itself),
+        cmocka_unit_test(now_does_not_wait_for_the_back_off),
+        cmocka_unit_test(jitter_differs),
+        cmocka_unit_test(revoked_waits_for_a_person),
+        cmocka_unit_test(cancelled),
+        cmocka_unit_test(a_request_has_a_deadline),
+        cmocka_unit_test(the_store_fails),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
