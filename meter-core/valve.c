@@ -64,6 +64,5 @@ void mc_valve_poll(struct mc_meter *m)
         return;
     if (!d->fault_logged)
         d->fault_logged = mc_store_event(m, MC_EVENT_VALVE_FAULT, (int64_t)state, (int64_t)m->core.totals.index_l) == 0;
-    d->commanded = false;       /* try again */
-    give_order(m);
+    give_order(m);      /* again, and again */
 }

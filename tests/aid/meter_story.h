@@ -26,6 +26,9 @@ struct aid_story {
     uint32_t op_start, op_stop;     /* of the present purge; 0 when a new one is needed */
     uint64_t base[64];              /* the base that an operation was first sent with, + 1 */
     uint32_t restarts;              /* power cuts that were survived */
+    int64_t cut_again;              /* flash.cut_in at the first restart; below 0: the power stays */
+    uint64_t before_l;              /* index when the story began */
+    uint16_t mtu;
 };
 
 struct aid_story aid_story_of(struct aid_world *w);
