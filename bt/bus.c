@@ -420,27 +420,35 @@ size_t bt_bus_fds(struct bt_bus *b, struct gf_pollfd *ret, size_t cap)
     return 1;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
+/* The sooner of a wait (negative: none) and a time that comes (0: none). */
+static int64_t sooner(const struct bt_bus *b, int64_t wait, int64_t at_ms)
 {
-    return a < 0 || (b >= 0 && b < a) ? b : a;
+    int64_t left = at_ms - now_ms(b);
+
+    if (at_ms == 0)
+        return wait;
+    left = left > 0 ? left : 0;
+    return wait < 0 || left < wait ? left : wait;
 }
 
-int bt_bus_timeout_ms(struct bt_bus *b)
+int bt_bus_timeout_ms(struct bt_bus *b, const int64_t *timers, size_t n)
 {
-    int64_t now = now_ms(b), wait = -1;
+    int64_t wait = -1;
     uint64_t until;
 
-    if (b->more || (b->bus != NULL && (sd_bus_get_events(b->bus) < 0)))
+    if (b->more || (b->bus == NULL && b->reopen_at_ms == 0) ||
+        (b->bus != NULL && sd_bus_get_events(b->bus) < 0))
         return 0;
     if (b->bus == NULL)
-        wait = b->reopen_at_ms > now ? b->reopen_at_ms - now : 0;
+        wait = sooner(b, wait, b->reopen_at_ms);
     else if (sd_bus_get_timeout(b->bus, &until) > 0)
         wait = until == 0 ? 0 : REFRESH_MS;     /* its own timers are coarse: authentication */
-    if (b->refresh_at_ms != 0)
-        wait = sooner(wait, b->refresh_at_ms > now ? b->refresh_at_ms - now : 0);
+    wait = sooner(b, wait, b->refresh_at_ms);
     for (size_t i = 0; i < CALLS_MAX; i++)
         if (b->calls[i].number != 0)
-            wait = sooner(wait, b->calls[i].deadline_ms > now ? b->calls[i].deadline_ms - now : 0);
+            wait = b->calls[i].deadline_ms == 0 ? 0 : sooner(b, wait, b->calls[i].deadline_ms);
+    for (size_t i = 0; i < n; i++)
+        wait = sooner(b, wait, timers[i]);
     return wait > INT_MAX ? INT_MAX : (int)wait;
 }
 

@@ -47,7 +47,7 @@ struct bt_counters {
 
 /* How a call ended. Valid during the callback. */
 struct bt_end {
-    int code;                   /* 0, or GF_E_* of the judgement; GF_E_LINK_TIMEOUT for a deadline */
+    int code;                   /* 0, GF_E_* of the judgement, GF_E_LINK_TIMEOUT for a deadline */
     enum bt_retry retry;
     const char *text;           /* BlueZ's words; empty when code is 0 */
     sd_bus_message *answer;     /* only when code is 0; borrowed */
@@ -68,7 +68,8 @@ struct bt_bus *bt_bus_free(struct bt_bus *b);
 
 /* The parts of a gf_source; the owner's source calls them. */
 size_t bt_bus_fds(struct bt_bus *b, struct gf_pollfd *ret, size_t cap);
-int bt_bus_timeout_ms(struct bt_bus *b);
+/* timers: the owner's own, n times of the monotonic clock, 0 for those that do not run. */
+int bt_bus_timeout_ms(struct bt_bus *b, const int64_t *timers, size_t n);
 void bt_bus_process(struct bt_bus *b);
 
 /* Call a method of org.bluez. `types` and what follows as of sd_bus_message_append(3). Returns the

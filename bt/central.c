@@ -1,7 +1,6 @@
 /* central.c - the link port: wishes in, events out, timers, the machine's driver; see central.h. */
 #include "bt/central.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,17 +91,10 @@ static int source_timeout_ms(void *ctx)
 {
     struct bt_central *c = ctx;
     const int64_t timers[] = {c->timer_ms, c->deadline_ms, c->rewrite_at_ms, c->scan_at_ms};
-    int64_t now = bt_now(c), wait = bt_bus_timeout_ms(c->bus);
 
-    if (c->start_wanted || c->cancel_wanted)
+    if (c->start_wanted || c->cancel_wanted || c->radio_owed)
         return 0;
-    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
-        int64_t left = timers[i] > now ? timers[i] - now : 0;
-
-        if (timers[i] != 0 && (wait < 0 || left < wait))
-            wait = left;
-    }
-    return wait > INT_MAX ? INT_MAX : (int)wait;
+    return bt_bus_timeout_ms(c->bus, timers, sizeof timers / sizeof timers[0]);
 }
 
 static void run_timers(struct bt_central *c)
@@ -123,6 +115,10 @@ static void source_process(void *ctx, const struct gf_pollfd *fds, size_t n)
 
     (void)fds;
     (void)n;
+    if (c->radio_owed) {
+        c->radio_owed = false;
+        bt_radio_tell_again(c);
+    }
     bt_bus_process(c->bus);
     if (c->start_wanted) {
         c->start_wanted = false;
@@ -141,7 +137,10 @@ static void source_process(void *ctx, const struct gf_pollfd *fds, size_t n)
 
 static void port_bind(void *ctx, const struct link_events *events)
 {
-    ((struct bt_central *)ctx)->events = events;
+    struct bt_central *c = ctx;
+
+    c->events = events;
+    c->radio_owed = events != NULL;
 }
 
 static void port_listen(void *ctx, bool on)

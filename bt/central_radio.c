@@ -1,7 +1,6 @@
 /* central_radio.c - which adapter, discovery on it, who is heard; see central_state.h. */
 #include "bt/central_state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -12,7 +11,7 @@
 #define BACK_MIN_MS 250
 #define BACK_MAX_MS 4000
 #define STARTED_MS 2000     /* after StartDiscovery, until Discovering=true must have been seen */
-#define RSSI_FLOOR (-127)   /* any signal, but with a floor BlueZ tells each RSSI, not steps of 8 dB */
+#define RSSI_FLOOR (-127)   /* any; but with a floor BlueZ tells each RSSI, not steps of 8 dB */
 
 static const struct bt_object *adapter_of(const struct bt_central *c)
 {
@@ -29,35 +28,17 @@ static void tell_radio(struct bt_central *c, int code, const char *detail)
         c->events->radio(c->events->ctx, code, c->radio_detail);
 }
 
-/* ---- the adapter ---- */
-
-/* The best one so far, and why none is. */
-struct choice {
-    const struct bt_central *c;
-    const struct bt_object *best, *off;
-    unsigned seen;
-};
-
-static bool is_usable(const struct bt_object *o)
+void bt_radio_tell_again(struct bt_central *c)
 {
-    return o != NULL && (o->ifaces & BT_ADAPTER) != 0 && o->powered &&
-           (o->roles & BT_ROLE_CENTRAL) != 0;
+    if (c->radio <= 0 && c->events != NULL)
+        c->events->radio(c->events->ctx, c->radio, c->radio_detail);
 }
 
-/* By address, since the number in hciN changes; without a wish the first in the order of paths. */
-static bool consider(void *ctx, const struct bt_object *o)
-{
-    struct choice *ch = ctx;
-    const char *want = ch->c->want_adapter;
+/* ---- the adapter ---- */
 
-    if (want[0] != '\0' && strcmp(want, o->address) != 0)
-        return true;
-    ch->seen++;
-    if (!is_usable(o))
-        ch->off = o;
-    else if (ch->best == NULL || strcmp(o->path, ch->best->path) < 0)
-        ch->best = o;
-    return true;
+static struct bt_choice choice_of(const struct bt_central *c)
+{
+    return (struct bt_choice){c->want_adapter, BT_ADAPTER, BT_ROLE_CENTRAL};
 }
 
 static void lose_adapter(struct bt_central *c, int code, const char *detail)
@@ -72,26 +53,20 @@ static void lose_adapter(struct bt_central *c, int code, const char *detail)
 
 static void choose_adapter(struct bt_central *c)
 {
-    struct choice ch = {.c = c};
-    char detail[64];
+    struct bt_choice choice = choice_of(c);
+    const struct bt_object *best;
+    char why[sizeof c->radio_detail];
 
-    if (is_usable(adapter_of(c)))
+    if (bt_is_usable(adapter_of(c), &choice))
         return;
-    bt_mirror_each(bt_bus_mirror(c->bus), BT_ADAPTER, NULL, consider, &ch);
-    if (ch.best == NULL) {
-        (void)snprintf(detail, sizeof detail, "%s %s",
-                       ch.off != NULL ? ch.off->address : c->want_adapter,
-                       ch.off == NULL     ? "is not there"
-                       : ch.off->powered ? "cannot be a central"
-                                         : "is switched off");
-        lose_adapter(c, GF_E_ADAPTER, ch.seen > 0 || c->want_adapter[0] != '\0' ? detail : "none");
+    best = bt_mirror_adapter(bt_bus_mirror(c->bus), &choice, why, sizeof why);
+    if (best == NULL || c->adapter[0] != '\0')
+        lose_adapter(c, GF_E_ADAPTER, best == NULL ? why : "another adapter is taken");
+    if (best == NULL)
         return;
-    }
-    if (c->adapter[0] != '\0')
-        lose_adapter(c, GF_E_ADAPTER, "another adapter is taken");
-    (void)gf_copy(c->adapter, sizeof c->adapter, ch.best->path);
+    (void)gf_copy(c->adapter, sizeof c->adapter, best->path);
     c->scan_wait_ms = 0;
-    tell_radio(c, 0, ch.best->address);
+    tell_radio(c, 0, best->address);
     bt_central_event(c, BT_E_RADIO_UP, NULL);
     bt_radio_scan(c);
 }
@@ -270,10 +245,11 @@ static void tell_sighting(struct bt_central *c, const struct bt_object *o)
 
 void bt_radio_changed(struct bt_central *c, const struct bt_object *o, unsigned what)
 {
+    struct bt_choice choice = choice_of(c);
     bool is_adapter = strcmp(o->path, c->adapter) == 0;
 
     if (is_adapter || (o->ifaces & BT_ADAPTER) != 0) {
-        if (is_adapter && is_usable(o))
+        if (is_adapter && bt_is_usable(o, &choice))
             on_discovering(c, o);
         else
             choose_adapter(c);

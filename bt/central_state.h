@@ -1,4 +1,4 @@
-/* central_state.h - what the files of the central share: its states, events and struct. Private to bt/. */
+/* central_state.h - what the files of the central share: states, events, struct. Private to bt/. */
 #ifndef GF_BT_CENTRAL_STATE_H
 #define GF_BT_CENTRAL_STATE_H
 
@@ -65,6 +65,7 @@ struct bt_central {
     char adapter[BT_PATH_CAP];          /* in use; empty: none */
     int radio;                          /* what radio() was told last; 1: nothing yet */
     char radio_detail[96];
+    bool radio_owed;                    /* new listeners are to be told of it */
     bool listening;
     enum bt_scan scan;
     bool scan_doubles;                  /* the filter's DuplicateData */
@@ -154,6 +155,7 @@ void bt_setup_ctl_read(struct bt_central *c, const struct bt_end *end);
 /* central_radio.c: adapter, discovery, sightings */
 void bt_radio_service(struct bt_central *c, int code, const char *detail);
 void bt_radio_changed(struct bt_central *c, const struct bt_object *o, unsigned what);
+void bt_radio_tell_again(struct bt_central *c);
 /* Start or stop discovery as the wish and the state demand. */
 void bt_radio_scan(struct bt_central *c);
 bool bt_radio_is_quiet(const struct bt_central *c);

@@ -101,7 +101,8 @@ void bt_central_again_after(struct bt_central *c, const struct bt_end *end)
     if (end->retry == BT_RETRY_NO)
         bt_central_drop(c, end->code, end->text);
     else
-        bt_central_again(c, end->retry == BT_RETRY_WAIT ? BT_BUSY : BT_TRANSIENT, end->code, end->text);
+        bt_central_again(c, end->retry == BT_RETRY_WAIT ? BT_BUSY : BT_TRANSIENT, end->code,
+                         end->text);
 }
 
 /* ---- events that mean the same in several states ---- */
@@ -197,7 +198,7 @@ static void enter_radio(struct bt_central *c)
 struct search {
     const struct bt_central *c;
     const struct bt_object *best;
-    unsigned worth;             /* of the best: 0 none, 1 heard, 2 and its address fits, 3 connected */
+    unsigned worth;             /* of the best: 1 heard, 2 and its address fits, 3 connected */
 };
 
 static bool look_at(void *ctx, const struct bt_object *o)
@@ -434,7 +435,8 @@ static void enter_pause(struct bt_central *c)
     [BT_E_CANCEL] = cancel_now, [BT_E_DEADLINE] = late_now, [BT_E_RADIO_DOWN] = radio_lost
 #define LINK_COMING \
     [BT_E_CANCEL] = cancel_link, [BT_E_DEADLINE] = late_link, [BT_E_RADIO_DOWN] = radio_lost
-#define LINK_UP LINK_COMING, [BT_E_DISCONNECTED] = bt_central_link_fell, [BT_E_GONE] = bt_central_link_fell
+#define LINK_UP \
+    LINK_COMING, [BT_E_DISCONNECTED] = bt_central_link_fell, [BT_E_GONE] = bt_central_link_fell
 #define USING LINK_UP, [BT_E_TIMER] = too_slow, [BT_E_OBJECTS] = bt_setup_objects_changed
 
 const struct bt_step bt_steps[BT_STATES] = {
@@ -448,16 +450,18 @@ const struct bt_step bt_steps[BT_STATES] = {
                   {NO_LINK, [BT_E_QUIET] = connect_now, [BT_E_TIMER] = connect_now,
                    [BT_E_GONE] = device_gone, [BT_E_CONNECTED] = connected}},
     [BT_CONNECT] = {"connect", LINK_CONNECTING, 15000, enter_connect,
-                    {LINK_COMING, [BT_E_TIMER] = too_slow, [BT_E_CONNECTED] = connected, [BT_E_GONE] = device_gone,
-                     [BT_E_CONNECT_OK] = connect_said_ok, [BT_E_CONNECT_FAIL] = connect_failed}},
+                    {LINK_COMING, [BT_E_TIMER] = too_slow, [BT_E_CONNECTED] = connected,
+                     [BT_E_GONE] = device_gone, [BT_E_CONNECT_OK] = connect_said_ok, [BT_E_CONNECT_FAIL] = connect_failed}},
     [BT_RESOLVE] = {"reading the list of services", LINK_DISCOVERING, 15000, bt_setup_resolve,
                     {LINK_UP, [BT_E_TIMER] = too_slow, [BT_E_RESOLVED] = bt_setup_resolve_again}},
     [BT_GRACE] = {"late services", LINK_DISCOVERING, 250, NULL,
-                  {LINK_UP, [BT_E_OBJECTS] = bt_setup_late_objects, [BT_E_TIMER] = bt_setup_no_service}},
+                  {LINK_UP, [BT_E_OBJECTS] = bt_setup_late_objects,
+                   [BT_E_TIMER] = bt_setup_no_service}},
     [BT_MTU] = {"asking for the MTU", LINK_SUBSCRIBING, 5000, bt_setup_mtu,
                 {USING, [BT_E_OK] = bt_setup_mtu_got, [BT_E_FAIL] = bt_setup_mtu_unknown}},
     [BT_SUBSCRIBE] = {"subscribing", LINK_SUBSCRIBING, 10000, bt_setup_subscribe,
-                      {USING, [BT_E_OK] = bt_setup_subscribed, [BT_E_FAIL] = bt_setup_not_subscribed}},
+                      {USING, [BT_E_OK] = bt_setup_subscribed,
+                       [BT_E_FAIL] = bt_setup_not_subscribed}},
     [BT_READ] = {"reading CTL", LINK_SUBSCRIBING, 10000, bt_setup_read,
                  {USING, [BT_E_OK] = bt_setup_ctl_read, [BT_E_FAIL] = step_failed}},
     [BT_READY] = {"ready", LINK_READY, 0, NULL,

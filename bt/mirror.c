@@ -2,6 +2,7 @@
 #include "bt/mirror.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static const struct {
     {BT_ADVERT_MANAGER, "org.bluez.LEAdvertisingManager1"},
 };
 
-/* ---- properties: each reads its value inside the variant; false when the message is broken ---- */
+/* ---- properties: each reads its value inside the variant; false: the message is broken ---- */
 
 /* Where a value goes and what it did. */
 struct into {
@@ -141,7 +142,7 @@ static bool take_flags(struct into *to, sd_bus_message *from)
     return each_text(to, from, one_flag);
 }
 
-/* One entry {qv} of ManufacturerData, entered. A value that is no byte array is another maker's mistake. */
+/* One entry {qv} of ManufacturerData, entered. A value that is no byte array is passed over. */
 static bool take_company(struct into *to, sd_bus_message *from)
 {
     uint16_t company;
@@ -317,7 +318,7 @@ static bool take_properties(struct into *to, unsigned iface, sd_bus_message *fro
     return r == 0 && sd_bus_message_exit_container(from) >= 0;
 }
 
-/* a{sa{sv}}: the interfaces of the object at `path`. Nothing is made for one without one of ours. */
+/* a{sa{sv}}: the interfaces of the object at `path`. An object without one of ours is not made. */
 static bool take_interfaces(struct bt_mirror *m, const char *path, sd_bus_message *from,
                             struct into *ret)
 {
@@ -497,4 +498,47 @@ void bt_mirror_each(const struct bt_mirror *m, unsigned which, const char *under
             if ((o->ifaces & which) != 0 && (under == NULL || bt_path_below(o->path, under)) &&
                 !fn(ctx, o))
                 return;
+}
+
+/* ---- adapters ---- */
+
+bool bt_is_usable(const struct bt_object *o, const struct bt_choice *choice)
+{
+    return o != NULL && (o->ifaces & choice->ifaces) == choice->ifaces && o->powered &&
+           (o->roles & choice->role) != 0 &&
+           (choice->address[0] == '\0' || strcmp(o->address, choice->address) == 0);
+}
+
+struct choosing {
+    const struct bt_choice *choice;
+    const struct bt_object *best, *other;   /* other: fits but for its power or abilities */
+};
+
+static bool consider(void *ctx, const struct bt_object *o)
+{
+    struct choosing *c = ctx;
+
+    if (bt_is_usable(o, c->choice)) {
+        if (c->best == NULL || strcmp(o->path, c->best->path) < 0)
+            c->best = o;
+    } else if (c->choice->address[0] == '\0' || strcmp(o->address, c->choice->address) == 0) {
+        c->other = o;
+    }
+    return true;
+}
+
+const struct bt_object *bt_mirror_adapter(const struct bt_mirror *m, const struct bt_choice *choice,
+                                          char *why, size_t cap)
+{
+    struct choosing c = {.choice = choice};
+
+    bt_mirror_each(m, BT_ADAPTER, NULL, consider, &c);
+    if (c.best == NULL)
+        (void)snprintf(why, cap, "%s%s",
+                       c.other != NULL ? c.other->address : choice->address,
+                       c.other == NULL && choice->address[0] == '\0' ? "there is none"
+                       : c.other == NULL                             ? " is not there"
+                       : c.other->powered                            ? " cannot do what is needed"
+                                                                     : " is switched off");
+    return c.best;
 }

@@ -1,7 +1,6 @@
 /* peripheral.c - registration at BlueZ and its renewal, the one central; see peripheral.h. */
 #include "bt/peripheral.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,25 +187,9 @@ static void run_timers(struct bt_peripheral *p)
 
 /* ---- the adapter ---- */
 
-static bool is_usable(const struct bt_peripheral *p, const struct bt_object *o)
+static struct bt_choice choice_of(const struct bt_peripheral *p)
 {
-    return o != NULL && (o->ifaces & NEEDED) == NEEDED && o->powered &&
-           (o->roles & BT_ROLE_PERIPHERAL) != 0 &&
-           (p->want_adapter[0] == '\0' || strcmp(o->address, p->want_adapter) == 0);
-}
-
-struct choice {
-    const struct bt_peripheral *p;
-    const struct bt_object *best;
-};
-
-static bool consider(void *ctx, const struct bt_object *o)
-{
-    struct choice *ch = ctx;
-
-    if (is_usable(ch->p, o) && (ch->best == NULL || strcmp(o->path, ch->best->path) < 0))
-        ch->best = o;
-    return true;
+    return (struct bt_choice){p->want_adapter, NEEDED, BT_ROLE_PERIPHERAL};
 }
 
 static void lose_adapter(struct bt_peripheral *p, int code, const char *detail)
@@ -221,17 +204,19 @@ static void lose_adapter(struct bt_peripheral *p, int code, const char *detail)
 
 static void choose_adapter(struct bt_peripheral *p)
 {
-    struct choice ch = {.p = p};
+    struct bt_choice choice = choice_of(p);
+    const struct bt_object *best;
+    char why[96];
 
-    if (p->adapter[0] != '\0' && is_usable(p, bt_mirror_find(bt_bus_mirror(p->bus), p->adapter)))
+    if (bt_is_usable(bt_mirror_find(bt_bus_mirror(p->bus), p->adapter), &choice))
         return;
-    bt_mirror_each(bt_bus_mirror(p->bus), BT_ADAPTER, NULL, consider, &ch);
-    if (p->adapter[0] != '\0' || ch.best == NULL)
-        lose_adapter(p, GF_E_ADAPTER, "no powered adapter that can be a peripheral");
-    if (ch.best == NULL)
+    best = bt_mirror_adapter(bt_bus_mirror(p->bus), &choice, why, sizeof why);
+    if (best == NULL || p->adapter[0] != '\0')
+        lose_adapter(p, GF_E_ADAPTER, best == NULL ? why : "another adapter is taken");
+    if (best == NULL)
         return;
-    (void)gf_copy(p->adapter, sizeof p->adapter, ch.best->path);
-    (void)gf_copy(p->address, sizeof p->address, ch.best->address);
+    (void)gf_copy(p->adapter, sizeof p->adapter, best->path);
+    (void)gf_copy(p->address, sizeof p->address, best->address);
     p->wait_ms = 0;
     register_app(p);
 }
@@ -281,15 +266,8 @@ static int source_timeout_ms(void *ctx)
 {
     struct bt_peripheral *p = ctx;
     const int64_t timers[] = {p->timer_ms, p->drop_at_ms};
-    int64_t wait = bt_bus_timeout_ms(p->bus), now = now_ms(p);
 
-    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
-        int64_t left = timers[i] > now ? timers[i] - now : 0;
-
-        if (timers[i] != 0 && (wait < 0 || left < wait))
-            wait = left;
-    }
-    return wait > INT_MAX ? INT_MAX : (int)wait;
+    return bt_bus_timeout_ms(p->bus, timers, sizeof timers / sizeof timers[0]);
 }
 
 static void source_process(void *ctx, const struct gf_pollfd *fds, size_t n)

@@ -10,7 +10,7 @@
 
 #define BT_APP_PATH "/org/gasfitter/meter"
 #define BT_ADVERT_PATH BT_APP_PATH "/advert"
-#define BT_VALUE_MAX 512            /* bytes of an attribute, Core specification Vol 3 Part F 3.2.9 */
+#define BT_VALUE_MAX 512    /* bytes of an attribute, Core specification Vol 3 Part F 3.2.9 */
 
 /* What is registered. */
 enum bt_stand {

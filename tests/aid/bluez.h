@@ -34,7 +34,7 @@ enum aid_table {
     AID_TABLE_NONE,             /* resolved, and nothing is there */
     AID_TABLE_NO_CTL,
     AID_TABLE_RX_BOTH_WRITES,   /* RX has both kinds of write */
-    AID_TABLE_TWICE,            /* another service has characteristics of the same UUIDs, before ours */
+    AID_TABLE_TWICE,            /* before ours, another service has characteristics of our UUIDs */
 };
 
 struct aid_bluez {
@@ -46,7 +46,7 @@ struct aid_bluez {
     bool powered, on_air;       /* the meter advertises: it is heard when discovery starts */
     bool no_rssi, bad_advert;   /* the advertisement tells no RSSI; has wrong types in it */
     enum aid_table table;
-    unsigned tables_bad;        /* so many connections see `table`, later ones the good one; 0: all */
+    unsigned tables_bad;        /* connection number from which on the table is good; 0: never */
     bool never_resolved, late_objects, no_mtu;
     unsigned linkless;          /* so many times Connect() answers well, and no link comes */
     unsigned flaps;             /* so many times the link falls right after Connected=true */
@@ -80,7 +80,7 @@ void aid_bluez_rule(struct aid_bluez *b, const char *member, int times, const ch
 void aid_bluez_heard(struct aid_bluez *b);                  /* an advertisement */
 void aid_bluez_power(struct aid_bluez *b, bool on);
 void aid_bluez_drop(struct aid_bluez *b);                   /* the link falls */
-void aid_bluez_remove(struct aid_bluez *b);                 /* the device's objects go, in silence */
+void aid_bluez_remove(struct aid_bluez *b);                 /* the device's objects go */
 void aid_bluez_table(struct aid_bluez *b, bool there);      /* the attribute objects come or go */
 void aid_bluez_scan_stops(struct aid_bluez *b);             /* Discovering=false, not by us */
 void aid_bluez_notify(struct aid_bluez *b, const uint8_t *p, size_t n);

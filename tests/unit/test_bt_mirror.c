@@ -1,4 +1,4 @@
-/* test_bt_mirror.c - BlueZ's objects as typed fields: what is taken, what is left out, what bounds it. */
+/* test_bt_mirror.c - BlueZ's objects as typed fields: what is taken, left out, and bounded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,7 +206,7 @@ static void test_advertisement(void **state)
     assert_string_equal(o->name, "a name that is longer than what");
 }
 
-/* Every property in every wrong type that is likely changes nothing, and what follows it is read. */
+/* Every property in every likely wrong type changes nothing, and what follows it is read. */
 static void test_wrong_types(void **state)
 {
     static const char *const names[] = {"Address", "Name", "Connected", "ServicesResolved", "UUIDs",

@@ -1,4 +1,4 @@
-/* manufacture.h - the end of the production line: a new meter's memory and its line for head office. */
+/* manufacture.h - the end of the production line: a new meter's memory, its line in a shipment. */
 #ifndef GF_METER_MANUFACTURE_H
 #define GF_METER_MANUFACTURE_H
 

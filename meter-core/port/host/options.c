@@ -84,11 +84,6 @@ void gm_options_help(void)
     }
 }
 
-static const char **text_at(struct gm_options *o, size_t row)
-{
-    return (const char **)(void *)((char *)o + rows[row].at);
-}
-
 static int take(struct gm_options *o, size_t row, const char *value, struct gf_fail *why)
 {
     void *at = (char *)o + rows[row].at;
@@ -96,7 +91,7 @@ static int take(struct gm_options *o, size_t row, const char *value, struct gf_f
 
     switch (rows[row].kind) {
     case TEXT:
-        *text_at(o, row) = value;
+        *(const char **)at = value;
         break;
     case SWITCH:
         *(bool *)at = true;
@@ -137,10 +132,10 @@ static int check(const struct gm_options *o, struct gf_fail *why)
     if (o->verified != NULL && !is_date(o->verified))
         return gf_fail(why, GF_E_FORMAT, "verified", o->verified);
     for (size_t i = 0; i < N_ROWS; i++) {
-        struct gm_options copy = *o;
+        const void *at = (const char *)o + rows[i].at;
 
         if (rows[i].is_needed && (rows[i].commands & o->command) != 0 &&
-            *text_at(&copy, i) == NULL)
+            *(const char *const *)at == NULL)
             return gf_fail(why, GF_E_USAGE, rows[i].name, "is needed");
     }
     return 0;
@@ -167,11 +162,11 @@ int gm_options_read(int argc, char *argv[], struct gm_options *ret, struct gf_fa
     longs[N_ROWS] = (struct option){"help", 0, NULL, 'h'};
     opterr = 0;
     optind = 2;
-    while (r == 0 && o.command != GM_HELP && (code = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+    while (r == 0 && o.command != GM_HELP &&
+           (code = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
         if (code == 'h')
             o.command = GM_HELP;
-        else if (code < CODE_BASE ||
-                 (rows[code - CODE_BASE].commands & o.command) == 0)
+        else if (code < CODE_BASE || (rows[code - CODE_BASE].commands & o.command) == 0)
             r = gf_fail(why, GF_E_USAGE, "option", argv[optind - 1]);
         else
             r = take(&o, (size_t)(code - CODE_BASE), optarg, why);
