@@ -20,12 +20,38 @@ char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX])
     return ret;
 }
 
+static bool is_same(const struct run_line *a, const struct run_line *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->value, b->value) == 0;
+}
+
+void lines_found(struct lines *l, const struct run_view *v)
+{
+    char name[sizeof v->lines[0].name], value[RUN_LINE_LEN];
+    size_t from = 0;
+
+    /* The engine adds lines to those of the step, and keeps them until the next step has some. */
+    while (from < l->n_told && from < v->n_lines && is_same(&l->told[from], &v->lines[from]))
+        from++;
+    if (from < l->n_told)
+        from = 0;
+    for (size_t i = from; i < v->n_lines; i++) {
+        gf_visible(name, sizeof name, v->lines[i].name, strlen(v->lines[i].name));
+        gf_visible(value, sizeof value, v->lines[i].value, strlen(v->lines[i].value));
+        (void)fprintf(l->out, INDENT "%s%s%s\n", name, name[0] != '\0' ? ": " : "", value);
+        l->told[i] = v->lines[i];
+    }
+    l->n_told = v->n_lines;
+    (void)fflush(l->out);
+}
+
 static void on_step(void *ctx, size_t n, const char *id, const char *title, int code, const char *text)
 {
-    const struct lines *l = ctx;
+    struct lines *l = ctx;
     char seen[RUN_LINE_LEN * 2];
 
     (void)id;
+    lines_found(l, run_view(l->run));
     gf_visible(seen, sizeof seen, text, strlen(text));
     if (code < 0) {
         const struct gf_err_row *row = gf_err_row(code);
@@ -52,7 +78,7 @@ void lines_listen(struct lines *l, FILE *out, struct run *run)
 {
     struct run_listener listener = {l, on_step, on_message};
 
-    *l = (struct lines){.out = out, .purge_every_ms = PURGE_EVERY_MS};
+    *l = (struct lines){.out = out, .run = run, .purge_every_ms = PURGE_EVERY_MS};
     run_listen(run, &listener);
 }
 
@@ -91,16 +117,4 @@ void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms)
     }
     if (v->purge.running)
         purge_line(l, v, mono_ms);
-}
-
-void lines_found(struct lines *l, const struct run_view *v)
-{
-    char name[sizeof v->lines[0].name], value[RUN_LINE_LEN];
-
-    for (size_t i = 0; i < v->n_lines; i++) {
-        gf_visible(name, sizeof name, v->lines[i].name, strlen(v->lines[i].name));
-        gf_visible(value, sizeof value, v->lines[i].value, strlen(v->lines[i].value));
-        (void)fprintf(l->out, INDENT "%s: %s\n", name, value);
-    }
-    (void)fflush(l->out);
 }

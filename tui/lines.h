@@ -11,6 +11,9 @@
 
 struct lines {
     FILE *out;
+    struct run *run;
+    struct run_line told[RUN_LINES_MAX];    /* what was found out, as last printed */
+    size_t n_told;
     size_t n_steps;                 /* of the procedure, for "[ 3/14]" */
     bool said_away;                 /* that head office is away */
     int64_t purge_every_ms;         /* at most one line of purge progress in this time; 1000 */
@@ -30,7 +33,7 @@ void lines_start(struct lines *l, const struct run_view *v);
 /* Print what is worth a line since the last call: the purge now and then, head office going away. */
 void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms);
 
-/* Print what the present step found out, one "name: value" a line. */
+/* Print what was found out since the last call, one "name: value" a line; it is called by itself before a step's end. */
 void lines_found(struct lines *l, const struct run_view *v);
 
 #endif

@@ -63,6 +63,8 @@ static int draw_lines(struct app *a, struct step_view *s, const struct run_view 
 
         if (name > at->cols / 2)
             name = at->cols / 2;
+        if (line->name[0] == '\0')
+            name = -1;              /* a text of several lines: no names, all the width */
         rows = ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, end - y, ROLE_TEXT, line->value);
         (void)ui_text(&a->ui, y, at->x, name, ROLE_DIM, line->name);
         y += rows > 0 ? rows : 1;
@@ -176,6 +178,7 @@ static void draw_stopped(struct app *a, struct step_view *s, const struct run_vi
                   v->can_retry ? "F9 tries it again; Esc leaves it for later." : "Esc leaves it for later.");
     ui_cursor(&a->ui, y, at->x);
     y += 2;
+    y += ui_wrap(&a->ui, y, at->x, at->cols, at->y + at->rows - y, ROLE_DIM, v->help) + 1;
     (void)draw_lines(a, s, v, &(struct area){y, at->x, at->y + at->rows - y, at->cols});
 }
 
