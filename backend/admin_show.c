@@ -38,7 +38,8 @@ static const struct register_view {
         { "customer_no", TEXT }, { "staff", TEXT }, { "account_no", NUMBER }, { "due", TEXT }, { "code", TEXT },
         { "certificate", TEXT }, { NULL, TEXT } } },
     { "receipts",
-      "SELECT r.meter_id, r.seq, r.command, r.life_state, r.account_no, r.key_epoch, r.at_s, r.flowed_l,"
+      "SELECT r.meter_id, r.seq, r.command, r.life_state, r.account_no, r.key_epoch,"
+      " CASE WHEN r.clock_valid = 1 THEN r.at_s END, r.flowed_l,"
       " r.ticket_serial, r.gap, w.number, r.hash FROM receipt r JOIN work_order w ON w.org_id = r.org_id"
       " AND w.order_id = r.order_id WHERE r.org_id = ?1 ORDER BY r.meter_id, r.seq",
       { { "meter_id", TEXT }, { "seq", NUMBER }, { "command", COMMAND }, { "state", LIFE }, { "account_no", NUMBER },

@@ -64,9 +64,10 @@ static int listen_on(struct admin *a, struct http_srv *srv, const char *address,
 
 static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail *why)
 {
-    const char *listen[1], *enrol[1];
-    struct admin_option options[] = { { "--listen", true, listen, 1, 0 }, { "--enrol-listen", true, enrol, 1, 0 } };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = 2 };
+    const char *listen[1], *enrol[1], *told[1];
+    struct admin_option options[] = { { "--listen", true, listen, 1, 0 }, { "--enrol-listen", true, enrol, 1, 0 },
+                                      { "--url", true, told, 1, 0 } };
+    struct admin_args args = { .argv = argv, .options = options, .n_options = 3 };
     char url[HO_URL_MAX], enrol_url[HO_URL_MAX];
     struct http_srv *srv = NULL;
     int r = admin_args(&args, why);
@@ -79,8 +80,9 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
         r = listen_on(a, srv, listen[0], true, url, why);
     if (r == 0)
         r = listen_on(a, srv, enrol[0], false, enrol_url, why);
+    if (r == 0 && !office_set_url(a->office, options[2].n > 0 ? told[0] : url))
+        r = gf_fail(why, GF_E_SPACE, "url", "at most 255 bytes");
     if (r == 0) {
-        (void)office_set_url(a->office, url);       /* both have room for HO_URL_MAX */
         (void)fprintf(a->out, "ready URL=%s ENROL=%s\n", url, enrol_url);
         (void)fflush(a->out);
         r = http_srv_run(srv);
@@ -91,8 +93,10 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
 
 static const struct admin_command commands[] = {
     { "init", "[--host NAME]...", "make a head office: database, CA, keys", false, admin_init },
-    { "serve", "--listen HOST:PORT --enrol-listen HOST:PORT", "serve laptops until it is told to stop", true,
-      admin_serve },
+    { "serve",
+      "--listen HOST:PORT --enrol-listen HOST:PORT [--url URL]\n"
+      "       URL: what laptops are told to synchronise with, when that is not the address of --listen",
+      "serve laptops until it is told to stop", true, admin_serve },
     { "add-staff", "NUMBER NAME ROLE", "a new member: technician, clerk, supervisor, key-officer, auditor", true,
       admin_add_staff },
     { "enrol", "STAFF", "print a one-time code for a laptop, good for 24 hours", true, admin_enrol },

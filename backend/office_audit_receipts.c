@@ -29,12 +29,13 @@ struct row {
     uint64_t seq;
     struct gf_span bytes;
     uint8_t hash[32], prev_hash[32];
-    int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l, ticket_serial;
+    int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l, ticket_serial,
+        clock_valid;
 };
 
 static const char columns[] =
     "SELECT meter_id, seq, bytes, hash, prev_hash, gap, command, key_epoch, account_no, life_state, at_s, flowed_l,"
-    " cleared_l, ticket_serial FROM receipt WHERE org_id = ?1 ORDER BY meter_id, seq";
+    " cleared_l, ticket_serial, clock_valid FROM receipt WHERE org_id = ?1 ORDER BY meter_id, seq";
 
 static void read_row(struct odb_query *q, struct row *ret)
 {
@@ -52,6 +53,7 @@ static void read_row(struct odb_query *q, struct row *ret)
     ret->flowed_l = odb_int(q, 11);
     ret->cleared_l = odb_int(q, 12);
     ret->ticket_serial = odb_int(q, 13);
+    ret->clock_valid = odb_int(q, 14);
 }
 
 /* The key of the receipt's epoch; kept from one receipt to the next. */
@@ -72,7 +74,7 @@ static bool same_columns(const struct row *row, const gasm_Receipt *r)
         && r->key_epoch == row->key_epoch && r->account_no == (uint64_t)row->account_no && r->state == row->life_state
         && r->at_s == row->at_s && (int64_t)(r->after.purged_l - r->before.purged_l) == row->flowed_l
         && (int64_t)(r->after.cleared_l - r->before.cleared_l) == row->cleared_l
-        && r->ticket_serial == (uint64_t)row->ticket_serial;
+        && r->ticket_serial == (uint64_t)row->ticket_serial && r->clock_valid == row->clock_valid;
 }
 
 /* True when the receipt is the meter's, and may be used for the other statements. */

@@ -39,10 +39,8 @@ static int read_proof(struct office *o, const struct ho_order *order, struct pro
         ret->purged_l += odb_int(q, 3);
         ret->cleared_l += odb_int(q, 4);
         (void)odb_copy(q, 5, ret->last_hash, sizeof ret->last_hash);
-        if (command == gasm_Command_OPEN_ACCOUNT) {
+        if (command == gasm_Command_OPEN_ACCOUNT)
             ret->account_seq = odb_int(q, 0);
-            ret->opened_at_s = odb_int(q, 2);
-        }
         if (command == gasm_Command_SET_PARAMETERS)
             ret->parameters_seq = odb_int(q, 0);
         if (command == gasm_Command_COMMISSION) {
@@ -51,6 +49,9 @@ static int read_proof(struct office *o, const struct ho_order *order, struct pro
         }
     }
     odb_end(q);
+    if (r >= 0)
+        r = odb_number(o->db, &ret->opened_at_s, "SELECT opened_at_s FROM account WHERE org_id = ?1"
+                       " AND account_no = ?2", ODB(ODB_I(order->account_no)));
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
@@ -75,13 +76,10 @@ static void write_text(struct office *o, const struct ho_order *order, const str
     buf_print(ret, "Meter          %s, type %u, verified %s\n", meter->id, meter->type, meter->verification_date);
     buf_print(ret, "Supply point   %s, %s\n", order->supply_point, order->address);
     buf_print(ret, "Customer       %s, %s\n", order->customer_no, order->customer_name);
-    if (p->account_seq > 0)
-        buf_print(ret, "Account        %llu, opened %s (receipt %lld)\n", (unsigned long long)order->account_no,
-                  opened, (long long)p->account_seq);
-    else
-        buf_print(ret, "Account        %llu, opened before this order\n", (unsigned long long)order->account_no);
+    buf_print(ret, "Account        %llu, opened %s\n", (unsigned long long)order->account_no, opened);
     buf_print(ret, "Order          %s, %s %s\n", order->number, order->staff_no, staff_name);
-    buf_print(ret, "Purged         %lld l in %lld purges\n", (long long)p->purged_l, (long long)p->purges);
+    buf_print(ret, "Purged         %lld l in %lld %s\n", (long long)p->purged_l, (long long)p->purges,
+              p->purges == 1 ? "purge" : "purges");
     buf_print(ret, "Cleared        %lld l\n", (long long)p->cleared_l);
     if (p->parameters_seq > 0)
         buf_print(ret, "Parameters     set (receipt %lld)\n", (long long)p->parameters_seq);

@@ -104,7 +104,8 @@ static int begin_order(struct office *o, struct ho_order *order, const struct ho
 
 /* ---- tickets ---- */
 
-/* 1 when the order has a ticket for this epoch that is good for a while; 0 when it needs a new one; or a failure. */
+/* 1 when the order has a ticket for this epoch that is good for a while; 0 when it needs a new one; or a failure. What
+ * was purged under it is all since its first use: an end that the meter decided by itself names no ticket. */
 static int has_good_ticket(struct office *o, const struct ho_order *order, uint32_t epoch)
 {
     int64_t serial, used = 0, flowed = 0;
@@ -115,7 +116,8 @@ static int has_good_ticket(struct office *o, const struct ho_order *order, uint3
     if (r == 1 && (odb_number(o->db, &used, "SELECT COUNT(*) FROM receipt WHERE org_id = ?1 AND meter_id = ?2"
                               " AND ticket_serial = ?3", ODB(ODB_T(order->meter_id), ODB_I(serial))) < 0
                    || odb_number(o->db, &flowed, "SELECT COALESCE(SUM(flowed_l), 0) FROM receipt WHERE org_id = ?1"
-                                 " AND meter_id = ?2 AND ticket_serial = ?3",
+                                 " AND meter_id = ?2 AND seq >= (SELECT MIN(seq) FROM receipt WHERE org_id = ?1"
+                                 " AND meter_id = ?2 AND ticket_serial = ?3)",
                                  ODB(ODB_T(order->meter_id), ODB_I(serial))) < 0))
         r = -1;
     if (r < 0)

@@ -144,13 +144,13 @@ static int store(struct office *o, const struct arrival *a, const struct ho_item
     const gasm_Receipt *r = &a->r;
 
     if (odb_exec(o->db, "INSERT INTO receipt (org_id, meter_id, seq, bytes, hash, prev_hash, gap, op_id, command,"
-                 " key_epoch, account_no, life_state, at_s, flowed_l, cleared_l, ticket_serial, order_id, item_id,"
-                 " verified_at_ms)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                 " key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, cleared_l, ticket_serial, order_id,"
+                 " item_id, verified_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+                 " ?16, ?17, ?18, ?19, ?20)",
                  ODB(ODB_T(a->meter.id), ODB_I(r->seq), ODB_B(a->bytes.p, a->bytes.n), ODB_B(a->hash, 32),
                      ODB_B(r->prev_hash, 32), ODB_I(a->is_gap),
                      ODB_B(r->op_id.size > 0 ? r->op_id.bytes : NULL, r->op_id.size), ODB_I(r->command),
-                     ODB_I(r->key_epoch), ODB_I(r->account_no), ODB_I(r->state), ODB_I(r->at_s),
+                     ODB_I(r->key_epoch), ODB_I(r->account_no), ODB_I(r->state), ODB_I(r->at_s), ODB_I(r->clock_valid),
                      ODB_I(r->after.purged_l - r->before.purged_l), ODB_I(r->after.cleared_l - r->before.cleared_l),
                      ODB_I(r->ticket_serial), ODB_B(item->order.id, GF_UUID_LEN), ODB_B(item->msg.id, GF_UUID_LEN),
                      ODB_I(ho_now_ms(o)))) < 0
@@ -179,14 +179,18 @@ static int activate_key(struct office *o, const struct arrival *a)
     return ho_log(o, "office", "key active", "%s epoch %u", a->meter.id, a->r.key_epoch);
 }
 
-/* The meter opened the account: it is open, and the meter is the supply point's. */
-static int open_account(struct office *o, const struct arrival *a, const struct ho_order *order)
+/* The meter opened the account: it is open, and the meter is the supply point's. A new meter's clock is not set yet:
+ * then the laptop's time of the record says when. */
+static int open_account(struct office *o, const struct arrival *a, const struct ho_item *item)
 {
+    const struct ho_order *order = &item->order;
+    int64_t at_s = a->r.clock_valid ? a->r.at_s : item->msg.made_at_ms / 1000;
+
     if (a->r.command != gasm_Command_OPEN_ACCOUNT)
         return 0;
     if (odb_exec(o->db, "UPDATE account SET state = 'open', opened_at_s = ?3, opened_seq = ?4 WHERE org_id = ?1"
                  " AND account_no = ?2 AND state = 'reserved'",
-                 ODB(ODB_I(order->account_no), ODB_I(a->r.at_s), ODB_I(a->r.seq))) < 0
+                 ODB(ODB_I(order->account_no), ODB_I(at_s), ODB_I(a->r.seq))) < 0
         || odb_exec(o->db, "UPDATE supply_point SET meter_id = ?3 WHERE org_id = ?1 AND supply_point = ?2",
                     ODB(ODB_T(order->supply_point), ODB_T(a->meter.id))) < 0)
         return ho_db_fail(o);
@@ -223,7 +227,7 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
     if (r == 0)
         r = activate_key(o, &a);
     if (r == 0)
-        r = open_account(o, &a, &item->order);
+        r = open_account(o, &a, item);
     if (r == 0)
         r = follow_meter(o, &a);
     if (r == 0 && !item->order.is_closed

@@ -132,7 +132,7 @@ static const char *const version_1[] = {
     " org_id INTEGER NOT NULL, meter_id TEXT NOT NULL, seq INTEGER NOT NULL, bytes BLOB NOT NULL,"
     " hash BLOB NOT NULL, prev_hash BLOB NOT NULL, gap INTEGER NOT NULL, op_id BLOB,"
     " command INTEGER NOT NULL, key_epoch INTEGER NOT NULL, account_no INTEGER NOT NULL,"
-    " life_state INTEGER NOT NULL, at_s INTEGER NOT NULL, flowed_l INTEGER NOT NULL, cleared_l INTEGER NOT NULL,"
+    " life_state INTEGER NOT NULL, at_s INTEGER NOT NULL, clock_valid INTEGER NOT NULL, flowed_l INTEGER NOT NULL, cleared_l INTEGER NOT NULL,"
     " ticket_serial INTEGER NOT NULL, order_id BLOB NOT NULL, item_id BLOB NOT NULL, verified_at_ms INTEGER NOT NULL,"
     " PRIMARY KEY (org_id, meter_id, seq), UNIQUE (org_id, meter_id, op_id),"
     " FOREIGN KEY (org_id, meter_id) REFERENCES meter (org_id, meter_id),"

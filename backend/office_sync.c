@@ -90,20 +90,24 @@ static uint32_t up_body(struct gf_span message, struct gf_span *ret)
     return is_end ? found : 0;
 }
 
-/* Judge the whole stream before anything is done. False: *where and *reason say what is wrong. */
+/* Judge the whole stream before anything is done. False: where (the message, and the byte that it begins at, from 0)
+ * and *reason say what is wrong. */
 static bool check_stream(struct ho_sync *s, char where[static 40], const char **reason)
 {
     struct gf_reader r = { s->body.p, s->body.n, false };
     struct gf_span message, body;
     unsigned n = 0;
-    int got;
 
     *reason = NULL;
-    while (*reason == NULL && (got = ho_stream_next(&r, &message)) != 0) {
+    while (*reason == NULL) {
+        size_t at = s->body.n - r.left;
+        int got = ho_stream_next(&r, &message);
         uint32_t tag = got == 1 ? up_body(message, &body) : 0;
 
+        if (got == 0)
+            break;
         n++;
-        (void)snprintf(where, 40, "message %u, byte %zu", n, s->body.n - r.left - (got == 1 ? message.n : 0));
+        (void)snprintf(where, 40, "message %u, byte %zu", n, at);
         if (got != 1)
             *reason = "the length of a message is wrong, or the stream was cut";
         else if (tag == 0)
