@@ -1,18 +1,20 @@
-/* bundle.c - reading what head office sent: jobs, meters, tickets, keys, certificates; see field/ports.h. */
+/* bundle.c - reading what head office sent: jobs, meters, tickets, keys; see field/ports.h. */
 #include <string.h>
 
 #include "common/bytes.h"
 #include "common/text.h"
 #include "db/store.h"
 
-/* The job in the row: columns id, state, body. The state is the column's: the body keeps the one that came. */
+/* The job in the row: columns id, state, body. The state is the column's: the body keeps the one
+ * that came. */
 static int read_job(struct db *db, sqlite3_stmt *s, sync_Job *ret)
 {
     uint8_t id[GF_UUID_LEN];
     int r = db_col_bytes(db, s, 0, id, sizeof id);
 
     if (r == 0)
-        r = db_unseal_message(db, (struct seal_place){"jobs.body", id, sizeof id}, s, 2, sync_Job_fields, ret);
+        r = db_unseal_message(db, (struct seal_place){"jobs.body", id, sizeof id}, s, 2,
+                              sync_Job_fields, ret);
     if (r == 0)
         r = db_col_text(db, s, 1, ret->state, sizeof ret->state);
     return r;
@@ -30,8 +32,9 @@ int db_jobs(void *ctx, const struct job_query *q, sync_Job *ret, size_t cap)
     db_filter_make(db, q->filter, &filter);
     if (q->after != NULL)
         r = db_query(db, q->open_only ? SQL_JOBS_OPEN : SQL_JOBS,
-                     DB_ARGS(db_text(q->after->due), db_int(q->after->priority), db_text(q->after->number),
-                             db_blob(q->after->id, GF_UUID_LEN)), &s);
+                     DB_ARGS(db_text(q->after->due), db_int(q->after->priority),
+                             db_text(q->after->number), db_blob(q->after->id, GF_UUID_LEN)),
+                     &s);
     else
         r = db_query(db, q->open_only ? SQL_JOBS_OPEN : SQL_JOBS,
                      DB_ARGS(db_text(""), db_int(-1), db_text(""), db_blob(nothing, 0)), &s);
@@ -87,8 +90,8 @@ int db_meter(void *ctx, const char *meter_id, sync_MeterRow *ret)
     return r;
 }
 
-struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoch, const char *meter_id,
-                                  uint8_t row[static TICKET_ROW_LEN])
+struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoch,
+                                  const char *meter_id, uint8_t row[static TICKET_ROW_LEN])
 {
     struct gf_writer w = {.p = row, .cap = TICKET_ROW_LEN};
 
@@ -98,7 +101,8 @@ struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoc
     return (struct seal_place){"tickets.key", row, w.n};
 }
 
-static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uint32_t epoch, struct ticket_row *ret)
+static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uint32_t epoch,
+                       struct ticket_row *ret)
 {
     uint8_t job_id[GF_UUID_LEN], row[TICKET_ROW_LEN];
     struct ticket_row t = {.epoch = epoch};
@@ -108,11 +112,13 @@ static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uin
     t.not_after_s = sqlite3_column_int64(s, 1);
     t.ticket_len = (size_t)sqlite3_column_bytes(s, 2);
     if (r == 0 && t.ticket_len > sizeof t.ticket)
-        r = db_refuse(db, GF_E_STORE_DAMAGED, "tickets.ticket", "a ticket is longer than it can be");
+        r = db_refuse(db, GF_E_STORE_DAMAGED, "tickets.ticket",
+                      "a ticket is longer than it can be");
     if (r == 0)
         r = db_col_bytes(db, s, 2, t.ticket, t.ticket_len);
     if (r == 0)
-        r = db_unseal(db, db_ticket_place(job_id, epoch, meter_id, row), s, 3, t.key, sizeof t.key, &key_len);
+        r = db_unseal(db, db_ticket_place(job_id, epoch, meter_id, row), s, 3, t.key, sizeof t.key,
+                      &key_len);
     if (r == 0 && key_len != sizeof t.key)
         r = db_refuse(db, GF_E_STORE_DAMAGED, "tickets.key", "a key has another length");
     if (r == 0)
@@ -121,15 +127,16 @@ static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uin
     return r;
 }
 
-int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch, struct ticket_row *ret)
+int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch,
+              struct ticket_row *ret)
 {
     struct db *db = ctx;
     sqlite3_stmt *s;
     int r;
 
     if (job_id != NULL)
-        r = db_query(db, SQL_TICKET_OF_JOB, DB_ARGS(db_text(meter_id), db_int(epoch), db_blob(job_id, GF_UUID_LEN)),
-                     &s);
+        r = db_query(db, SQL_TICKET_OF_JOB,
+                     DB_ARGS(db_text(meter_id), db_int(epoch), db_blob(job_id, GF_UUID_LEN)), &s);
     else
         r = db_query(db, SQL_TICKET_OF_METER, DB_ARGS(db_text(meter_id), db_int(epoch)), &s);
     if (r != 0)
@@ -161,7 +168,8 @@ int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_Key
         r = db_col_bytes(db, s, 1, k.job_id, sizeof k.job_id);
         k.envelope.size = (pb_size_t)sqlite3_column_bytes(s, 2);
         if (r == 0 && k.envelope.size > sizeof k.envelope.bytes)
-            r = db_refuse(db, GF_E_STORE_DAMAGED, "key_issues.envelope", "an envelope is longer than it can be");
+            r = db_refuse(db, GF_E_STORE_DAMAGED, "key_issues.envelope",
+                          "an envelope is longer than it can be");
         if (r == 0)
             r = db_col_bytes(db, s, 2, k.envelope.bytes, k.envelope.size);
         if (r == 0)
@@ -181,8 +189,8 @@ int db_certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate 
         return r;
     r = db_row(db, s);
     if (r == 1) {
-        r = db_unseal_message(db, (struct seal_place){"certificates.body", job_id, GF_UUID_LEN}, s, 0,
-                              sync_Certificate_fields, ret);
+        r = db_unseal_message(db, (struct seal_place){"certificates.body", job_id, GF_UUID_LEN}, s,
+                              0, sync_Certificate_fields, ret);
         r = r == 0 ? 1 : r;
     }
     db_done(s);

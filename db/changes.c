@@ -1,4 +1,4 @@
-/* changes.c - what head office changed, stored in one transaction with the cursor; see field/ports.h. */
+/* changes.c - what head office changed, in one transaction with the cursor; see field/ports.h. */
 #include <string.h>
 
 #include "common/text.h"
@@ -9,13 +9,15 @@
 _Static_assert(sync_Job_size + SEAL_EXTRA <= BODY_MAX, "a job fits");
 _Static_assert(sync_Certificate_size + SEAL_EXTRA <= BODY_MAX, "a certificate fits");
 
-/* How far a job is. States of one rank exclude each other; an unknown state is that of a newer head office. */
+/* How far a job is. States of one rank exclude each other; an unknown state is that of a newer head
+ * office. */
 static int rank(const char *state)
 {
     static const struct {
         const char *state;
         int rank;
-    } ranks[] = {{"planned", 0}, {"assigned", 1}, {"on-site", 2}, {"done", 3}, {"unable", 3}, {"checked", 4}};
+    } ranks[] = {{"planned", 0}, {"assigned", 1}, {"on-site", 2},
+                 {"done", 3},    {"unable", 3},   {"checked", 4}};
 
     for (size_t i = 0; i < sizeof ranks / sizeof ranks[0]; i++)
         if (strcmp(ranks[i].state, state) == 0)
@@ -24,9 +26,10 @@ static int rank(const char *state)
 }
 
 /*
- * The state that a job has from now on. What was done here counts until head office can know of it: while a run is
- * active the state here stands; while a record of the job waits, head office may only lead on. After that its word
- * counts, backwards too: it has seen all that we have, and sends the job again.
+ * The state that a job has from now on. What was done here counts until head office can know of it:
+ * while a run is active the state here stands; while a record of the job waits, head office may
+ * only lead on. After that its word counts, backwards too: it has seen all that we have, and sends
+ * the job again.
  */
 static int state_of(struct db *db, const sync_Job *job, char *ret, size_t cap)
 {
@@ -64,26 +67,28 @@ static int put_job(struct db *db, const sync_Job *job)
     int r = state_of(db, job, state, sizeof state);
 
     if (r == 0)
-        r = db_seal_message(db, (struct seal_place){"jobs.body", job->id, GF_UUID_LEN}, sync_Job_fields, job, body,
-                            sizeof body, &n);
+        r = db_seal_message(db, (struct seal_place){"jobs.body", job->id, GF_UUID_LEN},
+                            sync_Job_fields, job, body, sizeof body, &n);
     if (r != 0)
         return r;
-    return db_run(db, SQL_JOB_PUT, DB_ARGS(db_blob(job->id, GF_UUID_LEN), db_text(job->number), db_text(state),
-                                           db_text(job->due), db_int(job->priority), db_blob(body, n)));
+    return db_run(db, SQL_JOB_PUT,
+                  DB_ARGS(db_blob(job->id, GF_UUID_LEN), db_text(job->number), db_text(state),
+                          db_text(job->due), db_int(job->priority), db_blob(body, n)));
 }
 
 static int put_meter(struct db *db, const sync_MeterRow *m)
 {
-    return db_run(db, SQL_METER_PUT, DB_ARGS(db_text(m->meter_id), db_int(m->meter_type), db_text(m->bt_address),
-                                             db_int(m->state)));
+    return db_run(db, SQL_METER_PUT,
+                  DB_ARGS(db_text(m->meter_id), db_int(m->meter_type), db_text(m->bt_address),
+                          db_int(m->state)));
 }
 
 /* Head office sends tickets in the order of their serials, so the one that comes later replaces. */
 static int put_ticket(struct db *db, const sync_TicketGrant *t)
 {
     uint8_t row[TICKET_ROW_LEN], key[sizeof t->ticket_key + SEAL_EXTRA];
-    int r = db_seal(db, db_ticket_place(t->job_id, t->epoch, t->meter_id, row), t->ticket_key, sizeof t->ticket_key,
-                    key);
+    int r = db_seal(db, db_ticket_place(t->job_id, t->epoch, t->meter_id, row), t->ticket_key,
+                    sizeof t->ticket_key, key);
 
     if (r != 0)
         return r;
@@ -95,8 +100,9 @@ static int put_ticket(struct db *db, const sync_TicketGrant *t)
 
 static int put_key(struct db *db, const sync_KeyIssue *k)
 {
-    return db_run(db, SQL_KEY_PUT, DB_ARGS(db_text(k->meter_id), db_int(k->epoch), db_blob(k->job_id, GF_UUID_LEN),
-                                           db_blob(k->envelope.bytes, k->envelope.size)));
+    return db_run(db, SQL_KEY_PUT,
+                  DB_ARGS(db_text(k->meter_id), db_int(k->epoch), db_blob(k->job_id, GF_UUID_LEN),
+                          db_blob(k->envelope.bytes, k->envelope.size)));
 }
 
 static int put_certificate(struct db *db, const sync_Certificate *c)
@@ -106,7 +112,10 @@ static int put_certificate(struct db *db, const sync_Certificate *c)
     int r = db_seal_message(db, (struct seal_place){"certificates.body", c->job_id, GF_UUID_LEN},
                             sync_Certificate_fields, c, body, sizeof body, &n);
 
-    return r != 0 ? r : db_run(db, SQL_CERTIFICATE_PUT, DB_ARGS(db_blob(c->job_id, GF_UUID_LEN), db_blob(body, n)));
+    if (r != 0)
+        return r;
+    return db_run(db, SQL_CERTIFICATE_PUT,
+                  DB_ARGS(db_blob(c->job_id, GF_UUID_LEN), db_blob(body, n)));
 }
 
 static int apply(struct db *db, const sync_Down *change)
@@ -125,7 +134,8 @@ static int apply(struct db *db, const sync_Down *change)
     case sync_Down_end_tag:
         return db_run(db, SQL_CURSOR_PUT, DB_ARGS(db_u64(change->body.end.cursor)));
     case sync_Down_verdict_tag:
-        return db_refuse(db, GF_E_BUG, "changes", "a verdict is no change: its signature has to be verified first");
+        return db_refuse(db, GF_E_BUG, "changes",
+                         "a verdict is no change: its signature has to be verified first");
     default:
         return 0;       /* of a newer head office, for newer programs */
     }

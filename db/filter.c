@@ -8,7 +8,8 @@
 
 #include "db/store.h"
 
-/* Next character of UTF-8 text, in lower case; a byte that is not UTF-8 counts as a character of its own. */
+/* Next character of UTF-8 text, in lower case; a byte that is not UTF-8 counts as a character of
+ * its own. */
 static uint32_t next_folded(const struct db *db, const uint8_t **at)
 {
     const uint8_t *p = *at;
@@ -69,8 +70,8 @@ bool db_filter_match(const struct db *db, const struct db_filter *f, const sync_
 {
     const char *fields[] = {job->number,      job->meter_id,      job->address,
                             job->customer_no, job->customer_name, job->customer_phone};
-    uint32_t hay[sizeof job->number + sizeof job->meter_id + sizeof job->address + sizeof job->customer_no +
-                 sizeof job->customer_name + sizeof job->customer_phone];
+    uint32_t hay[sizeof job->number + sizeof job->meter_id + sizeof job->address +
+                 sizeof job->customer_no + sizeof job->customer_name + sizeof job->customer_phone];
     size_t n = 0, len;
 
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)

@@ -1,4 +1,4 @@
-/* open.c - ownership of the folder, opening, checking, migrating and closing the database; see db.h. */
+/* open.c - owning the folder; opening, checking, migrating, closing the database; see db.h. */
 #include "db/db.h"
 
 #include <errno.h>
@@ -22,11 +22,24 @@
 #define PASSPHRASE_MAX 1024
 
 static const struct store_port port_template = {
-    .jobs = db_jobs, .job = db_job, .meter = db_meter, .ticket = db_ticket, .key_issue = db_key_issue,
-    .certificate = db_certificate, .run_open = db_run_open, .step_last = db_step_last, .step_save = db_step_save,
-    .outbox_next = db_outbox_next, .outbox_page = db_outbox_page, .outbox_item = db_outbox_item,
-    .outbox_counts = db_outbox_counts, .outbox_verdict = db_outbox_verdict, .cursor = db_cursor,
-    .changes_begin = db_changes_begin, .changes_apply = db_changes_apply, .changes_end = db_changes_end,
+    .jobs = db_jobs,
+    .job = db_job,
+    .meter = db_meter,
+    .ticket = db_ticket,
+    .key_issue = db_key_issue,
+    .certificate = db_certificate,
+    .run_open = db_run_open,
+    .step_last = db_step_last,
+    .step_save = db_step_save,
+    .outbox_next = db_outbox_next,
+    .outbox_page = db_outbox_page,
+    .outbox_item = db_outbox_item,
+    .outbox_counts = db_outbox_counts,
+    .outbox_verdict = db_outbox_verdict,
+    .cursor = db_cursor,
+    .changes_begin = db_changes_begin,
+    .changes_apply = db_changes_apply,
+    .changes_end = db_changes_end,
 };
 
 /* Where the files are. */
@@ -48,18 +61,21 @@ static int make_paths(struct db *db, const char *folder, struct paths *ret)
     const struct {
         char *to;
         const char *name;
-    } files[] = {{ret->base, "gasfitter.db"}, {ret->wal, "gasfitter.db-wal"}, {ret->lock, "gasfitter.lock"}};
+    } files[] = {{ret->base, "gasfitter.db"},
+                 {ret->wal, "gasfitter.db-wal"},
+                 {ret->lock, "gasfitter.lock"}};
 
     if (folder == NULL || folder[0] == '\0' || !gf_copy(ret->folder, sizeof ret->folder, folder))
-        return db_refuse(db, GF_E_FILE, "folder", "the name of the data folder is empty or too long");
+        return db_refuse(db, GF_E_FILE, "folder",
+                         "the name of the data folder is empty or too long");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (snprintf(files[i].to, PATH_MAX, "%s/%s", folder, files[i].name) >= PATH_MAX)
             return db_refuse(db, GF_E_FILE, "folder", "the name of the data folder is too long");
     return 0;
 }
 
-/* Make one folder that may be there, and make its name last in its parent, `slash` bytes long (-1: the current
- * folder). */
+/* Make one folder that may be there, and make its name last in its parent, `slash` bytes long (-1:
+ * the current folder). */
 static int make_one(struct db *db, char *path, ssize_t slash)
 {
     char parent[PATH_MAX] = ".";
@@ -123,8 +139,12 @@ static int own(struct db *db, const struct paths *p)
     db->lock_fd = open(p->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (db->lock_fd < 0)
         return file_fail(db, p->lock);
-    if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? other_process(db) : file_fail(db, p->lock);
+    if (flock(db->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        int r = errno == EWOULDBLOCK ? other_process(db) : file_fail(db, p->lock);
+        (void)close(db->lock_fd);
+        db->lock_fd = -1;               /* the number in it is theirs */
+        return r;
+    }
     if (ftruncate(db->lock_fd, 0) != 0 || pwrite(db->lock_fd, pid, (size_t)n, 0) != n)
         return file_fail(db, p->lock);
     return 0;
@@ -168,7 +188,8 @@ static int pragma_number(struct db *db, const char *text, int64_t *ret)
 
 static int connect_file(struct db *db, const struct paths *p)
 {
-    int fd = open(p->base, O_RDWR | O_CREAT | O_CLOEXEC, 0600);    /* SQLite would make it readable for others */
+    /* SQLite would make it readable for others. */
+    int fd = open(p->base, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return file_fail(db, p->base);
@@ -192,8 +213,9 @@ static int configure(struct db *db)
     if (r == 0 && strcmp(mode, "wal") != 0)
         r = db_refuse(db, GF_E_STORE, "store", "this file system cannot hold a write-ahead log");
     if (r == 0)
-        r = exec(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                     "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 4194304;");
+        r = exec(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                     "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
+                     "PRAGMA journal_size_limit = 4194304;");
     return r;
 }
 
@@ -213,8 +235,8 @@ static int read_version(struct db *db, int *ret)
     if (application != APPLICATION_ID && (version != 0 || tables != 0))
         return db_refuse(db, GF_E_STORE_DAMAGED, "store", "gasfitter.db was not made by gasfitter");
     if (version > db_migrations_n) {
-        (void)snprintf(detail, sizeof detail, "it has version %lld, this program knows %d", (long long)version,
-                       db_migrations_n);
+        (void)snprintf(detail, sizeof detail, "it has version %lld, this program knows %d",
+                       (long long)version, db_migrations_n);
         return db_refuse(db, GF_E_STORE_NEWER, "store", detail);
     }
     *ret = (int)version;
@@ -231,7 +253,8 @@ static int check_whole(struct db *db)
     return r;
 }
 
-/* One step of the schema in one transaction; the first makes the vault too, so that no database is without one. */
+/* One step of the schema in one transaction; the first makes the vault too, so that no database is
+ * without one. */
 static int migrate(struct db *db, const struct db_config *cfg, int from)
 {
     char number[80];
@@ -239,8 +262,8 @@ static int migrate(struct db *db, const struct db_config *cfg, int from)
 
     if (r != 0)
         return r;
-    (void)snprintf(number, sizeof number, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
-                   from + 1);
+    (void)snprintf(number, sizeof number, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   APPLICATION_ID, from + 1);
     r = exec(db, db_migrations[from]);
     if (r == 0 && from == 0)
         r = db_vault_make(db, cfg);
@@ -256,11 +279,13 @@ static int open_all(struct db *db, const struct db_config *cfg)
 
     if (cfg->passphrase_len == 0 || cfg->passphrase_len > PASSPHRASE_MAX)
         return db_refuse(db, GF_E_PASSPHRASE, "passphrase", "it has to have 1 to 1024 bytes");
-    if ((r = make_paths(db, cfg->folder, &p)) != 0 || (r = make_folder(db, &p)) != 0 || (r = own(db, &p)) != 0)
+    if ((r = make_paths(db, cfg->folder, &p)) != 0 || (r = make_folder(db, &p)) != 0 ||
+        (r = own(db, &p)) != 0)
         return r;
 
     bool unclean = access(p.wal, F_OK) == 0;    /* a clean close takes the log away */
-    if ((r = connect_file(db, &p)) != 0 || (r = read_version(db, &version)) != 0 || (r = configure(db)) != 0)
+    if ((r = connect_file(db, &p)) != 0 || (r = read_version(db, &version)) != 0 ||
+        (r = configure(db)) != 0)
         return r;
     if (unclean && (r = check_whole(db)) != 0)
         return r;
@@ -303,9 +328,12 @@ struct db *db_close(struct db *db)
         return NULL;
     for (size_t i = 0; i < DB_SQL_COUNT; i++)
         (void)sqlite3_finalize(db->stmt[i]);
-    (void)sqlite3_close(db->sql);       /* an open transaction is rolled back; all statements are gone, so not busy */
-    if (db->lock_fd >= 0)
+    /* Rolls back an open transaction. All statements are gone, so it cannot be busy. */
+    (void)sqlite3_close(db->sql);
+    if (db->lock_fd >= 0) {
+        (void)!ftruncate(db->lock_fd, 0);   /* nobody's number; not worth a failure */
         (void)close(db->lock_fd);
+    }
     EVP_CIPHER_CTX_free(db->gcm);
     if (db->letters != (locale_t)0)
         freelocale(db->letters);

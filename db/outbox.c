@@ -31,9 +31,10 @@ static int read_row(struct db *db, sqlite3_stmt *s, struct outbox_row *ret)
     ret->made_at_ms = sqlite3_column_int64(s, 4);
     if ((r = db_col_bytes(db, s, 1, ret->id, sizeof ret->id)) != 0 ||
         (r = db_col_bytes(db, s, 2, ret->hash, sizeof ret->hash)) != 0 ||
-        (r = db_unseal(db, outbox_place("outbox.body", ret->seq, row), s, 5, ret->bytes, sizeof ret->bytes,
-                       &ret->len)) != 0 ||
-        (r = db_unseal_message(db, outbox_place("outbox.verdict", ret->seq, row), s, 6, sync_Verdict_fields, &v)) != 0)
+        (r = db_unseal(db, outbox_place("outbox.body", ret->seq, row), s, 5, ret->bytes,
+                       sizeof ret->bytes, &ret->len)) != 0 ||
+        (r = db_unseal_message(db, outbox_place("outbox.verdict", ret->seq, row), s, 6,
+                               sync_Verdict_fields, &v)) != 0)
         return r;
     (void)gf_copy(ret->field, sizeof ret->field, v.field);          /* the same sizes */
     (void)gf_copy(ret->reason, sizeof ret->reason, v.reason);
@@ -78,7 +79,7 @@ int db_outbox_counts(void *ctx, struct outbox_counts *ret)
     int64_t last = 0, waiting = 0, refused = 0, oldest = 0;
     int r;
 
-    /* Sequences have no gap and no row is ever deleted, so the last sequence is the number of rows. */
+    /* Sequences have no gap and no row is ever deleted: the last one is the number of rows. */
     if ((r = db_number(db, SQL_OUTBOX_HEAD, DB_NO_ARGS, &last)) < 0 ||
         (r = db_number(db, SQL_OUTBOX_WAITING, DB_NO_ARGS, &waiting)) < 0 ||
         (r = db_number(db, SQL_OUTBOX_REFUSED, DB_NO_ARGS, &refused)) < 0 ||
@@ -92,7 +93,7 @@ int db_outbox_counts(void *ctx, struct outbox_counts *ret)
     return 0;
 }
 
-/* Is the record that is there already the one that is wanted? Sequence, chain and time are its own. */
+/* Is the record that is there the one that is wanted? Sequence, chain and time are its own. */
 static int compare(struct db *db, const struct outbox_row *there, const struct outbox_new *n)
 {
     sync_Item i = sync_Item_init_zero;
@@ -105,7 +106,8 @@ static int compare(struct db *db, const struct outbox_row *there, const struct o
         i.receipt.size != n->receipt_len ||
         (n->payload_len > 0 && memcmp(i.payload.bytes, n->payload, n->payload_len) != 0) ||
         (n->receipt_len > 0 && memcmp(i.receipt.bytes, n->receipt, n->receipt_len) != 0))
-        return db_refuse(db, GF_E_MISMATCH, "outbox", "a record with this id and other content is there");
+        return db_refuse(db, GF_E_MISMATCH, "outbox",
+                         "a record with this id and other content is there");
     return 0;
 }
 
@@ -128,8 +130,8 @@ static int read_head(struct db *db, uint64_t *ret_seq, uint8_t ret_hash[static 3
     return r;
 }
 
-static int encode(struct db *db, const struct outbox_new *n, uint64_t seq, const uint8_t prev[static 32],
-                  struct outbox_row *ret)
+static int encode(struct db *db, const struct outbox_new *n, uint64_t seq,
+                  const uint8_t prev[static 32], struct outbox_row *ret)
 {
     sync_Item i = sync_Item_init_zero;
     pb_ostream_t out = pb_ostream_from_buffer(ret->bytes, sizeof ret->bytes);
@@ -181,21 +183,25 @@ static const struct {
     sync_VerdictKind kind;
     enum outbox_state state;
 } verdicts[] = {
-    {sync_VerdictKind_APPLIED, OUTBOX_APPLIED},         {sync_VerdictKind_DUPLICATE, OUTBOX_DUPLICATE},
-    {sync_VerdictKind_HELD, OUTBOX_HELD},               {sync_VerdictKind_QUARANTINED, OUTBOX_QUARANTINED},
+    {sync_VerdictKind_APPLIED, OUTBOX_APPLIED},
+    {sync_VerdictKind_DUPLICATE, OUTBOX_DUPLICATE},
+    {sync_VerdictKind_HELD, OUTBOX_HELD},
+    {sync_VerdictKind_QUARANTINED, OUTBOX_QUARANTINED},
     {sync_VerdictKind_CONFLICT, OUTBOX_CONFLICT},
 };
 
-static int store_verdict(struct db *db, const sync_Verdict *v, uint64_t seq, enum outbox_state state)
+static int store_verdict(struct db *db, const sync_Verdict *v, uint64_t seq,
+                         enum outbox_state state)
 {
     uint8_t sealed[ANSWER_MAX], row[8];
     size_t n;
-    int r = db_seal_message(db, outbox_place("outbox.verdict", seq, row), sync_Verdict_fields, v, sealed,
-                            sizeof sealed, &n);
+    int r = db_seal_message(db, outbox_place("outbox.verdict", seq, row), sync_Verdict_fields, v,
+                            sealed, sizeof sealed, &n);
 
     if (r == 0)
         r = db_run(db, SQL_OUTBOX_VERDICT,
-                   DB_ARGS(db_int(state), db_blob(sealed, n), db_int(db->clock->utc_ms(db->clock->ctx)), db_u64(seq)));
+                   DB_ARGS(db_int(state), db_blob(sealed, n),
+                           db_int(db->clock->utc_ms(db->clock->ctx)), db_u64(seq)));
     return r < 0 ? r : 0;
 }
 
@@ -209,12 +215,14 @@ static int apply_verdict(struct db *db, const sync_Verdict *v)
         return r;
     if (r == 0 || memcmp(rec.hash, v->item_hash, sizeof rec.hash) != 0)
         return db_refuse(db, GF_E_MISMATCH, "verdict",
-                         r == 0 ? "a record that is not on this laptop" : "the hash is of other bytes");
+                         r == 0 ? "a record that is not on this laptop"
+                                : "the hash is of other bytes");
     for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++)
         if (verdicts[i].kind == v->kind)
             state = verdicts[i].state;
     if (state == OUTBOX_PENDING)
-        return db_refuse(db, GF_E_OFFICE_ANSWER, "verdict", "a kind of verdict that this program does not know");
+        return db_refuse(db, GF_E_OFFICE_ANSWER, "verdict",
+                         "a kind of verdict that this program does not know");
     /* Acknowledged is for good: a late answer to an earlier sending of it takes nothing back. */
     if (rec.state == OUTBOX_APPLIED || rec.state == OUTBOX_DUPLICATE)
         return 0;
@@ -233,7 +241,7 @@ int db_outbox_verdict(void *ctx, const sync_Verdict *v)
     if (db->changes_code < 0)
         return db->changes_code;
     r = apply_verdict(db, v);
-    /* A refused verdict changed nothing and leaves the transaction as it was; a failed write does not. */
+    /* A refused verdict leaves the transaction as it was; a failed write does not. */
     if (r < 0 && r != GF_E_MISMATCH && r != GF_E_OFFICE_ANSWER)
         db->changes_code = r;
     return r;

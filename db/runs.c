@@ -1,4 +1,4 @@
-/* runs.c - runs of procedures and their steps, saved together with what they caused; see field/ports.h. */
+/* runs.c - runs and their steps, saved together with what they caused; see field/ports.h. */
 #include <string.h>
 
 #include "common/bytes.h"
@@ -8,8 +8,8 @@
 /* Key of a step's row: run, attempt, name. */
 #define STEP_ROW_LEN (GF_UUID_LEN + 4 + 24)
 
-static struct seal_place step_place(const char *column, const uint8_t *run_id, uint32_t attempt, const char *step,
-                                    uint8_t row[static STEP_ROW_LEN])
+static struct seal_place step_place(const char *column, const uint8_t *run_id, uint32_t attempt,
+                                    const char *step, uint8_t row[static STEP_ROW_LEN])
 {
     struct gf_writer w = {.p = row, .cap = STEP_ROW_LEN};
 
@@ -23,7 +23,8 @@ static int active_run(struct db *db, const struct run_row *fresh, struct run_row
 {
     struct run_row found = *fresh;
     sqlite3_stmt *s;
-    int r = db_query(db, SQL_RUN_ACTIVE, DB_ARGS(db_blob(fresh->job_id, GF_UUID_LEN), db_text(fresh->procedure)), &s);
+    int r = db_query(db, SQL_RUN_ACTIVE,
+                     DB_ARGS(db_blob(fresh->job_id, GF_UUID_LEN), db_text(fresh->procedure)), &s);
 
     if (r != 0)
         return r;
@@ -52,8 +53,8 @@ static int insert_run(struct db *db, const struct run_row *fresh)
     if (r == 1)
         r = db_run(db, SQL_RUN_PUT,
                    DB_ARGS(db_blob(fresh->id, GF_UUID_LEN), db_blob(fresh->job_id, GF_UUID_LEN),
-                           db_text(fresh->procedure), db_int(fresh->started_at_ms), db_int(RUN_ACTIVE),
-                           db_int(fresh->next_step)));
+                           db_text(fresh->procedure), db_int(fresh->started_at_ms),
+                           db_int(RUN_ACTIVE), db_int(fresh->next_step)));
     return r < 0 ? r : 0;
 }
 
@@ -86,11 +87,11 @@ static int read_step(struct db *db, sqlite3_stmt *s, struct step_row *t)
     t->planned_at_ms = sqlite3_column_int64(s, 4);
     t->finished_at_ms = sqlite3_column_int64(s, 5);
     if (r == 0)
-        r = db_unseal(db, step_place("steps.request", t->run_id, t->attempt, t->step, row), s, 6, t->request,
-                      sizeof t->request, &t->request_len);
+        r = db_unseal(db, step_place("steps.request", t->run_id, t->attempt, t->step, row), s, 6,
+                      t->request, sizeof t->request, &t->request_len);
     if (r == 0)
-        r = db_unseal(db, step_place("steps.result", t->run_id, t->attempt, t->step, row), s, 7, t->result,
-                      sizeof t->result, &t->result_len);
+        r = db_unseal(db, step_place("steps.result", t->run_id, t->attempt, t->step, row), s, 7,
+                      t->result, sizeof t->result, &t->result_len);
     return r;
 }
 
@@ -119,40 +120,44 @@ int db_step_last(void *ctx, const uint8_t run_id[static 16], const char *step, s
 
 static int put_step(struct db *db, const struct step_row *t)
 {
-    uint8_t request[sizeof t->request + SEAL_EXTRA], result[sizeof t->result + SEAL_EXTRA], row[STEP_ROW_LEN];
+    uint8_t request[sizeof t->request + SEAL_EXTRA], result[sizeof t->result + SEAL_EXTRA],
+        row[STEP_ROW_LEN];
     int r;
 
     if (t->request_len > sizeof t->request || t->result_len > sizeof t->result)
         return db_refuse(db, GF_E_SPACE, t->step, "request or result is too long");
-    r = db_seal(db, step_place("steps.request", t->run_id, t->attempt, t->step, row), t->request, t->request_len,
-                request);
+    r = db_seal(db, step_place("steps.request", t->run_id, t->attempt, t->step, row), t->request,
+                t->request_len, request);
     if (r == 0)
-        r = db_seal(db, step_place("steps.result", t->run_id, t->attempt, t->step, row), t->result, t->result_len,
-                    result);
+        r = db_seal(db, step_place("steps.result", t->run_id, t->attempt, t->step, row), t->result,
+                    t->result_len, result);
     if (r == 0)
         r = db_run(db, SQL_STEP_PUT,
-                   DB_ARGS(db_blob(t->run_id, GF_UUID_LEN), db_text(t->step), db_int(t->attempt), db_int(t->state),
-                           db_blob(t->op_id, GF_UUID_LEN), db_u64(t->base_seq), db_int(t->planned_at_ms),
-                           db_int(t->finished_at_ms), db_blob(request, t->request_len + SEAL_EXTRA),
+                   DB_ARGS(db_blob(t->run_id, GF_UUID_LEN), db_text(t->step), db_int(t->attempt),
+                           db_int(t->state), db_blob(t->op_id, GF_UUID_LEN), db_u64(t->base_seq),
+                           db_int(t->planned_at_ms), db_int(t->finished_at_ms),
+                           db_blob(request, t->request_len + SEAL_EXTRA),
                            db_blob(result, t->result_len + SEAL_EXTRA)));
     if (r == 0)
-        return db_refuse(db, GF_E_MISMATCH, t->step, "this attempt was planned with another operation id");
+        return db_refuse(db, GF_E_MISMATCH, t->step,
+                         "this attempt was planned with another operation id");
     return r < 0 ? r : 0;
 }
 
-static int save(struct db *db, const struct step_row *step, const struct run_row *run, const char *job_state,
-                const struct outbox_new *items, size_t n_items)
+static int save(struct db *db, const struct step_row *step, const struct run_row *run,
+                const char *job_state, const struct outbox_new *items, size_t n_items)
 {
     int r = db_run(db, SQL_RUN_UPDATE,
-                   DB_ARGS(db_int(run->state), db_int(run->next_step), db_blob(run->id, GF_UUID_LEN),
-                           db_blob(run->job_id, GF_UUID_LEN)));
+                   DB_ARGS(db_int(run->state), db_int(run->next_step),
+                           db_blob(run->id, GF_UUID_LEN), db_blob(run->job_id, GF_UUID_LEN)));
 
     if (r == 0)
         return db_refuse(db, GF_E_BUG, step->step, "a step of a run that was not opened");
     if (r > 0)
         r = put_step(db, step);
     if (r == 0 && job_state != NULL) {
-        r = db_run(db, SQL_JOB_STATE_PUT, DB_ARGS(db_text(job_state), db_blob(run->job_id, GF_UUID_LEN)));
+        r = db_run(db, SQL_JOB_STATE_PUT,
+                   DB_ARGS(db_text(job_state), db_blob(run->job_id, GF_UUID_LEN)));
         r = r < 0 ? r : 0;      /* the row is there: the run refers to it */
     }
     for (size_t i = 0; i < n_items && r == 0; i++)
@@ -160,8 +165,8 @@ static int save(struct db *db, const struct step_row *step, const struct run_row
     return r;
 }
 
-int db_step_save(void *ctx, const struct step_row *step, const struct run_row *run, const char *job_state,
-                 const struct outbox_new *items, size_t n_items)
+int db_step_save(void *ctx, const struct step_row *step, const struct run_row *run,
+                 const char *job_state, const struct outbox_new *items, size_t n_items)
 {
     struct db *db = ctx;
     int r;

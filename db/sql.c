@@ -9,7 +9,8 @@
 #include "common/text.h"
 #include "db/store.h"
 
-/* What waits for head office. The partial indexes of schema.c have the same words, else SQLite would not use them. */
+/* What waits for head office. The partial indexes of schema.c have the same words, else SQLite
+ * would not use them. */
 #define WAITING "state IN (0, 1, 4)"
 #define REFUSED "state IN (5, 6)"
 #define CLOSED "state IN ('done', 'unable', 'checked')"
@@ -20,7 +21,8 @@ static const char *const texts[DB_SQL_COUNT] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
 
-    [SQL_VAULT_PUT] = "INSERT INTO vault (one, scrypt_n, salt, wrapped, made_at_ms) VALUES (1, ?, ?, ?, ?)",
+    [SQL_VAULT_PUT] =
+        "INSERT INTO vault (one, scrypt_n, salt, wrapped, made_at_ms) VALUES (1, ?, ?, ?, ?)",
     [SQL_VAULT] = "SELECT scrypt_n, salt, wrapped FROM vault WHERE one = 1",
 
     [SQL_SETTING_PUT] = "INSERT INTO settings (name, value) VALUES (?, ?)"
@@ -34,20 +36,23 @@ static const char *const texts[DB_SQL_COUNT] = {
 
     [SQL_JOBS] = "SELECT id, state, body FROM jobs WHERE (due, priority, number, id) > (?, ?, ?, ?)"
                  " ORDER BY due, priority, number, id",
-    [SQL_JOBS_OPEN] = "SELECT id, state, body FROM jobs WHERE (due, priority, number, id) > (?, ?, ?, ?)"
-                      " AND NOT (" CLOSED ") ORDER BY due, priority, number, id",
+    [SQL_JOBS_OPEN] =
+        "SELECT id, state, body FROM jobs WHERE (due, priority, number, id) > (?, ?, ?, ?)"
+        " AND NOT (" CLOSED ") ORDER BY due, priority, number, id",
     [SQL_JOB] = "SELECT id, state, body FROM jobs WHERE number = ? ORDER BY id DESC LIMIT 1",
     [SQL_JOB_THERE] = "SELECT 1 FROM jobs WHERE id = ?",
     [SQL_JOB_STATE] = "SELECT state FROM jobs WHERE id = ?",
     [SQL_JOB_STATE_PUT] = "UPDATE jobs SET state = ? WHERE id = ?",
-    [SQL_JOB_PUT] = "INSERT INTO jobs (id, number, state, due, priority, body) VALUES (?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT (id) DO UPDATE SET number = excluded.number, state = excluded.state,"
-                    " due = excluded.due, priority = excluded.priority, body = excluded.body",
+    [SQL_JOB_PUT] =
+        "INSERT INTO jobs (id, number, state, due, priority, body) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET number = excluded.number, state = excluded.state,"
+        " due = excluded.due, priority = excluded.priority, body = excluded.body",
 
     [SQL_METER] = "SELECT meter_type, bt_address, state FROM meters WHERE meter_id = ?",
-    [SQL_METER_PUT] = "INSERT INTO meters (meter_id, meter_type, bt_address, state) VALUES (?, ?, ?, ?)"
-                      " ON CONFLICT (meter_id) DO UPDATE SET meter_type = excluded.meter_type,"
-                      " bt_address = excluded.bt_address, state = excluded.state",
+    [SQL_METER_PUT] =
+        "INSERT INTO meters (meter_id, meter_type, bt_address, state) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (meter_id) DO UPDATE SET meter_type = excluded.meter_type,"
+        " bt_address = excluded.bt_address, state = excluded.state",
 
     [SQL_TICKET_OF_JOB] = "SELECT job_id, not_after_s, ticket, key FROM tickets"
                           " WHERE meter_id = ? AND epoch = ? AND job_id = ?",
@@ -74,22 +79,27 @@ static const char *const texts[DB_SQL_COUNT] = {
                     " VALUES (?, ?, ?, ?, ?, ?)",
     [SQL_RUN_UPDATE] = "UPDATE runs SET state = ?, next_step = ? WHERE id = ? AND job_id = ?",
 
-    [SQL_STEP_LAST] = "SELECT attempt, state, op_id, base_seq, planned_at_ms, finished_at_ms, request, result"
-                      " FROM steps WHERE run_id = ? AND step = ? ORDER BY attempt DESC LIMIT 1",
-    [SQL_STEP_PUT] = "INSERT INTO steps (run_id, step, attempt, state, op_id, base_seq, planned_at_ms,"
-                     " finished_at_ms, request, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                     " ON CONFLICT (run_id, step, attempt) DO UPDATE SET state = excluded.state,"
-                     " base_seq = excluded.base_seq, planned_at_ms = excluded.planned_at_ms,"
-                     " finished_at_ms = excluded.finished_at_ms, request = excluded.request,"
-                     " result = excluded.result WHERE op_id = excluded.op_id",
+    [SQL_STEP_LAST] =
+        "SELECT attempt, state, op_id, base_seq, planned_at_ms, finished_at_ms, request, result"
+        " FROM steps WHERE run_id = ? AND step = ? ORDER BY attempt DESC LIMIT 1",
+    [SQL_STEP_PUT] =
+        "INSERT INTO steps (run_id, step, attempt, state, op_id, base_seq, planned_at_ms,"
+        " finished_at_ms, request, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (run_id, step, attempt) DO UPDATE SET state = excluded.state,"
+        " base_seq = excluded.base_seq, planned_at_ms = excluded.planned_at_ms,"
+        " finished_at_ms = excluded.finished_at_ms, request = excluded.request,"
+        " result = excluded.result WHERE op_id = excluded.op_id",
 
     [SQL_OUTBOX_HEAD] = "SELECT seq, hash FROM outbox ORDER BY seq DESC LIMIT 1",
     [SQL_OUTBOX_ADD] = "INSERT INTO outbox (seq, id, kind, job_id, made_at_ms, hash, state, body)"
                        " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-    [SQL_OUTBOX_NEXT] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE seq > ? AND " WAITING " ORDER BY seq LIMIT ?",
-    [SQL_OUTBOX_PAGE] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+    [SQL_OUTBOX_NEXT] =
+        "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE seq > ? AND " WAITING " ORDER BY seq LIMIT ?",
+    [SQL_OUTBOX_PAGE] =
+        "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE seq < ? ORDER BY seq DESC LIMIT ?",
     [SQL_OUTBOX_ITEM] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE id = ?",
-    [SQL_OUTBOX_VERDICT] = "UPDATE outbox SET state = ?, verdict = ?, answered_at_ms = ? WHERE seq = ?",
+    [SQL_OUTBOX_VERDICT] =
+        "UPDATE outbox SET state = ?, verdict = ?, answered_at_ms = ? WHERE seq = ?",
     [SQL_OUTBOX_WAITING] = "SELECT count(*) FROM outbox WHERE " WAITING,
     [SQL_OUTBOX_REFUSED] = "SELECT count(*) FROM outbox WHERE " REFUSED,
     [SQL_OUTBOX_OLDEST] = "SELECT made_at_ms FROM outbox WHERE " WAITING " ORDER BY seq LIMIT 1",
@@ -108,14 +118,20 @@ const char *db_sql_text(enum db_sql which)
 static const struct {
     int rc, code;
 } codes[] = {
-    {SQLITE_FULL, GF_E_DISK_FULL},       {SQLITE_CORRUPT, GF_E_STORE_DAMAGED}, {SQLITE_NOTADB, GF_E_STORE_DAMAGED},
-    {SQLITE_BUSY, GF_E_STORE_BUSY},      {SQLITE_LOCKED, GF_E_STORE_BUSY},     {SQLITE_NOMEM, GF_E_MEMORY},
-    {SQLITE_CONSTRAINT, GF_E_BUG},       {SQLITE_MISUSE, GF_E_BUG},            {SQLITE_RANGE, GF_E_BUG},
+    {SQLITE_FULL, GF_E_DISK_FULL},
+    {SQLITE_CORRUPT, GF_E_STORE_DAMAGED},
+    {SQLITE_NOTADB, GF_E_STORE_DAMAGED},
+    {SQLITE_BUSY, GF_E_STORE_BUSY},
+    {SQLITE_LOCKED, GF_E_STORE_BUSY},
+    {SQLITE_NOMEM, GF_E_MEMORY},
+    {SQLITE_CONSTRAINT, GF_E_BUG},
+    {SQLITE_MISUSE, GF_E_BUG},
+    {SQLITE_RANGE, GF_E_BUG},
     {SQLITE_TOOBIG, GF_E_SPACE},
 };
 
-/* A write that found no room although SQLite calls it an I/O error: quota, or the limit on file size. A failed
- * fsync is not among them: what it left on the disk is unknown. */
+/* A write that found no room although SQLite calls it an I/O error: quota, or the limit on file
+ * size. A failed fsync is not among them: what it left on the disk is unknown. */
 static bool no_room(int rc, int os_error)
 {
     return (rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE) &&
@@ -140,7 +156,8 @@ int db_error(struct db *db, int rc)
         code = GF_E_DISK_FULL;
     else if (primary == SQLITE_IOERR)
         db->broken = true;
-    (void)snprintf(detail, sizeof detail, "%s (SQLite %d)", db->sql != NULL ? sqlite3_errmsg(db->sql) : "", rc);
+    (void)snprintf(detail, sizeof detail, "%s (SQLite %d)",
+                   db->sql != NULL ? sqlite3_errmsg(db->sql) : "", rc);
     return db_refuse(db, code, "store", detail);
 }
 
@@ -184,7 +201,8 @@ static int bind(sqlite3_stmt *s, int at, const struct db_arg *a)
     return sqlite3_bind_null(s, at);
 }
 
-int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t n, sqlite3_stmt **ret)
+int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t n,
+             sqlite3_stmt **ret)
 {
     sqlite3_stmt *s = db->stmt[which];
     int rc = SQLITE_OK;
@@ -207,7 +225,7 @@ int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t
 
 int db_row(struct db *db, sqlite3_stmt *s)
 {
-    errno = 0;      /* for db_error(): sqlite3_system_errno() does not know of failures at a commit */
+    errno = 0; /* for db_error(): sqlite3_system_errno() does not know of failures at a commit */
     int rc = sqlite3_step(s);
 
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_error(db, rc);
@@ -250,7 +268,8 @@ int db_number(struct db *db, enum db_sql which, const struct db_arg *args, size_
 int db_col_bytes(struct db *db, sqlite3_stmt *s, int col, uint8_t *ret, size_t n)
 {
     if ((size_t)sqlite3_column_bytes(s, col) != n)
-        return db_refuse(db, GF_E_STORE_DAMAGED, sqlite3_column_name(s, col), "a value has another length");
+        return db_refuse(db, GF_E_STORE_DAMAGED, sqlite3_column_name(s, col),
+                         "a value has another length");
     memcpy(ret, sqlite3_column_blob(s, col), n);
     return 0;
 }
@@ -260,14 +279,16 @@ int db_col_text(struct db *db, sqlite3_stmt *s, int col, char *ret, size_t cap)
     const unsigned char *text = sqlite3_column_text(s, col);
 
     if (text == NULL || !gf_copy(ret, cap, (const char *)text))
-        return db_refuse(db, GF_E_STORE_DAMAGED, sqlite3_column_name(s, col), "a text is longer than it can be");
+        return db_refuse(db, GF_E_STORE_DAMAGED, sqlite3_column_name(s, col),
+                         "a text is longer than it can be");
     return 0;
 }
 
 int db_begin(struct db *db)
 {
     if (db->broken)
-        return db_refuse(db, GF_E_STORE, "store", "an earlier write failed: close the program and start it again");
+        return db_refuse(db, GF_E_STORE, "store",
+                         "an earlier write failed: close the program and start it again");
     if (db->changing)
         return db_refuse(db, GF_E_NOT_NOW, "store", "head office's changes are being stored");
     int r = db_run(db, SQL_BEGIN, DB_NO_ARGS);
@@ -282,7 +303,8 @@ int db_end(struct db *db, int code)
             return code;
         code = r;
     }
-    /* SQLite has rolled back by itself after some failures. What a rollback answers is not the failure to tell. */
+    /* SQLite has rolled back by itself after some failures. What a rollback answers is not the
+     * failure to tell. */
     if (!sqlite3_get_autocommit(db->sql)) {
         struct gf_fail first = db->fail;
 

@@ -1,4 +1,4 @@
-/* store.h - inside of db/: the store's object, statements, transactions, sealing. Not for other folders. */
+/* store.h - inside of db/: the store's object, statements, transactions, sealing. */
 #ifndef GF_DB_STORE_H
 #define GF_DB_STORE_H
 
@@ -25,7 +25,7 @@ struct db {
     const struct gf_random *random;
     uint8_t key[SEAL_KEY_LEN];          /* of everything sealed */
     EVP_CIPHER_CTX *gcm;
-    locale_t letters;                   /* for upper and lower case; 0 when the system has no UTF-8 locale */
+    locale_t letters;                   /* for upper and lower case; 0: the system has no UTF-8 */
     bool changing;                      /* between changes_begin and changes_end */
     int changes_code;                   /* first failure in between */
     bool broken;                        /* a write failed in a way that leaves the file unknown */
@@ -54,7 +54,8 @@ struct db_arg db_null(void);
 #define DB_NO_ARGS NULL, 0
 
 /* Prepare (or take from the cache), bind. 0 and *ret, or GF_E_*. End with db_done(). */
-int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t n, sqlite3_stmt **ret);
+int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t n,
+             sqlite3_stmt **ret);
 
 /* Next row: 1; 0 at the end; or GF_E_*. */
 int db_row(struct db *db, sqlite3_stmt *s);
@@ -70,14 +71,15 @@ int db_number(struct db *db, enum db_sql which, const struct db_arg *args, size_
 int db_col_bytes(struct db *db, sqlite3_stmt *s, int col, uint8_t *ret, size_t n);
 int db_col_text(struct db *db, sqlite3_stmt *s, int col, char *ret, size_t cap);
 
-/* Begin a writing transaction: 0, GF_E_NOT_NOW between changes_begin and changes_end, GF_E_STORE when broken. */
+/* Begin a writing transaction: 0, GF_E_NOT_NOW between changes_begin and changes_end, GF_E_STORE
+ * when broken. */
 int db_begin(struct db *db);
 
 /* End it: commit when code >= 0, else roll back. `code`, or why it could not be committed. */
 int db_end(struct db *db, int code);
 
-/* Translate SQLite's result code, note it as the last failure. To be called with the errno that the failed call left
- * (0 before it). Never 0. */
+/* Translate SQLite's result code, note it as the last failure. To be called with the errno that the
+ * failed call left (0 before it). Never 0. */
 int db_error(struct db *db, int rc);
 
 /* Note a failure of our own as the last one; returns code. */
@@ -96,16 +98,17 @@ struct seal_place {
 int db_seal(struct db *db, struct seal_place at, const void *plain, size_t n, uint8_t *ret);
 
 /* Open a column. 0 and *ret_n, or GF_E_STORE_DAMAGED. NULL in the column opens as nothing. */
-int db_unseal(struct db *db, struct seal_place at, sqlite3_stmt *s, int col, uint8_t *ret, size_t cap,
-              size_t *ret_n);
+int db_unseal(struct db *db, struct seal_place at, sqlite3_stmt *s, int col, uint8_t *ret,
+              size_t cap, size_t *ret_n);
 
 /* The same for a message of Protocol Buffers; `ret` of db_seal_message has room for cap bytes. */
-int db_seal_message(struct db *db, struct seal_place at, const pb_msgdesc_t *fields, const void *msg, uint8_t *ret,
-                    size_t cap, size_t *ret_n);
-int db_unseal_message(struct db *db, struct seal_place at, sqlite3_stmt *s, int col, const pb_msgdesc_t *fields,
-                      void *ret);
+int db_seal_message(struct db *db, struct seal_place at, const pb_msgdesc_t *fields,
+                    const void *msg, uint8_t *ret, size_t cap, size_t *ret_n);
+int db_unseal_message(struct db *db, struct seal_place at, sqlite3_stmt *s, int col,
+                      const pb_msgdesc_t *fields, void *ret);
 
-/* Make the vault of a new database (data key, wrapped by the passphrase), or open it: fills db->key. */
+/* Make the vault of a new database (data key, wrapped by the passphrase), or open it: fills
+ * db->key. */
 int db_vault_make(struct db *db, const struct db_config *cfg);
 int db_vault_open(struct db *db, const struct db_config *cfg);
 
@@ -119,14 +122,16 @@ extern const int db_migrations_n;
 int db_jobs(void *ctx, const struct job_query *q, sync_Job *ret, size_t cap);
 int db_job(void *ctx, const char *number, sync_Job *ret);
 int db_meter(void *ctx, const char *meter_id, sync_MeterRow *ret);
-int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch, struct ticket_row *ret);
+int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch,
+              struct ticket_row *ret);
 int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret);
 int db_certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret);
 
 int db_run_open(void *ctx, const struct run_row *fresh, struct run_row *ret);
-int db_step_last(void *ctx, const uint8_t run_id[static 16], const char *step, struct step_row *ret);
-int db_step_save(void *ctx, const struct step_row *step, const struct run_row *run, const char *job_state,
-                 const struct outbox_new *items, size_t n_items);
+int db_step_last(void *ctx, const uint8_t run_id[static 16], const char *step,
+                 struct step_row *ret);
+int db_step_save(void *ctx, const struct step_row *step, const struct run_row *run,
+                 const char *job_state, const struct outbox_new *items, size_t n_items);
 
 int db_outbox_next(void *ctx, uint64_t after_seq, struct outbox_row *ret, size_t cap);
 int db_outbox_page(void *ctx, uint64_t before_seq, struct outbox_row *ret, size_t cap);
@@ -144,8 +149,8 @@ int db_changes_end(void *ctx, bool commit);
 
 /* The place of a ticket's key: its row's natural key in `row`. */
 #define TICKET_ROW_LEN (16 + 4 + GF_METER_ID_TEXT)
-struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoch, const char *meter_id,
-                                  uint8_t row[static TICKET_ROW_LEN]);
+struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoch,
+                                  const char *meter_id, uint8_t row[static TICKET_ROW_LEN]);
 
 /* ---- words (filter.c) ---- */
 
@@ -156,7 +161,7 @@ struct db_filter {
     uint32_t words[FILTER_MAX + 2];
 };
 
-/* Prepare a filter; of a longer text only the first FILTER_MAX characters count. NULL: matches all. */
+/* Prepare a filter; of a longer text only FILTER_MAX characters count. NULL: matches all. */
 void db_filter_make(const struct db *db, const char *text, struct db_filter *ret);
 bool db_filter_match(const struct db *db, const struct db_filter *f, const sync_Job *job);
 

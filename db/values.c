@@ -28,14 +28,16 @@ static int put_one(struct db *db, const struct db_value *v)
     int r;
 
     if (v->bytes == NULL)
-        return db_run(db, v->secret ? SQL_SECRET_DROP : SQL_SETTING_DROP, DB_ARGS(db_text(v->name)));
+        return db_run(db, v->secret ? SQL_SECRET_DROP : SQL_SETTING_DROP,
+                      DB_ARGS(db_text(v->name)));
     if (!v->secret) {
         struct db_arg text = {.type = ARG_TEXT, .p = v->bytes, .n = v->n};
         return db_run(db, SQL_SETTING_PUT, DB_ARGS(db_text(v->name), text));
     }
     r = db_seal(db, secret_place(v->name), v->bytes, v->n, sealed);
     if (r == 0)
-        r = db_run(db, SQL_SECRET_PUT, DB_ARGS(db_text(v->name), db_blob(sealed, v->n + SEAL_EXTRA)));
+        r = db_run(db, SQL_SECRET_PUT,
+                   DB_ARGS(db_text(v->name), db_blob(sealed, v->n + SEAL_EXTRA)));
     return r;
 }
 

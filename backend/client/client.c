@@ -1,4 +1,4 @@
-/* client.c - the office port on libcurl's multi interface, driven by the program's loop; see client.h. */
+/* client.c - the office port on libcurl's multi interface; see client.h. */
 #include "backend/client/client.h"
 
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "common/bytes.h"
 #include "common/text.h"
 
-#define SOCKETS_MAX 8           /* one connection, the resolver, and some that are just being closed */
+#define SOCKETS_MAX 8 /* one connection, the resolver, and some that are just being closed */
 
 struct office_client {
     CURLM *multi;
@@ -51,7 +51,8 @@ static int watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_soc
     if (i == c->n_fds)
         c->n_fds++;
     c->fds[i] = (struct gf_pollfd){.fd = fd};
-    c->fds[i].events = (short)((what != CURL_POLL_OUT ? POLLIN : 0) | (what != CURL_POLL_IN ? POLLOUT : 0));
+    c->fds[i].events =
+        (short)((what != CURL_POLL_OUT ? POLLIN : 0) | (what != CURL_POLL_IN ? POLLOUT : 0));
     return 0;
 }
 
@@ -85,7 +86,8 @@ static void office_cancel(void *ctx)
     c->cancelled = c->busy;
 }
 
-static int office_verify(void *ctx, const uint8_t *msg, size_t msg_len, const uint8_t *sig, size_t sig_len)
+static int office_verify(void *ctx, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
+                         size_t sig_len)
 {
     const struct office_client *c = ctx;
 
@@ -110,7 +112,8 @@ static size_t source_fds(void *ctx, struct gf_pollfd *ret, size_t cap)
     return n;
 }
 
-/* libcurl counts real time; a port clock that runs faster makes us look earlier than needed, which does no harm. */
+/* libcurl counts real time; a port clock that runs faster makes us look earlier than needed, which
+ * does no harm. */
 static int source_timeout_ms(void *ctx)
 {
     const struct office_client *c = ctx;
@@ -132,7 +135,8 @@ static void finish(struct office_client *c, CURLcode rc)
     int code;
 
     (void)curl_multi_remove_handle(c->multi, t.easy);
-    code = c->cancelled ? gf_fail(&why, GF_E_CANCELLED, "head office", "") : http_outcome(&t, rc, &why);
+    code = c->cancelled ? gf_fail(&why, GF_E_CANCELLED, "head office", "")
+                        : http_outcome(&t, rc, &why);
     c->request = (struct http_try){0};
     c->busy = c->cancelled = false;
     if (c->events != NULL && code == 0)
@@ -176,10 +180,12 @@ static void source_process(void *ctx, const struct gf_pollfd *fds, size_t n)
 
 /* ---- making and freeing ---- */
 
-/* Everything that can be wrong with the certificates is told now, not when the first record should go. */
+/* Everything that can be wrong with the certificates is told now, not when the first record should
+ * go. */
 static int check_certificates(struct office_client *c, const char *sign_pem, struct gf_fail *why)
 {
-    X509 *ca = pki_certificate(c->ca_pem), *cert = pki_certificate(c->cert_pem), *sign = pki_certificate(sign_pem);
+    X509 *ca = pki_certificate(c->ca_pem), *cert = pki_certificate(c->cert_pem),
+         *sign = pki_certificate(sign_pem);
     EVP_PKEY *key = pki_key(c->key_pem);
     const char *bad = NULL;
 
@@ -204,7 +210,8 @@ static int check_certificates(struct office_client *c, const char *sign_pem, str
     return bad != NULL ? gf_fail(why, GF_E_OFFICE_TLS, "enrolment", bad) : 0;
 }
 
-static int set_up(struct office_client *c, const struct office_client_config *cfg, struct gf_fail *why)
+static int set_up(struct office_client *c, const struct office_client_config *cfg,
+                  struct gf_fail *why)
 {
     int r = http_url(cfg->url, c->peer.url, sizeof c->peer.url, why);
 
@@ -217,7 +224,8 @@ static int set_up(struct office_client *c, const struct office_client_config *cf
     c->key_pem = strdup(cfg->key_pem);
     c->user_agent = strdup(cfg->user_agent);
     c->multi = curl_multi_init();
-    if (c->ca_pem == NULL || c->cert_pem == NULL || c->key_pem == NULL || c->user_agent == NULL || c->multi == NULL ||
+    if (c->ca_pem == NULL || c->cert_pem == NULL || c->key_pem == NULL || c->user_agent == NULL ||
+        c->multi == NULL ||
         curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch) != CURLM_OK ||
         curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) != CURLM_OK ||
         curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 1L) != CURLM_OK)
@@ -241,7 +249,8 @@ struct office_client *office_client_new(const struct office_client_config *cfg, 
         (void)gf_fail(why, GF_E_MEMORY, "head office", "");
         return NULL;
     }
-    c->port = (struct office_port){c, office_bind, office_post, office_cancel, office_verify, office_device_id};
+    c->port = (struct office_port){
+        c, office_bind, office_post, office_cancel, office_verify, office_device_id};
     c->source = (struct gf_source){c, source_fds, source_timeout_ms, source_process};
     return set_up(c, cfg, why) == 0 ? c : office_client_free(c);
 }

@@ -1,7 +1,8 @@
-/* client.h - the laptop's side of head office over HTTPS: the office port of field/ports.h on libcurl.
+/* client.h - head office over HTTPS, as the laptop sees it: the office port on libcurl.
  *
- * TLS 1.3 only; the one CA of enrolment is trusted and no other; the device's certificate is shown to the server; no
- * proxy, no redirect. Answers of more than 4 MiB are given up. Nothing blocks but office_enrol().
+ * TLS 1.3 only; the one CA of enrolment is trusted and no other; the device's certificate is shown
+ * to the server; no proxy, no redirect. Answers of more than 4 MiB are given up. Nothing blocks but
+ * office_enrol().
  */
 #ifndef GF_CLIENT_H
 #define GF_CLIENT_H
@@ -21,7 +22,7 @@ struct office_client_config {
     const char *url;                /* "https://host:port", a path is not allowed */
     const char *ca_pem;             /* the CA of enrolment */
     const char *cert_pem, *key_pem; /* the device's */
-    const char *sign_pem;           /* the certificate that acknowledgements are verified with, issued by the CA */
+    const char *sign_pem;           /* its key verifies acknowledgements; issued by the CA */
     const char *device_id;          /* UUID text */
     const char *user_agent;         /* "gasfitter/1.0" */
     long connect_ms, stall_s, total_ms;  /* 0: 10 s to connect, 20 s without bytes, 300 s in all */
@@ -30,15 +31,18 @@ struct office_client_config {
 struct office_client;
 
 /*
- * A client that has nothing under way. NULL with *why: GF_E_FORMAT (url or device id), GF_E_OFFICE_TLS (a certificate
- * cannot be read, or is not issued by the CA, or the key is not that of the certificate), GF_E_MEMORY.
+ * A client that has nothing under way. NULL with *why: GF_E_FORMAT (url or device id),
+ * GF_E_OFFICE_TLS (a certificate cannot be read, or is not issued by the CA, or the key is not that
+ * of the certificate), GF_E_MEMORY.
  */
-struct office_client *office_client_new(const struct office_client_config *cfg, struct gf_fail *why);
+struct office_client *office_client_new(const struct office_client_config *cfg,
+                                        struct gf_fail *why);
 
 /* Give up what is under way, wipe the key. NULL is fine. Returns NULL. Not from inside an event. */
 struct office_client *office_client_free(struct office_client *c);
 
-/* Port and event source; they live as long as the client. Events come from the source's process() only. */
+/* Port and event source; they live as long as the client. Events come from the source's process()
+ * only. */
 const struct office_port *office_client_port(struct office_client *c);
 const struct gf_source *office_client_source(struct office_client *c);
 
@@ -59,14 +63,16 @@ struct office_enrol_result {
 };
 
 /*
- * Enrol this laptop: make a P-256 key, prove it with a certificate request, spend the one-time code. Blocks for up to
- * two minutes: for the command line. The code's second half is the start of SHA-256 of the CA certificate: a server
- * whose chain does not end in that CA gets neither the code nor anything else.
+ * Enrol this laptop: make a P-256 key, prove it with a certificate request, spend the one-time
+ * code. Blocks for up to two minutes: for the command line. The code's second half is the start of
+ * SHA-256 of the CA certificate: a server whose chain does not end in that CA gets neither the code
+ * nor anything else.
  *
- * 0; GF_E_FORMAT (url, code, name), GF_E_OFFICE_AWAY, GF_E_OFFICE_TLS (another CA, or a certificate in the answer that
- * does not fit), GF_E_OFFICE_REFUSED (head office's words in *why), GF_E_OFFICE_ANSWER, GF_E_CRYPTO, GF_E_MEMORY.
- * *ret is written only on 0.
+ * 0; GF_E_FORMAT (url, code, name), GF_E_OFFICE_AWAY, GF_E_OFFICE_TLS (another CA, or a certificate
+ * in the answer that does not fit), GF_E_OFFICE_REFUSED (head office's words in *why),
+ * GF_E_OFFICE_ANSWER, GF_E_CRYPTO, GF_E_MEMORY. *ret is written only on 0.
  */
-int office_enrol(const struct office_enrol_request *req, struct office_enrol_result *ret, struct gf_fail *why);
+int office_enrol(const struct office_enrol_request *req, struct office_enrol_result *ret,
+                 struct gf_fail *why);
 
 #endif

@@ -30,13 +30,15 @@ static int read_code(const char *code, char ret[static CODE_LEN + PRINT_DIGITS +
         const char *at = code[i] != '\0' ? strchr(typed, code[i]) : NULL;
 
         if (at == NULL) {
-            (void)snprintf(detail, sizeof detail, "character %zu of the code is none of its letters or digits", i + 1);
+            (void)snprintf(detail, sizeof detail,
+                           "character %zu of the code is none of its letters or digits", i + 1);
             return gf_fail(why, GF_E_FORMAT, "code", detail);
         }
         ret[i] = meant[at - typed];
     }
     if (code[CODE_LEN] != '-' || gf_unhex(code + CODE_LEN + 1, ret_print, PKI_PRINT_LEN) != 0)
-        return gf_fail(why, GF_E_FORMAT, "code", "after 10 characters come \"-\" and 16 hexadecimal digits");
+        return gf_fail(why, GF_E_FORMAT, "code",
+                       "after 10 characters come \"-\" and 16 hexadecimal digits");
     ret[CODE_LEN] = '-';
     gf_hex(ret_print, PKI_PRINT_LEN, ret + CODE_LEN + 1);
     return 0;
@@ -47,22 +49,28 @@ static int take(const json_t *answer, const char *name, char *ret, size_t cap, s
 {
     const json_t *v = json_object_get(answer, name);
 
-    if (!json_is_string(v) || json_string_length(v) == 0 || strlen(json_string_value(v)) != json_string_length(v) ||
+    if (!json_is_string(v) || json_string_length(v) == 0 ||
+        strlen(json_string_value(v)) != json_string_length(v) ||
         !gf_copy(ret, cap, json_string_value(v)))
-        return gf_fail(why, GF_E_OFFICE_ANSWER, name, "missing from head office's answer, or too long");
+        return gf_fail(why, GF_E_OFFICE_ANSWER, name,
+                       "missing from head office's answer, or too long");
     return 0;
 }
 
-static int read_answer(const struct http_try *t, struct office_enrol_result *ret, struct gf_fail *why)
+static int read_answer(const struct http_try *t, struct office_enrol_result *ret,
+                       struct gf_fail *why)
 {
     const struct {
         const char *name;
         char *to;
         size_t cap;
     } members[] = {
-        {"device_id", ret->device_id, sizeof ret->device_id}, {"staff", ret->staff, sizeof ret->staff},
-        {"url", ret->url, sizeof ret->url},                   {"ca_pem", ret->ca_pem, sizeof ret->ca_pem},
-        {"cert_pem", ret->cert_pem, sizeof ret->cert_pem},    {"sign_pem", ret->sign_pem, sizeof ret->sign_pem},
+        {"device_id", ret->device_id, sizeof ret->device_id},
+        {"staff", ret->staff, sizeof ret->staff},
+        {"url", ret->url, sizeof ret->url},
+        {"ca_pem", ret->ca_pem, sizeof ret->ca_pem},
+        {"cert_pem", ret->cert_pem, sizeof ret->cert_pem},
+        {"sign_pem", ret->sign_pem, sizeof ret->sign_pem},
     };
     json_t *answer = t->n > 0 ? json_loadb((const char *)t->body, t->n, 0, NULL) : NULL;
     char staff[sizeof ret->staff];
@@ -78,14 +86,17 @@ static int read_answer(const struct http_try *t, struct office_enrol_result *ret
     gf_visible(staff, sizeof staff, ret->staff, strlen(ret->staff));
     memcpy(ret->staff, staff, sizeof staff);
     return http_url(ret->url, ret->url, sizeof ret->url, NULL) != 0
-               ? gf_fail(why, GF_E_OFFICE_ANSWER, "url", "head office's address in the answer is not https://host:port")
+               ? gf_fail(why, GF_E_OFFICE_ANSWER, "url",
+                         "head office's address in the answer is not https://host:port")
                : 0;
 }
 
-/* The certificates in the answer have to fit each other, our key, and the CA that was verified with the code. */
+/* The certificates in the answer have to fit each other, our key, and the CA that was verified with
+ * the code. */
 static int check_answer(const struct office_enrol_result *a, X509 *pinned, struct gf_fail *why)
 {
-    X509 *ca = pki_certificate(a->ca_pem), *cert = pki_certificate(a->cert_pem), *sign = pki_certificate(a->sign_pem);
+    X509 *ca = pki_certificate(a->ca_pem), *cert = pki_certificate(a->cert_pem),
+         *sign = pki_certificate(a->sign_pem);
     EVP_PKEY *key = pki_key(a->key_pem);
     uint8_t id[GF_UUID_LEN];
     const char *bad = NULL;
@@ -113,7 +124,8 @@ static int check_answer(const struct office_enrol_result *a, X509 *pinned, struc
 static int ask(struct http_peer *peer, const char *code, const char *name, const char *request_pem,
                struct office_enrol_result *ret, struct gf_fail *why)
 {
-    json_t *question = json_pack("{s:s, s:s, s:s}", "code", code, "csr_pem", request_pem, "name", name);
+    json_t *question =
+        json_pack("{s:s, s:s, s:s}", "code", code, "csr_pem", request_pem, "name", name);
     char *text = question != NULL ? json_dumps(question, JSON_COMPACT) : NULL;
     struct http_try t = {0};
     int r = GF_E_MEMORY;
@@ -132,9 +144,13 @@ static int ask(struct http_peer *peer, const char *code, const char *name, const
     return r;
 }
 
-static int enrol(const struct office_enrol_request *req, struct office_enrol_result *ret, struct gf_fail *why)
+static int enrol(const struct office_enrol_request *req, struct office_enrol_result *ret,
+                 struct gf_fail *why)
 {
-    struct http_peer peer = {.user_agent = req->user_agent, .connect_ms = 10000, .stall_s = 20, .total_ms = 60000};
+    struct http_peer peer = {.user_agent = req->user_agent,
+                             .connect_ms = 10000,
+                             .stall_s = 20,
+                             .total_ms = 60000};
     char code[CODE_LEN + PRINT_DIGITS + 2], request_pem[OFFICE_PEM_MAX];
     int r = http_url(req->url, peer.url, sizeof peer.url, why);
 
@@ -152,7 +168,8 @@ static int enrol(const struct office_enrol_request *req, struct office_enrol_res
     return r;
 }
 
-int office_enrol(const struct office_enrol_request *req, struct office_enrol_result *ret, struct gf_fail *why)
+int office_enrol(const struct office_enrol_request *req, struct office_enrol_result *ret,
+                 struct gf_fail *why)
 {
     struct office_enrol_result *fresh = calloc(1, sizeof *fresh);
     int r;

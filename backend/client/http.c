@@ -55,7 +55,8 @@ static void note_alert(const SSL *ssl, int where, int value)
         peer->alert = value & 0xFF;
 }
 
-/* Trust the CA that the enrolment code names by its fingerprint, when the server shows it; then verify as always. */
+/* Trust the CA that the enrolment code names by its fingerprint, when the server shows it; then
+ * verify as always. */
 static int verify_by_print(X509_STORE_CTX *store, void *ctx)
 {
     struct http_peer *peer = ctx;
@@ -66,8 +67,8 @@ static int verify_by_print(X509_STORE_CTX *store, void *ctx)
     for (int i = 0; i < sk_X509_num(shown) && peer->ca == NULL; i++) {
         X509 *cert = sk_X509_value(shown, i);
 
-        if (pki_has_print(cert, peer->print) && X509_check_ca(cert) == 1 && X509_self_signed(cert, 1) == 1 &&
-            X509_up_ref(cert) == 1)
+        if (pki_has_print(cert, peer->print) && X509_check_ca(cert) == 1 &&
+            X509_self_signed(cert, 1) == 1 && X509_up_ref(cert) == 1)
             peer->ca = cert;
     }
     peer->other_ca = peer->ca == NULL;
@@ -135,7 +136,9 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 static bool set_blob(CURL *easy, CURLoption option, const char *pem)
 {
     /* Not copied by libcurl: its copies of the key would stay in freed memory. */
-    struct curl_blob blob = {.data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_NOCOPY};
+    struct curl_blob blob = {.data = (void *)(uintptr_t)pem,
+                             .len = strlen(pem),
+                             .flags = CURL_BLOB_NOCOPY};
 
     return curl_easy_setopt(easy, option, &blob) == CURLE_OK;
 }
@@ -144,20 +147,22 @@ static bool set_tls(struct http_try *t)
 {
     CURL *e = t->easy;
     const struct http_peer *p = t->peer;
-    bool ok = curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_TLSv1_3) ==
-                  CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-              /* The system's certificates are not asked. */
-              curl_easy_setopt(e, CURLOPT_CAINFO, NULL) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, tls_setup) == CURLE_OK &&
-              curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, t->peer) == CURLE_OK;
+    bool ok =
+        curl_easy_setopt(e, CURLOPT_SSLVERSION,
+                         (long)CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_TLSv1_3) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+        /* The system's certificates are not asked. */
+        curl_easy_setopt(e, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, tls_setup) == CURLE_OK &&
+        curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, t->peer) == CURLE_OK;
 
     if (ok && p->ca_pem != NULL)
         ok = set_blob(e, CURLOPT_CAINFO_BLOB, p->ca_pem);
     if (ok && p->cert_pem != NULL)
-        ok = set_blob(e, CURLOPT_SSLCERT_BLOB, p->cert_pem) && set_blob(e, CURLOPT_SSLKEY_BLOB, p->key_pem);
+        ok = set_blob(e, CURLOPT_SSLCERT_BLOB, p->cert_pem) &&
+             set_blob(e, CURLOPT_SSLKEY_BLOB, p->key_pem);
     return ok;
 }
 
@@ -184,7 +189,8 @@ static bool set_rules(struct http_try *t)
            curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
 }
 
-static bool set_body(struct http_try *t, const char *path, const char *content_type, const void *body, size_t n)
+static bool set_body(struct http_try *t, const char *path, const char *content_type,
+                     const void *body, size_t n)
 {
     char url[sizeof t->peer->url + 32], type[80];
 
@@ -193,7 +199,8 @@ static bool set_body(struct http_try *t, const char *path, const char *content_t
 
     t->sent = malloc(n + 1);
     struct curl_slist *first = curl_slist_append(NULL, type);
-    /* Without it libcurl asks before it sends a long body, and waits a second for an answer that does not come. */
+    /* Without it libcurl asks before it sends a long body, and waits a second for an answer that
+     * does not come. */
     t->headers = first != NULL ? curl_slist_append(first, "Expect:") : NULL;
     if (t->headers == NULL)
         curl_slist_free_all(first);
@@ -208,13 +215,14 @@ static bool set_body(struct http_try *t, const char *path, const char *content_t
            curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n) == CURLE_OK;
 }
 
-int http_post(struct http_try *t, struct http_peer *peer, const char *path, const char *content_type,
-              const void *body, size_t n)
+int http_post(struct http_try *t, struct http_peer *peer, const char *path,
+              const char *content_type, const void *body, size_t n)
 {
     *t = (struct http_try){.easy = curl_easy_init(), .peer = peer};
     peer->alert = 0;
     peer->other_ca = false;
-    if (t->easy == NULL || !set_rules(t) || !set_tls(t) || !set_body(t, path, content_type, body, n))
+    if (t->easy == NULL || !set_rules(t) || !set_tls(t) ||
+        !set_body(t, path, content_type, body, n))
         return GF_E_MEMORY;
     return 0;
 }
@@ -230,17 +238,23 @@ void http_free(struct http_try *t)
 
 /* ---- what became of it ---- */
 
-/* libcurl's outcomes that are not a matter of the network. What is not here means that head office is away. */
+/* libcurl's outcomes that are not a matter of the network. What is not here means that head office
+ * is away. */
 static const struct {
     CURLcode rc;
     int code;
 } codes[] = {
-    {CURLE_PEER_FAILED_VERIFICATION, GF_E_OFFICE_TLS}, {CURLE_SSL_CERTPROBLEM, GF_E_OFFICE_TLS},
-    {CURLE_SSL_CIPHER, GF_E_OFFICE_TLS},               {CURLE_SSL_CACERT_BADFILE, GF_E_OFFICE_TLS},
-    {CURLE_SSL_ISSUER_ERROR, GF_E_OFFICE_TLS},         {CURLE_SSL_INVALIDCERTSTATUS, GF_E_OFFICE_TLS},
-    {CURLE_WEIRD_SERVER_REPLY, GF_E_OFFICE_ANSWER},    {CURLE_UNSUPPORTED_PROTOCOL, GF_E_OFFICE_ANSWER},
+    {CURLE_PEER_FAILED_VERIFICATION, GF_E_OFFICE_TLS},
+    {CURLE_SSL_CERTPROBLEM, GF_E_OFFICE_TLS},
+    {CURLE_SSL_CIPHER, GF_E_OFFICE_TLS},
+    {CURLE_SSL_CACERT_BADFILE, GF_E_OFFICE_TLS},
+    {CURLE_SSL_ISSUER_ERROR, GF_E_OFFICE_TLS},
+    {CURLE_SSL_INVALIDCERTSTATUS, GF_E_OFFICE_TLS},
+    {CURLE_WEIRD_SERVER_REPLY, GF_E_OFFICE_ANSWER},
+    {CURLE_UNSUPPORTED_PROTOCOL, GF_E_OFFICE_ANSWER},
     {CURLE_BAD_CONTENT_ENCODING, GF_E_OFFICE_ANSWER},
-    {CURLE_FILESIZE_EXCEEDED, GF_E_OFFICE_ANSWER},     {CURLE_OUT_OF_MEMORY, GF_E_MEMORY},
+    {CURLE_FILESIZE_EXCEEDED, GF_E_OFFICE_ANSWER},
+    {CURLE_OUT_OF_MEMORY, GF_E_MEMORY},
 };
 
 static int transport_failed(struct http_try *t, CURLcode rc, struct gf_fail *why)
@@ -256,8 +270,9 @@ static int transport_failed(struct http_try *t, CURLcode rc, struct gf_fail *why
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].rc == rc)
             code = codes[i].code;
-    /* An alert is the other side's, or our, refusal; a connection that breaks while TLS begins is just away. In TLS
-     * 1.3 the refusal of our certificate comes with the first answer, so any outcome may hold one. */
+    /* An alert is the other side's, or our, refusal; a connection that breaks while TLS begins is
+     * just away. In TLS 1.3 the refusal of our certificate comes with the first answer, so any
+     * outcome may hold one. */
     if (t->peer->alert != 0)
         code = GF_E_OFFICE_TLS;
     if (t->peer->other_ca) {
@@ -284,7 +299,8 @@ static int status_failed(struct http_try *t, long status, struct gf_fail *why)
     char detail[sizeof why->detail], error[48], message[112], field[40];
     json_t *object = t->n > 0 ? json_loadb((const char *)t->body, t->n, 0, NULL) : NULL;
     /* 408 and 429 ask for patience, not for another request. */
-    bool refused = object != NULL && status >= 400 && status < 500 && status != 408 && status != 429;
+    bool refused =
+        object != NULL && status >= 400 && status < 500 && status != 408 && status != 429;
     int code = refused ? GF_E_OFFICE_REFUSED : GF_E_OFFICE_ANSWER;
 
     member(object, "error", error, sizeof error);
@@ -309,6 +325,7 @@ int http_outcome(struct http_try *t, CURLcode rc, struct gf_fail *why)
         return transport_failed(t, rc, why);
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     if (!t->headers_ended || (status == 200 && !t->has_length))
-        return gf_fail(why, GF_E_OFFICE_AWAY, "head office", "the connection ended within its answer");
+        return gf_fail(why, GF_E_OFFICE_AWAY, "head office",
+                       "the connection ended within its answer");
     return status == 200 ? 0 : status_failed(t, status, why);
 }

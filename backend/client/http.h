@@ -1,4 +1,4 @@
-/* http.h - inside of backend/client/: one HTTPS request and what became of it, on a libcurl easy handle. */
+/* http.h - inside of backend/client/: one HTTPS request and what became of it, on libcurl. */
 #ifndef GF_CLIENT_HTTP_H
 #define GF_CLIENT_HTTP_H
 
@@ -15,7 +15,7 @@
 /* Where to, as whom, whom to trust. Texts are borrowed as long as connections made with it live. */
 struct http_peer {
     char url[256];                      /* "https://host:port" */
-    const char *ca_pem;                 /* the only trusted CA; NULL: the one with `print` in the server's chain */
+    const char *ca_pem;                 /* the only trusted CA; NULL: that of `print` */
     uint8_t print[PKI_PRINT_LEN];
     const char *cert_pem, *key_pem;     /* ours; NULL: none */
     const char *user_agent;
@@ -23,10 +23,11 @@ struct http_peer {
     /* What TLS said last. Connections outlive requests, so it lives here and not in a request. */
     int alert;                          /* fatal alert of either side, 0 none */
     bool other_ca;                      /* no certificate with `print` was in the chain */
-    X509 *ca;                           /* the certificate with `print`; freed by http_peer_done() */
+    X509 *ca; /* the certificate with `print`; freed by http_peer_done() */
 };
 
-/* Check a base url and copy it without a closing '/'. 0 or GF_E_FORMAT. Nothing but https:// is taken. */
+/* Check a base url and copy it without a closing '/'. 0 or GF_E_FORMAT. Nothing but https:// is
+ * taken. */
 int http_url(const char *url, char *ret, size_t cap, struct gf_fail *why);
 
 void http_peer_done(struct http_peer *peer);
@@ -40,16 +41,18 @@ struct http_try {
     uint8_t *body;                      /* the answer's; has a NUL behind it */
     size_t n;
     bool too_long, no_memory;
-    bool has_length, headers_ended;     /* of the answer: without both libcurl takes a cut one for whole */
+    /* Of the answer: without both, libcurl takes a cut one for whole. */
+    bool has_length, headers_ended;
     char error[CURL_ERROR_SIZE];
 };
 
-/* Prepare a POST of n bytes to peer->url + path. 0 or GF_E_MEMORY; end it with http_free() in any case. */
-int http_post(struct http_try *t, struct http_peer *peer, const char *path, const char *content_type,
-              const void *body, size_t n);
+/* Prepare a POST of n bytes to peer->url + path. 0 or GF_E_MEMORY; end it with http_free() in any
+ * case. */
+int http_post(struct http_try *t, struct http_peer *peer, const char *path,
+              const char *content_type, const void *body, size_t n);
 
-/* What became of it when libcurl is done with `rc`: 0 for a whole answer with status 200, else GF_E_OFFICE_AWAY,
- * _TLS, _ANSWER, _REFUSED, GF_E_REVOKED or GF_E_MEMORY, with words in *why. */
+/* What became of it when libcurl is done with `rc`: 0 for a whole answer with status 200, else
+ * GF_E_OFFICE_AWAY, _TLS, _ANSWER, _REFUSED, GF_E_REVOKED or GF_E_MEMORY, with words in *why. */
 int http_outcome(struct http_try *t, CURLcode rc, struct gf_fail *why);
 
 void http_free(struct http_try *t);

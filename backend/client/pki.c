@@ -14,7 +14,7 @@
 
 #define SIGNATURE_MAX 80    /* of P-256 in DER: at most 72 */
 
-/* A key with a passphrase would make OpenSSL ask for it on the terminal; without one it is refused. */
+/* OpenSSL would ask for a key's passphrase on the terminal; so such a key is refused. */
 static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
 {
     (void)buf;
@@ -46,7 +46,8 @@ EVP_PKEY *pki_key(const char *pem)
 
 bool pki_issued(X509 *ca, X509 *cert)
 {
-    bool yes = X509_check_issued(ca, cert) == X509_V_OK && X509_verify(cert, X509_get0_pubkey(ca)) == 1;
+    bool yes =
+        X509_check_issued(ca, cert) == X509_V_OK && X509_verify(cert, X509_get0_pubkey(ca)) == 1;
 
     ERR_clear_error();
     return yes;
@@ -57,11 +58,13 @@ bool pki_is_p256(EVP_PKEY *key)
     char group[32];
     size_t n;
 
-    return key != NULL && EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof group, &n) == 1 &&
+    return key != NULL && EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, &n) == 1 &&
            strcmp(group, SN_X9_62_prime256v1) == 0;
 }
 
-int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig, size_t sig_len)
+int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
+               size_t sig_len)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
     bool good = c != NULL && sig_len <= SIGNATURE_MAX &&
@@ -101,9 +104,11 @@ static X509_REQ *make_request(EVP_PKEY *key, const char *name)
     X509_NAME *subject = X509_NAME_new();
 
     if (req == NULL || subject == NULL ||
-        X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) != 1 ||
-        X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 || X509_REQ_set_subject_name(req, subject) != 1 ||
-        X509_REQ_set_pubkey(req, key) != 1 || X509_REQ_sign(req, key, EVP_sha256()) <= 0) {
+        X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                   (const unsigned char *)name, -1, -1, 0) != 1 ||
+        X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
+        X509_REQ_set_subject_name(req, subject) != 1 || X509_REQ_set_pubkey(req, key) != 1 ||
+        X509_REQ_sign(req, key, EVP_sha256()) <= 0) {
         X509_REQ_free(req);
         req = NULL;
     }
@@ -111,7 +116,8 @@ static X509_REQ *make_request(EVP_PKEY *key, const char *name)
     return req;
 }
 
-int pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request, size_t request_cap)
+int pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request,
+                size_t request_cap)
 {
     EVP_PKEY *key = EVP_EC_gen(SN_X9_62_prime256v1);
     X509_REQ *req = key != NULL ? make_request(key, name) : NULL;

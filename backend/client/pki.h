@@ -1,4 +1,4 @@
-/* pki.h - inside of backend/client/: certificates, keys and signatures of this laptop and of head office. */
+/* pki.h - inside of backend/client/: certificates, keys and signatures. */
 #ifndef GF_CLIENT_PKI_H
 #define GF_CLIENT_PKI_H
 
@@ -10,12 +10,13 @@
 
 #include "common/err.h"
 
-#define PKI_PRINT_LEN 8     /* bytes of SHA-256 of the CA certificate that an enrolment code carries */
+#define PKI_PRINT_LEN 8     /* bytes of SHA-256 of the CA certificate in an enrolment code */
 
 /* The first certificate of a PEM text; to be freed with X509_free(). NULL when there is none. */
 X509 *pki_certificate(const char *pem);
 
-/* The private key of a PEM text without a passphrase; to be freed with EVP_PKEY_free(). NULL when there is none. */
+/* The private key of a PEM text without a passphrase; to be freed with EVP_PKEY_free(). NULL when
+ * there is none. */
 EVP_PKEY *pki_key(const char *pem);
 
 /* Did `ca` issue `cert`: names and signature? Validity times are not looked at. */
@@ -25,12 +26,15 @@ bool pki_issued(X509 *ca, X509 *cert);
 bool pki_is_p256(EVP_PKEY *key);
 
 /* ECDSA over SHA-256(msg). 0 or GF_E_ACK_BAD. */
-int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig, size_t sig_len);
+int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
+               size_t sig_len);
 
 /* Is the certificate's SHA-256 (of its DER) beginning with `print`? */
 bool pki_has_print(X509 *cert, const uint8_t print[static PKI_PRINT_LEN]);
 
-/* A new P-256 key as PEM, and a certificate request (PKCS #10) for it with CN = name. 0, GF_E_CRYPTO, GF_E_SPACE. */
-int pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request, size_t request_cap);
+/* A new P-256 key as PEM, and a certificate request (PKCS #10) for it with CN = name. 0,
+ * GF_E_CRYPTO, GF_E_SPACE. */
+int pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request,
+                size_t request_cap);
 
 #endif

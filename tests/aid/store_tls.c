@@ -49,8 +49,8 @@ static void extend(X509 *cert, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct tls_id *issuer, EVP_PKEY *issuer_key,
-                              bool ca, const char *alt_names)
+static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct tls_id *issuer,
+                              EVP_PKEY *issuer_key, bool ca, const char *alt_names)
 {
     static long serial = 1000;
     X509 *cert = X509_new();
@@ -60,9 +60,12 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct tls_
     assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 24 * 3600));
-    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0),
+    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)name, -1, -1, 0),
                      1);
-    assert_int_equal(X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer->cert) : subject), 1);
+    assert_int_equal(X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer->cert)
+                                                               : subject),
+                     1);
     assert_int_equal(X509_set_pubkey(cert, key), 1);
     extend(cert, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
     extend(cert, NID_key_usage, ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
@@ -72,20 +75,23 @@ static X509 *make_certificate(EVP_PKEY *key, const char *name, const struct tls_
     return cert;
 }
 
-void tls_id_make(struct tls_id *id, const char *name, const struct tls_id *issuer, bool ca, const char *alt_names)
+void tls_id_make(struct tls_id *id, const char *name, const struct tls_id *issuer, bool ca,
+                 const char *alt_names)
 {
     BIO *cert = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
 
     id->key = EVP_EC_gen("P-256");
     assert_non_null(id->key);
-    id->cert = make_certificate(id->key, name, issuer, issuer != NULL ? issuer->key : id->key, ca, alt_names);
+    id->cert = make_certificate(id->key, name, issuer, issuer != NULL ? issuer->key : id->key, ca,
+                                alt_names);
     assert_int_equal(PEM_write_bio_X509(cert, id->cert), 1);
     assert_int_equal(PEM_write_bio_PKCS8PrivateKey(key, id->key, NULL, NULL, 0, NULL, NULL), 1);
     to_pem(cert, id->cert_pem, sizeof id->cert_pem);
     to_pem(key, id->key_pem, sizeof id->key_pem);
 }
 
-bool tls_sign_request(const char *request_pem, const char *name, const struct tls_id *issuer, char *ret, size_t cap)
+bool tls_sign_request(const char *request_pem, const char *name, const struct tls_id *issuer,
+                      char *ret, size_t cap)
 {
     BIO *from = BIO_new_mem_buf(request_pem, -1), *to = BIO_new(BIO_s_mem());
     X509_REQ *req = PEM_read_bio_X509_REQ(from, NULL, NULL, NULL);
@@ -133,7 +139,8 @@ static SSL_CTX *make_context(const struct tls_server_how *how)
     return c;
 }
 
-/* A whole request: headers, and as much body as they announce. Its length, 0 when the connection ended. */
+/* A whole request: headers, and as much body as they announce. Its length, 0 when the connection
+ * ended. */
 static size_t read_request(SSL *ssl, char *buf, size_t cap)
 {
     size_t n = 0;

@@ -1,5 +1,5 @@
-/* store_tls.h - a small HTTPS head office for tests of the client: its own CA, and a server in a child process that
- * behaves as badly as it is told. */
+/* store_tls.h - a small HTTPS head office for tests of the client: its own CA, and a server in a
+ * child process that behaves as badly as it is told. */
 #ifndef GF_TESTS_STORE_TLS_H
 #define GF_TESTS_STORE_TLS_H
 
@@ -18,11 +18,13 @@ struct tls_id {
     char cert_pem[2048], key_pem[1024];
 };
 
-/* CN `name`; issued by `issuer`, by itself when NULL; a CA or not; subjectAltName, or NULL. P-256. */
-void tls_id_make(struct tls_id *id, const char *name, const struct tls_id *issuer, bool ca, const char *alt_names);
+/* P-256, CN `name`; issued by `issuer`, or by itself; a CA or not; subjectAltName, or NULL. */
+void tls_id_make(struct tls_id *id, const char *name, const struct tls_id *issuer, bool ca,
+                 const char *alt_names);
 
-/* A certificate for the key in a certificate request (PEM), as PEM. False when the request is none. */
-bool tls_sign_request(const char *request_pem, const char *name, const struct tls_id *issuer, char *ret, size_t cap);
+/* A certificate (PEM) for the key in a certificate request (PEM). False when that is none. */
+bool tls_sign_request(const char *request_pem, const char *name, const struct tls_id *issuer,
+                      char *ret, size_t cap);
 
 void tls_id_free(struct tls_id *id);
 
@@ -30,11 +32,12 @@ void tls_id_free(struct tls_id *id);
 struct tls_server_how {
     const struct tls_id *id;
     const struct tls_id *shown_ca;      /* sent behind the server's certificate; NULL: none */
-    const struct tls_id *client_ca;     /* a client certificate of this CA is needed; NULL: none is asked for */
+    const struct tls_id *client_ca;     /* clients need a certificate of this CA; NULL: none */
     int tls_version;                    /* the only one; 0: TLS 1.3 */
     bool hang_up;                       /* close each connection before a byte of TLS */
     bool silent;                        /* read the request, never answer */
-    long cut_after;                     /* close after so many bytes of the answer, without TLS's good-bye; 0: all */
+    long cut_after;                     /* n: close, without TLS's good-bye, after n - 1 bytes of
+                                         * the answer; 0: send all */
     bool close_after;                   /* close the connection after each answer */
     /* Make the answer (headers and all) to the request. Runs in the child. */
     size_t (*respond)(void *ctx, const char *request, size_t n, char *ret, size_t cap);
@@ -45,13 +48,14 @@ struct tls_server {
     pid_t pid;
     int port;
     char url[64];
-    int log_fd;                         /* the requests that came: number of the connection, length, bytes; a pipe,
-                                         * so a test reads them before 64 KiB pile up */
+    int log_fd;                         /* the requests that came: number of the connection, length,
+                                         * bytes; a pipe: a test reads them before 64 KiB pile up */
 };
 
 void tls_server_start(struct tls_server *s, const struct tls_server_how *how);
 
-/* The next request that came, at once: its length and the number of its connection from 1; 0 when there is none. */
+/* The next request that came, at once: its length and the number of its connection from 1; 0 when
+ * there is none. */
 size_t tls_server_request(struct tls_server *s, char *ret, size_t cap, unsigned *ret_connection);
 
 /* Stop it. A server that was never started (all zero) is fine. */

@@ -22,7 +22,7 @@
 struct shim {
     sqlite3_file base;
     int file;                   /* index of its name; -1: without a name */
-    bool fresh;                 /* a new log or journal: its first sync makes the folder's names last too */
+    bool fresh;                 /* a new log or journal: its first sync syncs the folder too */
     sqlite3_file *real;
 };
 
@@ -201,10 +201,23 @@ static int io_shm_unmap(sqlite3_file *f, int and_delete)
 }
 
 static const sqlite3_io_methods io = {
-    .iVersion = 2, .xClose = io_close, .xRead = io_read, .xWrite = io_write, .xTruncate = io_truncate,
-    .xSync = io_sync, .xFileSize = io_size, .xLock = io_lock, .xUnlock = io_unlock, .xCheckReservedLock = io_reserved,
-    .xFileControl = io_control, .xSectorSize = io_sector, .xDeviceCharacteristics = io_features,
-    .xShmMap = io_shm_map, .xShmLock = io_shm_lock, .xShmBarrier = io_shm_barrier, .xShmUnmap = io_shm_unmap,
+    .iVersion = 2,
+    .xClose = io_close,
+    .xRead = io_read,
+    .xWrite = io_write,
+    .xTruncate = io_truncate,
+    .xSync = io_sync,
+    .xFileSize = io_size,
+    .xLock = io_lock,
+    .xUnlock = io_unlock,
+    .xCheckReservedLock = io_reserved,
+    .xFileControl = io_control,
+    .xSectorSize = io_sector,
+    .xDeviceCharacteristics = io_features,
+    .xShmMap = io_shm_map,
+    .xShmLock = io_shm_lock,
+    .xShmBarrier = io_shm_barrier,
+    .xShmUnmap = io_shm_unmap,
 };
 
 static int vfs_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags, int *ret_flags)
@@ -214,7 +227,8 @@ static int vfs_open(sqlite3_vfs *v, const char *path, sqlite3_file *f, int flags
     (void)v;
     s->real = (sqlite3_file *)(void *)(s + 1);
     s->file = file_of(path);
-    s->fresh = (flags & SQLITE_OPEN_CREATE) != 0 && (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
+    s->fresh = (flags & SQLITE_OPEN_CREATE) != 0 &&
+               (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
     int rc = under->xOpen(under, path, s->real, flags, ret_flags);
     s->base.pMethods = rc == SQLITE_OK ? &io : NULL;
     return rc;
@@ -378,8 +392,8 @@ static void rebuild(int file, size_t cut, uint64_t *seed, struct image *im)
 
 long store_vfs_replay(size_t cut, uint64_t seed, const char *folder)
 {
-    static const char *const all[] = {"gasfitter.db", "gasfitter.db-wal", "gasfitter.db-shm", "gasfitter.db-journal",
-                                      "gasfitter.lock"};
+    static const char *const all[] = {"gasfitter.db", "gasfitter.db-wal", "gasfitter.db-shm",
+                                      "gasfitter.db-journal", "gasfitter.lock"};
     char path[400];
     long note = 0;
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 #include <pb_decode.h>
+#include <sqlite3.h>
 
 #include "common/text.h"
 #include "tests/aid/proc.h"
@@ -48,9 +49,12 @@ void store_world_prepare(struct store_world *w)
     assert_int_equal(mkdir(w->folder, 0700), 0);
     w->clock = (struct gf_clock){NULL, standing, standing};
     w->random = (struct gf_random){&w->seed, fill};
-    w->cfg = (struct db_config){.folder = w->folder, .passphrase = (const uint8_t *)STORE_PASSPHRASE,
-                                .passphrase_len = strlen(STORE_PASSPHRASE), .clock = &w->clock,
-                                .random = &w->random, .scrypt_n = 16};
+    w->cfg = (struct db_config){.folder = w->folder,
+                                .passphrase = (const uint8_t *)STORE_PASSPHRASE,
+                                .passphrase_len = strlen(STORE_PASSPHRASE),
+                                .clock = &w->clock,
+                                .random = &w->random,
+                                .scrypt_n = 16};
 }
 
 void store_world_make(struct store_world *w)
@@ -78,8 +82,8 @@ void store_world_close(struct store_world *w)
 
 void store_world_remove(struct store_world *w)
 {
-    static const char *const names[] = {"gasfitter.db", "gasfitter.db-wal", "gasfitter.db-shm", "gasfitter.db-journal",
-                                        "gasfitter.lock"};
+    static const char *const names[] = {"gasfitter.db", "gasfitter.db-wal", "gasfitter.db-shm",
+                                        "gasfitter.db-journal", "gasfitter.lock"};
 
     store_world_close(w);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -129,6 +133,15 @@ bool store_world_finds(const struct store_world *w, const void *needle, size_t n
         free(p);
     }
     return found;
+}
+
+void store_world_exec(const struct store_world *w, const char *sql)
+{
+    sqlite3 *raw;
+
+    assert_int_equal(sqlite3_open(store_world_path(w, "gasfitter.db"), &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(raw), SQLITE_OK);
 }
 
 void store_id(uint8_t kind, uint32_t n, uint8_t ret[static 16])

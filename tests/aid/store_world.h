@@ -1,5 +1,5 @@
-/* store_world.h - for tests of the laptop's store: a fresh folder, a clock that stands, a random source with a seed,
- * and rows to put in. */
+/* store_world.h - for tests of the laptop's store: a fresh folder, a clock that stands, a random
+ * source with a seed, and rows to put in. */
 #ifndef GF_TESTS_STORE_WORLD_H
 #define GF_TESTS_STORE_WORLD_H
 
@@ -43,6 +43,9 @@ uint8_t *store_world_file(const struct store_world *w, const char *name, size_t 
 /* Is the text anywhere in the database, its log or its lock file? */
 _Bool store_world_finds(const struct store_world *w, const void *needle, size_t n);
 
+/* Run SQL on the database behind the store's back. Fails the test when SQLite refuses it. */
+void store_world_exec(const struct store_world *w, const char *sql);
+
 /* 16 bytes: kind, zeroes, and n in big-endian order at the end. */
 void store_id(uint8_t kind, uint32_t n, uint8_t ret[static 16]);
 
@@ -62,8 +65,9 @@ struct step_row store_step(uint32_t run, const char *step, uint32_t attempt);
 /* Record n of job and run 1, with a payload that says its number. `payload` holds it. */
 struct outbox_new store_record(uint32_t n, char payload[static 32]);
 
-/* Walk the whole outbox and prove it: sequences 1, 2, 3 ..., each record's hash that of its bytes, each record's
- * prev_hash that of the one before, ids and sequences in the bytes those of the row. Fails the test; returns how many. */
+/* Walk the whole outbox and prove it: sequences 1, 2, 3 ..., each record's hash that of its bytes,
+ * each record's prev_hash that of the one before, ids and sequences in the bytes those of the row.
+ * Fails the test; returns how many. */
 uint64_t store_check_chain(const struct store_port *port);
 
 #endif

@@ -1,4 +1,4 @@
-/* test_client_enrol.c - a laptop enrols with a one-time code: what it sends, whom it trusts, what it takes. */
+/* test_client_enrol.c - enrolment: what a laptop sends, whom it trusts, what it takes. */
 #include "backend/client/client.h"
 
 #include <setjmp.h>
@@ -72,16 +72,19 @@ static size_t respond(void *ctx, const char *request, size_t n, char *ret, size_
     (void)n;
     if (o->raw != NULL)
         return (size_t)snprintf(ret, cap, "%s", o->raw);
-    if (csr == NULL || !tls_sign_request(csr, DEVICE, o->issuer != NULL ? o->issuer : &ca, cert, sizeof cert))
+    if (csr == NULL ||
+        !tls_sign_request(csr, DEVICE, o->issuer != NULL ? o->issuer : &ca, cert, sizeof cert))
         return (size_t)snprintf(ret, cap, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
-    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "device_id", DEVICE, "cert_pem", cert, "ca_pem", ca.cert_pem,
-                    "sign_pem", sign.cert_pem, "staff", "T-1", "url", "https://office.example:8443");
+    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "device_id", DEVICE, "cert_pem", cert,
+                    "ca_pem", ca.cert_pem, "sign_pem", sign.cert_pem, "staff", "T-1", "url",
+                    "https://office.example:8443");
     if (o->leave_out != NULL)
         (void)json_object_del(out, o->leave_out);
     if (o->instead_of != NULL)
         (void)json_object_set_new(out, o->instead_of, json_string(o->instead));
     char *text = json_dumps(out, 0);
-    n = (size_t)snprintf(ret, cap, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(text), text);
+    n = (size_t)snprintf(ret, cap, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(text),
+                         text);
     free(text);
     json_decref(out);
     json_decref(in);
@@ -93,9 +96,11 @@ static struct tls_server_how server_of(struct office *o)
     return (struct tls_server_how){.id = &server_id, .shown_ca = &ca, .respond = respond, .ctx = o};
 }
 
-/* Enrol at such a server. What came of it; *ret_request is the request that it read, empty for none. */
-static int enrol(const struct tls_server_how *how, const char *code, struct office_enrol_result *ret,
-                 char ret_request[static TLS_REQUEST_MAX], struct gf_fail *why)
+/* Enrol at such a server. What came of it; *ret_request is the request that it read, empty for
+ * none. */
+static int enrol(const struct tls_server_how *how, const char *code,
+                 struct office_enrol_result *ret, char ret_request[static TLS_REQUEST_MAX],
+                 struct gf_fail *why)
 {
     struct tls_server server = {0};
     unsigned connection;
@@ -128,9 +133,13 @@ static void enrolment_gives_all_that_a_client_needs(void **state)
     assert_string_equal(result.device_id, DEVICE);
     assert_string_equal(result.staff, "T-1");
     assert_string_equal(result.url, "https://office.example:8443");
-    struct office_client_config cfg = {.url = result.url, .ca_pem = result.ca_pem, .cert_pem = result.cert_pem,
-                                       .key_pem = result.key_pem, .sign_pem = result.sign_pem,
-                                       .device_id = result.device_id, .user_agent = "gasfitter/test"};
+    struct office_client_config cfg = {.url = result.url,
+                                       .ca_pem = result.ca_pem,
+                                       .cert_pem = result.cert_pem,
+                                       .key_pem = result.key_pem,
+                                       .sign_pem = result.sign_pem,
+                                       .device_id = result.device_id,
+                                       .user_agent = "gasfitter/test"};
     struct office_client *c = office_client_new(&cfg, &why);
     assert_non_null(c);
     assert_null(office_client_free(c));
@@ -173,9 +182,18 @@ static void a_typed_code_is_read_as_meant(void **state)
 static void a_code_that_is_none_is_refused_at_its_place(void **state)
 {
     static const char *const bad[] = {
-        "", "K", "K7Q2M9XW4T", "K7Q2M9XW4T-", "K7Q2M9XW4-0123456789abcdef", "K7Q2M9XW4TT-0123456789abcdef",
-        "K7Q2M9XW4T-0123456789abcde", "K7Q2M9XW4T-0123456789abcdef0", "K7Q2M9XW4T-0123456789abcdeg",
-        "K7Q2M9XW4T 0123456789abcdef", "K7Q2M9XW4U-0123456789abcdef", "K7Q2M9X\xC3\xA4" "4-0123456789abcdef",
+        "",
+        "K",
+        "K7Q2M9XW4T",
+        "K7Q2M9XW4T-",
+        "K7Q2M9XW4-0123456789abcdef",
+        "K7Q2M9XW4TT-0123456789abcdef",
+        "K7Q2M9XW4T-0123456789abcde",
+        "K7Q2M9XW4T-0123456789abcdef0",
+        "K7Q2M9XW4T-0123456789abcdeg",
+        "K7Q2M9XW4T 0123456789abcdef",
+        "K7Q2M9XW4U-0123456789abcdef",
+        "K7Q2M9X\303\2444-0123456789abcdef",
     };
     struct office_enrol_request req = {"https://127.0.0.1:1", "", "van 7", "gasfitter/test"};
     char name[80];
@@ -221,7 +239,7 @@ static void only_the_office_of_the_code_gets_the_code(void **state)
             code[11 + bad] = code[11 + bad] == '0' ? '1' : '0';
         else if (bad == 16)                     /* another office, which shows its own CA */
             how.id = &other_id, how.shown_ca = &other_ca;
-        else if (bad == 17)                     /* shows the right CA, but its certificate is another CA's */
+        else if (bad == 17) /* shows the right CA, but its certificate is another CA's */
             how.id = &other_id;
         else if (bad == 18)                     /* does not show its CA */
             how.shown_ca = NULL;
@@ -243,7 +261,8 @@ static void only_the_office_of_the_code_gets_the_code(void **state)
 
 static void answers_that_do_not_fit_are_refused(void **state)
 {
-    static const char *const members[] = {"device_id", "cert_pem", "ca_pem", "sign_pem", "staff", "url"};
+    static const char *const members[] = {"device_id", "cert_pem", "ca_pem",
+                                          "sign_pem",  "staff",    "url"};
     char code[32], before[sizeof result.device_id];
     struct office o = {0};
     struct tls_server_how how = server_of(&o);
@@ -265,14 +284,18 @@ static void answers_that_do_not_fit_are_refused(void **state)
         const char *text;
         int code;
     } cases[] = {
-        {"ca_pem", &other_ca, NULL, GF_E_OFFICE_TLS},   {"ca_pem", &server_id, NULL, GF_E_OFFICE_TLS},
-        {"cert_pem", &sign, NULL, GF_E_OFFICE_TLS},     {"sign_pem", &other_id, NULL, GF_E_OFFICE_TLS},
-        {"sign_pem", NULL, "x", GF_E_OFFICE_TLS},       {"device_id", NULL, "7", GF_E_OFFICE_ANSWER},
+        {"ca_pem", &other_ca, NULL, GF_E_OFFICE_TLS},
+        {"ca_pem", &server_id, NULL, GF_E_OFFICE_TLS},
+        {"cert_pem", &sign, NULL, GF_E_OFFICE_TLS},
+        {"sign_pem", &other_id, NULL, GF_E_OFFICE_TLS},
+        {"sign_pem", NULL, "x", GF_E_OFFICE_TLS},
+        {"device_id", NULL, "7", GF_E_OFFICE_ANSWER},
         {"url", NULL, "http://office", GF_E_OFFICE_ANSWER},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         o = (struct office){.instead_of = cases[i].instead_of,
-                            .instead = cases[i].instead != NULL ? cases[i].instead->cert_pem : cases[i].text};
+                            .instead = cases[i].instead != NULL ? cases[i].instead->cert_pem
+                                                                : cases[i].text};
         int r = enrol(&how, code, &result, request, &why);
         if (r != cases[i].code)
             fail_msg("case %zu: %d %s", i, r, why.detail);
@@ -283,7 +306,8 @@ static void answers_that_do_not_fit_are_refused(void **state)
     assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_ANSWER);
     o = (struct office){.raw = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
     assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_ANSWER);
-    o = (struct office){.raw = "HTTP/1.1 400 Bad\r\nContent-Length: 26\r\n\r\n{\"message\":\"code used up\"}"};
+    o = (struct office){
+        .raw = "HTTP/1.1 400 Bad\r\nContent-Length: 26\r\n\r\n{\"message\":\"code used up\"}"};
     assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_REFUSED);
     assert_string_equal(why.detail, "code used up");
     assert_memory_equal(result.device_id, before, sizeof before);

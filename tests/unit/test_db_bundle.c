@@ -1,4 +1,4 @@
-/* test_db_bundle.c - what head office sends to the laptop's store, and reading it: order, pages, filter, states. */
+/* test_db_bundle.c - what head office sends: stored and read; order, pages, filter, states. */
 #include "db/db.h"
 
 #include <setjmp.h>
@@ -30,7 +30,8 @@ static const char *const states[] = {"planned", "assigned", "on-site", "done", "
 
 static bool is_open(const sync_Job *j)
 {
-    return strcmp(j->state, "done") != 0 && strcmp(j->state, "unable") != 0 && strcmp(j->state, "checked") != 0;
+    return strcmp(j->state, "done") != 0 && strcmp(j->state, "unable") != 0 &&
+           strcmp(j->state, "checked") != 0;
 }
 
 #define JOBS 60
@@ -74,7 +75,8 @@ static void pages_of_every_size_give_each_job_once_in_order(void **state)
             while ((n = w.port->jobs(w.port->ctx, &q, page, cap)) > 0) {
                 assert_true((size_t)n <= cap);
                 for (int i = 0; i < n; i++) {
-                    assert_true(total + i == 0 || compare(i == 0 ? &last : &page[i - 1], &page[i]) < 0);
+                    assert_true(total + i == 0 ||
+                                compare(i == 0 ? &last : &page[i - 1], &page[i]) < 0);
                     assert_true(!open_only || is_open(&page[i]));
                 }
                 total += n;
@@ -139,11 +141,22 @@ static void filter_finds_words_in_any_order_and_case(void **state)
         const char *filter;
         int wanted;
     } cases[] = {
-        {NULL, 2}, {"", 2}, {"   ", 2}, {"\t\n", 2}, {"j-000", 2}, {"J-0001", 1}, {"gm24", 2}, {"GM2400000002", 1},
-        {"müller", 1}, {"MÜLLER", 1}, {"zoë müller", 1}, {"müller zoë", 1}, {"ZOË k-77 30", 1}, {"ŁOŚ", 1}, {"łoś", 1},
-        {"главная", 1}, {"УЛИЦА 12", 1}, {"muller", 0}, {"straße", 1}, {"straße müller", 0}, {"\xFF", 1},
-        {"\xC3", 1}, {"\xC3\xC3", 0}, {"dog", 0}, {"assigned", 0}, {"12 12", 1}, {"+49", 1}, {" j-0001 ", 1},
-        {"j-0001gm", 0}, {"\xF8\x88\x80\x80", 0}, {"\xE2\x82", 0},
+        {NULL, 2},          {"", 2},
+        {"   ", 2},         {"\t\n", 2},
+        {"j-000", 2},       {"J-0001", 1},
+        {"gm24", 2},        {"GM2400000002", 1},
+        {"müller", 1},      {"MÜLLER", 1},
+        {"zoë müller", 1},  {"müller zoë", 1},
+        {"ZOË k-77 30", 1}, {"ŁOŚ", 1},
+        {"łoś", 1},         {"главная", 1},
+        {"УЛИЦА 12", 1},    {"muller", 0},
+        {"straße", 1},      {"straße müller", 0},
+        {"\xFF", 1},        {"\xC3", 1},
+        {"\xC3\xC3", 0},    {"dog", 0},
+        {"assigned", 0},    {"12 12", 1},
+        {"+49", 1},         {" j-0001 ", 1},
+        {"j-0001gm", 0},    {"\xF8\x88\x80\x80", 0},
+        {"\xE2\x82", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (count(&w, cases[i].filter) != cases[i].wanted)
@@ -178,7 +191,8 @@ static void a_filtered_page_looks_beyond_what_does_not_match(void **state)
 static void assert_same(const pb_msgdesc_t *fields, const void *a, const void *b)
 {
     uint8_t of_a[2048], of_b[2048];
-    pb_ostream_t to_a = pb_ostream_from_buffer(of_a, sizeof of_a), to_b = pb_ostream_from_buffer(of_b, sizeof of_b);
+    pb_ostream_t to_a = pb_ostream_from_buffer(of_a, sizeof of_a),
+                 to_b = pb_ostream_from_buffer(of_b, sizeof of_b);
 
     assert_true(pb_encode(&to_a, fields, a) && pb_encode(&to_b, fields, b));
     assert_int_equal(to_a.bytes_written, to_b.bytes_written);
@@ -235,7 +249,9 @@ static void bring_about(struct store_world *w, const char *state, enum here here
     assert_int_equal(w->port->run_open(w->port->ctx, &run, &got), 0);
     if (here != RUN_IS_ACTIVE)
         run.state = RUN_DONE;
-    assert_int_equal(w->port->step_save(w->port->ctx, &step, &run, state, &item, here == RUN_IS_ACTIVE ? 0 : 1), 0);
+    assert_int_equal(w->port->step_save(w->port->ctx, &step, &run, state, &item,
+                                        here == RUN_IS_ACTIVE ? 0 : 1),
+                     0);
     if (here < RECORD_REFUSED)
         return;
     assert_int_equal(w->port->outbox_item(w->port->ctx, item.id, &rec), 1);
@@ -256,7 +272,8 @@ static void head_office_never_takes_back_what_it_cannot_know(void **state)
             for (int sent = 0; sent < 6; sent++) {
                 struct store_world w;
                 sync_Job job = store_job(1), got;
-                bool kept = here == RUN_IS_ACTIVE || (here == RECORD_WAITS && rank[sent] < rank[local]);
+                bool kept =
+                    here == RUN_IS_ACTIVE || (here == RECORD_WAITS && rank[sent] < rank[local]);
 
                 store_world_make(&w);
                 (void)gf_copy(job.state, sizeof job.state, states[local]);
@@ -270,7 +287,8 @@ static void head_office_never_takes_back_what_it_cannot_know(void **state)
                 assert_string_equal(got.note, "gate code 1234");
                 assert_string_equal(got.due, "2026-12-24");
                 if (strcmp(got.state, states[kept ? local : sent]) != 0)
-                    fail_msg("situation %d, %s here, %s sent: %s", here, states[local], states[sent], got.state);
+                    fail_msg("situation %d, %s here, %s sent: %s", here, states[local],
+                             states[sent], got.state);
                 store_world_remove(&w);
             }
         }
@@ -289,7 +307,9 @@ static void meters_are_registered_and_change(void **state)
     store_world_make(&w);
     assert_int_equal(w.port->meter(w.port->ctx, "GM2400001278", &got), GF_E_UNREGISTERED);
     change.which_body = sync_Down_meter_tag;
-    change.body.meter = (sync_MeterRow){.meter_id = "GM2400001278", .meter_type = UINT32_MAX, .state = 1,
+    change.body.meter = (sync_MeterRow){.meter_id = "GM2400001278",
+                                        .meter_type = UINT32_MAX,
+                                        .state = 1,
                                         .bt_address = "02:00:00:00:00:01"};
     assert_int_equal(store_apply(w.port, &change), 0);
     change.body.meter.state = 4;
@@ -300,7 +320,8 @@ static void meters_are_registered_and_change(void **state)
     store_world_close(&w);
 }
 
-static void give_ticket(struct store_world *w, uint32_t job, const char *meter, uint32_t epoch, uint8_t mark)
+static void give_ticket(struct store_world *w, uint32_t job, const char *meter, uint32_t epoch,
+                        uint8_t mark)
 {
     sync_Down change = sync_Down_init_zero;
     sync_TicketGrant *t = &change.body.ticket;
@@ -316,7 +337,8 @@ static void give_ticket(struct store_world *w, uint32_t job, const char *meter, 
     assert_int_equal(store_apply(w->port, &change), 0);
 }
 
-static void expect_ticket(struct store_world *w, const char *meter, const uint8_t *job, uint32_t epoch, uint8_t mark)
+static void expect_ticket(struct store_world *w, const char *meter, const uint8_t *job,
+                          uint32_t epoch, uint8_t mark)
 {
     struct ticket_row t = {0};
     uint8_t bytes[160];

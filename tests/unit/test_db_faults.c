@@ -1,4 +1,5 @@
-/* test_db_faults.c - the laptop's store under a full disk, failing disks, kill -9 and power cuts, at every place. */
+/* test_db_faults.c - the laptop's store under a full disk, failing disks, kill -9 and power cuts,
+ * at every place. */
 #include "db/db.h"
 
 #include <setjmp.h>
@@ -22,7 +23,8 @@
 
 #define STEPS 4         /* of one life; each has two records */
 
-/* Faults go to every third place of a life, another third for each test; to every place with TEST_ALL. */
+/* Faults go to every third place of a life, another third for each test; to every place with
+ * TEST_ALL. */
 static long stride(void)
 {
     return getenv("TEST_ALL") != NULL ? 1 : 3;
@@ -30,14 +32,15 @@ static long stride(void)
 
 /* ---- a life, and what must hold after any end of it ---- */
 
-/* Step n: planned, then done with records 2n - 1 and 2n, the run at next step n, the job in state "step-n". What
- * failed, or 0. */
+/* Step n: planned, then done with records 2n - 1 and 2n, the run at next step n, the job in state
+ * "step-n". What failed, or 0. */
 static int one_step(struct store_world *w, uint32_t n)
 {
     struct run_row run = store_run(1);
     struct step_row step = store_step(1, "work", n);
     char payload[2][32], name[16];
-    struct outbox_new items[2] = {store_record(2 * n - 1, payload[0]), store_record(2 * n, payload[1])};
+    struct outbox_new items[2] = {store_record(2 * n - 1, payload[0]),
+                                  store_record(2 * n, payload[1])};
     int r;
 
     (void)snprintf(name, sizeof name, "step-%u", n);
@@ -66,7 +69,8 @@ static int start(struct store_world *w)
     return r < 0 ? r : 0;
 }
 
-/* How many steps are whole. Proves that step, run, job and records say the same, and that the chain is whole. */
+/* How many steps are whole. Proves that step, run, job and records say the same, and that the chain
+ * is whole. */
 static uint32_t steps_whole(struct store_world *w)
 {
     struct run_row fresh = store_run(1), run;
@@ -97,7 +101,8 @@ static uint32_t steps_whole(struct store_world *w)
     return n;
 }
 
-/* Open, start, STEPS steps, close: the first failure, or 0. *ret_done counts whole steps that were promised. */
+/* Open, start, STEPS steps, close: the first failure, or 0. *ret_done counts whole steps that were
+ * promised. */
 static int life(struct store_world *w, uint32_t *ret_done)
 {
     int r = w->db == NULL ? store_world_reopen(w, NULL) : 0;
@@ -161,8 +166,8 @@ static int uninstall(void **state)
 
 /* ---- errors ---- */
 
-/* Every operation of a life finds the disk full, and it stays so until the program has been told. Nothing is
- * half-done, and the same life goes on as soon as there is room. */
+/* Every operation of a life finds the disk full, and it stays so until the program has been told.
+ * Nothing is half-done, and the same life goes on as soon as there is room. */
 static void a_full_disk_at_every_operation(void **state)
 {
     long total = operations_of_a_life();
@@ -215,7 +220,8 @@ static void after_a_full_disk_the_open_store_goes_on(void **state)
     }
 }
 
-/* A disk that fails in other ways: told, no promise broken, no further writing before the store was opened again. */
+/* A disk that fails in other ways: told, no promise broken, no further writing before the store was
+ * opened again. */
 static void a_failing_disk_at_every_operation(void **state)
 {
     static const int codes[] = {SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC};
@@ -257,7 +263,8 @@ static void after_a_failed_write_the_store_has_to_be_opened_again(void **state)
     reopen_and_finish(&w, 1);
 }
 
-/* A full disk inside a transaction of changes: the answer is rolled back, later parts of it are refused. */
+/* A full disk inside a transaction of changes: the answer is rolled back, later parts of it are
+ * refused. */
 static void a_full_disk_inside_an_answer(void **state)
 {
     struct store_world w;
@@ -390,7 +397,8 @@ static void killed_while_recovering(void **state)
     }
 }
 
-/* Power cut before every operation of two lives, one after the other, with what the disk then may hold. */
+/* Power cut before every operation of two lives, one after the other, with what the disk then may
+ * hold. */
 static void power_cut_before_every_operation(void **state)
 {
     struct store_world w, after;

@@ -246,7 +246,8 @@ static void a_record_is_stored_once(void **state)
         case 4: other.job_id[2] = 1; break;
         default: other.run_id[2] = 1; break;
         }
-        assert_int_equal(w.port->step_save(w.port->ctx, &step, &run, NULL, &other, 1), GF_E_MISMATCH);
+        assert_int_equal(w.port->step_save(w.port->ctx, &step, &run, NULL, &other, 1),
+                         GF_E_MISMATCH);
     }
     assert_int_equal(w.port->outbox_counts(w.port->ctx, &counts), 0);
     assert_int_equal(counts.last_seq, 1);
@@ -279,10 +280,11 @@ static uint32_t state_of(struct store_world *w, uint32_t n)
     return rec.state;
 }
 
-static const sync_VerdictKind kinds[] = {sync_VerdictKind_APPLIED, sync_VerdictKind_DUPLICATE, sync_VerdictKind_HELD,
-                                         sync_VerdictKind_QUARANTINED, sync_VerdictKind_CONFLICT};
-static const uint32_t outcomes[] = {OUTBOX_APPLIED, OUTBOX_DUPLICATE, OUTBOX_HELD, OUTBOX_QUARANTINED,
-                                    OUTBOX_CONFLICT};
+static const sync_VerdictKind kinds[] = {sync_VerdictKind_APPLIED, sync_VerdictKind_DUPLICATE,
+                                         sync_VerdictKind_HELD, sync_VerdictKind_QUARANTINED,
+                                         sync_VerdictKind_CONFLICT};
+static const uint32_t outcomes[] = {OUTBOX_APPLIED, OUTBOX_DUPLICATE, OUTBOX_HELD,
+                                    OUTBOX_QUARANTINED, OUTBOX_CONFLICT};
 
 /* Every verdict after every other: acknowledged is for good, everything else follows the newest. */
 static void verdicts_make_states(void **state)
@@ -363,7 +365,8 @@ static void verdicts_inside_an_answer(void **state)
     assert_int_equal(state_of(&w, 1), OUTBOX_PENDING);
     assert_int_equal(w.port->changes_begin(w.port->ctx), 0);
     assert_int_equal(judge(&w, 1, sync_VerdictKind_APPLIED, ""), 0);
-    assert_int_equal(judge(&w, 2, (sync_VerdictKind)9, ""), GF_E_OFFICE_ANSWER);    /* refused, and no harm */
+    assert_int_equal(judge(&w, 2, (sync_VerdictKind)9, ""),
+                     GF_E_OFFICE_ANSWER); /* refused, and no harm */
     assert_int_equal(judge(&w, 3, sync_VerdictKind_HELD, ""), 0);
     assert_int_equal(w.port->changes_end(w.port->ctx, true), 0);
     assert_int_equal(store_world_reopen(&w, NULL), 0);
@@ -446,10 +449,14 @@ static void records_cannot_be_deleted_or_changed(void **state)
     struct run_row run;
     sqlite3 *raw;
     static const char *const attacks[] = {
-        "DELETE FROM outbox", "DELETE FROM outbox WHERE seq = 1", "UPDATE outbox SET seq = 9", "UPDATE outbox SET body = x''",
-        "UPDATE outbox SET hash = zeroblob(32)", "UPDATE outbox SET id = zeroblob(16)", "UPDATE outbox SET made_at_ms = 0",
-        "INSERT INTO outbox (seq, id, kind, job_id, made_at_ms, hash, state, body)"
-        " SELECT 9, id, kind, job_id, made_at_ms, hash, state, body FROM outbox",
+        "DELETE FROM outbox",
+        "DELETE FROM outbox WHERE seq = 1",
+        "UPDATE outbox SET seq = 9",
+        "UPDATE outbox SET body = x''",
+        "UPDATE outbox SET hash = zeroblob(32)",
+        "UPDATE outbox SET id = zeroblob(16)",
+        "UPDATE outbox SET made_at_ms = 0",
+        "INSERT INTO outbox SELECT 9, id, kind, job_id, 0, hash, 0, body, NULL, NULL FROM outbox",
     };
 
     (void)state;
