@@ -49,8 +49,8 @@ static bool same_number(const char *field, uint64_t said, uint64_t registered, s
 }
 
 /* Can there be receipts of this order that are not home? Only when another laptop was given its tickets, or when the
- * work at the meter had begun before: an application or a receipt is home (this may be a repetition, and the answers of
- * the meter that the laptop saw last may have been lost). */
+ * work at the meter may have begun: an application was applied, or a receipt is home. Then this one is a repetition, and
+ * the last answers of the meter may have been lost. */
 static int may_be_ahead(struct office *o, const struct ho_sync *s, const struct ho_order *order)
 {
     const struct odb_value id = ODB_B(order->id, GF_UUID_LEN), device = ODB_B(s->device->id, GF_UUID_LEN);
@@ -59,7 +59,9 @@ static int may_be_ahead(struct office *o, const struct ho_sync *s, const struct 
     if (odb_number(o->db, &others, "SELECT COUNT(*) FROM ticket_holder WHERE org_id = ?1 AND order_id = ?2"
                    " AND device_id <> ?3", ODB(id, device)) < 0
         || odb_number(o->db, &before, "SELECT COUNT(*) FROM item WHERE org_id = ?1 AND order_id = ?2"
-                      " AND kind IN (1, 2)", ODB(id)) < 0)
+                      " AND (kind = ?3 OR (kind = ?4 AND verdict = ?5))",
+                      ODB(id, ODB_I(sync_ItemKind_RECEIPT), ODB_I(sync_ItemKind_APPLICATION),
+                          ODB_I(sync_VerdictKind_APPLIED))) < 0)
         return ho_db_fail(o);
     return others > 0 || before > 0;
 }
