@@ -137,7 +137,7 @@ static int begin(struct meter_link *ml, enum ml_goal goal)
     ml->op.attempt = 1;
     ml->op.until = ml_mono(ml) + ml->limits.whole_ms;
     ml->op.busy_until = ml_mono(ml) + BUSY_MS;
-    ml->op.once = ml->op.sent = ml->op.cancelled = false;
+    ml->op.once = ml->op.sent = ml->op.cancelled = ml->op.refused = false;
     ml->hold_until = 0;
     return 0;
 }
@@ -253,9 +253,7 @@ static void watch_deadlines(struct meter_link *ml)
 {
     int64_t now = ml_mono(ml);
 
-    if (ml->op.goal != GOAL_NONE && ml->op.cancelled) {
-        ml_end(ml, GF_E_CANCELLED, "");
-    } else if (ml->op.goal != GOAL_NONE && now >= ml->op.until) {
+    if (ml->op.goal != GOAL_NONE && now >= ml->op.until) {
         ml->op.attempt = ml->limits.attempts;
         ml_trouble(ml, GF_E_LINK_TIMEOUT, "the time for this is over");
     }
@@ -270,6 +268,8 @@ static void watch_deadlines(struct meter_link *ml)
 
 int meter_link_tick(struct meter_link *ml)
 {
+    if (ml->op.goal != GOAL_NONE && ml->op.cancelled)
+        ml_end(ml, GF_E_CANCELLED, "");
     /* A hello and its answer take four moves; the bound is for an operation begun by the end of another. */
     for (int i = 0; i < 16; i++) {
         bool moved = ml_advance(ml);

@@ -14,6 +14,7 @@
 #define CLOSE_MS 10000
 /* The meter says BUSY (its valve moves, or one hello a second): asked again for this long. */
 #define BUSY_MS 30000
+#define HELLO_PAUSE_MS 1000
 
 
 enum ml_phase {
@@ -66,6 +67,7 @@ struct meter_link {
         int64_t until, busy_until;  /* mono */
         gasm_Request request;
         bool once, sent, cancelled;
+        bool refused;               /* a handshake was: spoilt bytes look the same, so it is tried twice */
     } op;
 
     struct {                        /* what the port's events noted */

@@ -116,33 +116,52 @@ static bool start_hello(struct meter_link *ml)
     return true;
 }
 
+/* The ticket is refused, or the proof is wrong. Neither is authenticated: bytes that were spoilt on the way look the
+ * same, so it counts when it happens twice.
+ */
+static void refused(struct meter_link *ml, int code)
+{
+    char text[80] = "";
+
+    ml->phase = PH_READY;
+    if (!ml->op.refused) {
+        ml->op.refused = true;
+        ml->hold_until = ml_mono(ml) + HELLO_PAUSE_MS;
+        return;
+    }
+    if (code != GF_E_TICKET) {
+        ml_trouble(ml, code, text);
+        return;
+    }
+    snprintf(text, sizeof text, "refusal %d, the meter's key epoch is %u", (int)ml->refusal.reason,
+             ml->refusal.active_epoch);
+    if (ml->op.goal != GOAL_NONE)       /* the connection stays: another ticket may be tried */
+        ml_end(ml, GF_E_TICKET, text);
+}
+
 static bool take_welcome(struct meter_link *ml)
 {
-    char text[80];
+    int code = ml->in.message_code;
 
     if (!ml->in.message)
         return false;
     ml->in.message = false;
-    if (ml->in.message_code == 0) {
+    if (code == 0) {
         ml->phase = PH_SESSION;
         ml->quiet_since = ml_mono(ml);
         return true;
     }
     ml_forget_session(ml);
-    if (ml->in.message_code != GF_E_TICKET) {
-        ml_trouble(ml, ml->in.message_code, "the meter's answer to the handshake");
-        return true;
+    if (code != GF_E_TICKET && code != GF_E_PROOF) {
+        ml_trouble(ml, code, "the meter's answer to the handshake");
+    } else if (code == GF_E_TICKET && ml->refusal.reason == gasm_Refusal_BUSY &&
+               ml_mono(ml) < ml->op.busy_until) {
+        ml->phase = PH_READY;
+        ml->hold_until = ml_mono(ml) + (ml->refusal.retry_after_s > 0 ? ml->refusal.retry_after_s : 1) *
+                                           HELLO_PAUSE_MS;
+    } else {
+        refused(ml, code);
     }
-    ml->phase = PH_READY;
-    if (ml->refusal.reason == gasm_Refusal_BUSY && ml_mono(ml) < ml->op.busy_until) {
-        ml->hold_until = ml_mono(ml) + (ml->refusal.retry_after_s > 0 ? ml->refusal.retry_after_s
-                                                                   : 1) * 1000;
-        return true;
-    }
-    snprintf(text, sizeof text, "refusal %d, the meter's key epoch is %u", (int)ml->refusal.reason,
-             ml->refusal.active_epoch);
-    if (ml->op.goal != GOAL_NONE)
-        ml_end(ml, GF_E_TICKET, text);
     return true;
 }
 

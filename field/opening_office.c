@@ -118,6 +118,20 @@ void step_register(struct run *r, const struct run_event *e)
 
 /* ---- certificate ---- */
 
+/* The sequence of the meter's last receipt: as heard in this process, or as the answer to the last change said. */
+static uint64_t last_receipt_seq(struct run *r)
+{
+    uint64_t last = r->identity.receipt_seq > r->known_seq ? r->identity.receipt_seq : r->known_seq;
+    gasm_Response answer;
+    struct step_row row;
+
+    if (r->ports->store->step_last(r->ports->store->ctx, r->row.id, "commission", &row) > 0 &&
+        mc_pb_decode(gasm_Response_fields, (struct gf_span){row.result, row.result_len}, &answer) == 0 &&
+        answer.receipt_seq > last)
+        last = answer.receipt_seq;
+    return last;
+}
+
 static bool plan_job_done(struct run *r)
 {
     sync_JobDone done = sync_JobDone_init_zero;
@@ -127,7 +141,7 @@ static bool plan_job_done(struct run *r)
     if (!run_new_attempt(r))
         return false;
     gf_copy(done.outcome, sizeof done.outcome, "done");
-    done.last_receipt_seq = r->known_seq;
+    done.last_receipt_seq = last_receipt_seq(r);
     n = mc_pb_encode(sync_JobDone_fields, &done, r->attempt.request, sizeof r->attempt.request);
     if (n < 0) {
         run_stop(r, n, "the record of the job is too long");

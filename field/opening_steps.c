@@ -59,7 +59,7 @@ void step_find(struct run *r, const struct run_event *e)
     const struct store_port *store = r->ports->store;
     struct ticket_row ticket;
     char text[96];
-    int code, key;
+    int code;
 
     (void)e;
     if (strcmp(r->label.meter_id, r->job.meter_id) != 0) {
@@ -73,8 +73,9 @@ void step_find(struct run *r, const struct run_event *e)
         run_stop(r, code, r->job.meter_id);
         return;
     }
-    key = store->key_issue(store->ctx, r->job.meter_id, 0, &r->key);
-    code = store->ticket(store->ctx, r->job.meter_id, r->job.id, key < 0 ? 0 : r->key.epoch, &ticket);
+    code = store->ticket(store->ctx, r->job.meter_id, r->job.id, 0, &ticket);
+    if (code == GF_E_NO_TICKET && store->key_issue(store->ctx, r->job.meter_id, 0, &r->key) == 0)
+        code = store->ticket(store->ctx, r->job.meter_id, r->job.id, r->key.epoch, &ticket);
     gf_wipe(&ticket, sizeof ticket);
     if (code < 0) {
         run_stop(r, code, r->job.meter_id);
@@ -124,7 +125,7 @@ void step_handshake(struct run *r, const struct run_event *e)
 
 static bool key_already(const struct run *r)
 {
-    return r->key.epoch != 0 && r->identity.active_epoch >= r->key.epoch;
+    return r->identity.state >= gasm_LifeState_KEYED && r->identity.active_epoch >= r->key.epoch;
 }
 
 static int key_build(struct run *r, gasm_Request *ret, struct gf_fail *why)
@@ -151,16 +152,20 @@ static int key_check(struct run *r, const gasm_Response *back, struct gf_fail *w
     return gf_fail(why, GF_E_REFUSED, "key", text);
 }
 
-/* The key of the job is read each time the step is entered: it may have come since. */
+/* The key above the meter's active epoch; read each time the step is entered, since it may have come meanwhile. When
+ * there is none the active epoch is the one to have: right, if the meter has its key, and else key_build() says so. */
 void step_key(struct run *r, const struct run_event *e)
 {
     const struct store_port *store = r->ports->store;
+    uint32_t active = r->identity.active_epoch;
     int code;
 
     if (e->kind == EV_ENTER) {
-        code = store->key_issue(store->ctx, r->job.meter_id, 0, &r->key);
-        if (code < 0) {
-            run_stop(r, code, "there is no key for this meter");
+        code = store->key_issue(store->ctx, r->job.meter_id, active, &r->key);
+        if (code == GF_E_NO_TICKET)
+            r->key = (sync_KeyIssue){.epoch = active};
+        if (code < 0 && code != GF_E_NO_TICKET) {
+            run_stop(r, code, "the key cannot be read");
             return;
         }
     }

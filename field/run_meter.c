@@ -73,12 +73,17 @@ void run_session(struct run *r, uint32_t epoch)
     open_session(r, epoch, FOR_STEP);
 }
 
-/* The meter's key epoch as far as anything said so: it only grows. */
+/* The key epoch of the ticket to come with: 0, the factory's, until the meter has the key of this account (a meter that
+ * came back from the bench has older epochs behind it); then the active one. CTL was read when the connection was made,
+ * the identity may be of an earlier one: what says more is newer, since both only grow. */
 static uint32_t epoch_now(const struct run *r)
 {
-    uint32_t ctl = ml_ctl(r->ml)->active_epoch, own = r->identity.active_epoch;
+    const struct mc_ctl *ctl = ml_ctl(r->ml);
+    const gasm_Identity *id = &r->identity;
 
-    return ctl > own ? ctl : own;
+    if (ctl->life_state <= gasm_LifeState_FACTORY && id->state <= gasm_LifeState_FACTORY)
+        return 0;
+    return ctl->active_epoch > id->active_epoch ? ctl->active_epoch : id->active_epoch;
 }
 
 bool run_needs(struct run *r)

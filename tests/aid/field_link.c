@@ -49,6 +49,7 @@ static int connect_to(void *ctx, const uint8_t id_hash[static 6], const char *ad
     (void)address;
     if (l->fate->dead || l->wanted || l->up || l->fall)
         return GF_E_NOT_NOW;
+    l->attempts++;
     l->wanted = true;
     l->ready_ms = mono(l) + SEARCH_MS;
     l->deadline_ms = mono(l) + deadline_ms;
@@ -68,7 +69,8 @@ static int write_ctl(void *ctx, const uint8_t *p, size_t n)
         return GF_E_NOT_NOW;
     if (l->meter->flash.dead)
         return 0;               /* it will never answer */
-    l->ctl_code = mc_meter_ctl_write(l->meter->meter, p, n);
+    l->ctl_code = l->ctl_fails != 0 ? l->ctl_fails : mc_meter_ctl_write(l->meter->meter, p, n);
+    l->ctl_fails = 0;
     l->ctl_due = true;
     return 0;
 }
@@ -97,14 +99,29 @@ static bool carries(struct field_link *l)
     return false;
 }
 
+static void spoil(struct field_link *l, uint8_t *fragment, size_t n)
+{
+    if (l->fragments == l->corrupt_at)
+        fragment[n - 1] ^= 0x10;
+}
+
 static int send_fragment(void *ctx, const uint8_t *p, size_t n)
 {
     struct field_link *l = ctx;
 
+    uint8_t copy[MC_FRAGMENT_MAX];
+
     if (l->fate->dead || !l->up || n > (size_t)l->mtu - 3)
         return GF_E_LINK_LOST;
-    if (carries(l) && !l->meter->flash.dead)
-        mc_meter_rx(l->meter->meter, p, n);
+    if (l->full > 0) {
+        l->full--;
+        return GF_E_SPACE;
+    }
+    memcpy(copy, p, n);
+    if (carries(l) && !l->meter->flash.dead) {
+        spoil(l, copy, n);
+        mc_meter_rx(l->meter->meter, copy, n);
+    }
     return 0;
 }
 
@@ -133,6 +150,10 @@ static void become_ready(struct field_link *l)
     l->connections++;
     mc_meter_connected(l->meter->meter, l->mtu);
     mc_meter_ctl_read(l->meter->meter, ready.ctl);
+    if (l->impostor != NULL)
+        memcpy(ready.ctl + MC_CTL_LEN - GF_METER_ID_LEN, l->impostor, GF_METER_ID_LEN);
+    if (l->ctl_version != 0)
+        ready.ctl[0] = l->ctl_version;
     if (may_deliver(l)) {
         l->events->phase(l->events->ctx, LINK_READY);
         l->events->ready(l->events->ctx, &ready);
@@ -148,7 +169,8 @@ static void from_meter(struct field_link *l)
     while (l->up && !l->meter->flash.dead && (n = mc_meter_tx(l->meter->meter, fragment, sizeof fragment)) > 0) {
         if (!carries(l))
             return;
-        if (may_deliver(l)) {
+        spoil(l, fragment, n);
+        if (!l->mute && may_deliver(l)) {
             l->events->fragment(l->events->ctx, fragment, n);
             delivered(l);
         }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/text.h"
+#include "meter-core/pb.h"
 
 #define STEP_MS 10
 #define POWER_STEPS 30          /* without power, after a cut */
@@ -154,7 +155,14 @@ void field_world_check(struct field_world *w)
     struct tally tally = {0};
     uint8_t prev_hash[32] = {0};
     struct outbox_counts counts;
+    const struct field_item *done = field_office_item(w->office, sync_ItemKind_JOB_DONE, 0);
+    sync_JobDone body;
 
+    assert_non_null(done);
+    assert_int_equal(mc_pb_decode(sync_JobDone_fields, (struct gf_span){done->item.payload.bytes, done->item.payload.size},
+                                  &body), 0);
+    assert_int_equal(body.last_receipt_seq, core->receipt_seq);
+    assert_string_equal(body.outcome, "done");
     for (uint64_t seq = 1; seq <= core->receipt_seq; seq++)
         check_receipt(w, seq, prev_hash, &tally);
     assert_int_equal(core->life, gasm_LifeState_IN_SERVICE);

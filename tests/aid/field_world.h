@@ -23,7 +23,14 @@ struct field_link {
     bool away;                  /* the meter cannot be heard */
     uint64_t fragments;         /* that were sent, both ways */
     uint64_t lose_at;           /* the link falls instead of carrying this one; 0: never */
+    uint64_t corrupt_at;        /* a bit of this one is turned over; 0: never */
     uint64_t connections;       /* that became ready */
+    uint64_t attempts;          /* that were begun */
+    bool mute;                  /* what the meter sends is lost */
+    unsigned full;              /* so many fragments are refused with GF_E_SPACE first */
+    int ctl_fails;              /* what the next CTL write is answered with, once; 0: nothing fails */
+    const char *impostor;       /* the meter id that CTL shows instead; NULL: the meter's */
+    uint8_t ctl_version;        /* that CTL shows instead; 0: the meter's */
     /* private */
     bool wanted, up, fall, ctl_due;
     int ctl_code, fall_code;

@@ -435,6 +435,30 @@ static void what_is_in_effect_is_not_done_again(void **state)
     scene_end(&s);
 }
 
+/* A meter that came back from the bench: its key epochs and receipts go on from where they were. */
+static void a_meter_from_the_bench(void **state)
+{
+    struct scene s = scene_new(40);
+    struct mc_core *core = &s.w->meter->meter->core;
+    gasm_Ticket factory = aid_world_ticket(0, 600), account = aid_world_ticket(4, 601);
+    sync_KeyIssue *key;
+
+    (void)state;
+    core->active_epoch = 3;
+    aid_world_root(3, core->active_key);
+    factory.installs_epoch = 4;
+    field_world_grant(s.w, &factory);
+    field_world_grant(s.w, &account);
+    key = &s.w->store->data.keys[s.w->store->data.n_keys++];
+    *key = s.w->store->data.keys[0];
+    key->epoch = 4;
+    key->envelope.size = (pb_size_t)aid_world_envelope(4, 0, key->envelope.bytes);
+    assert_int_equal(play(&s, &careful), RUN_FINISHED);
+    assert_int_equal(core->active_epoch, 4);
+    assert_int_equal(core->life, gasm_LifeState_IN_SERVICE);
+    scene_end(&s);
+}
+
 /* ---- head office ---- */
 
 static void office_away(void **state)
@@ -774,6 +798,7 @@ int main(void)
         cmocka_unit_test(used_up_ticket),
         cmocka_unit_test(another_account_is_open),
         cmocka_unit_test(what_is_in_effect_is_not_done_again),
+        cmocka_unit_test(a_meter_from_the_bench),
         cmocka_unit_test(office_away),
         cmocka_unit_test(office_silent),
         cmocka_unit_test(conflict),
