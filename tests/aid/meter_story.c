@@ -327,3 +327,46 @@ void aid_story_check(struct aid_story *s)
     assert_int_equal(activations, 1);
     check_litres(r, n, &b.totals, s->before_l);
 }
+
+/* ---- short cuts ---- */
+
+struct aid_world *aid_story_opened(uint32_t pulse_l, enum aid_step last)
+{
+    struct aid_world *w = aid_world_new(21, pulse_l);
+    struct aid_story s = aid_story_of(w);
+
+    aid_story_steps(&s, AID_INSTALL_KEY, last);
+    aid_world_disconnect(w);
+    return w;
+}
+
+void aid_greet(struct aid_world *w, const gasm_Ticket *ticket)
+{
+    struct aid_pass pass = aid_world_pass_of(ticket);
+
+    aid_world_connect(w, 247);
+    assert_int_equal(aid_world_hello(w, &pass), 0);
+}
+
+void aid_expect(struct aid_world *w, const gasm_Request *request, gasm_Refusal result, gasm_Stage reached)
+{
+    uint64_t receipts = w->meter->core.receipt_seq;
+
+    assert_int_equal(aid_world_ask(w, request), 0);
+    assert_int_equal(w->answer.result, result);
+    assert_int_equal(w->answer.reached, reached);
+    assert_int_equal(w->answer.command, request->command);
+    assert_int_equal(w->answer.op_id.size, request->op_id.size);
+    if (result != gasm_Refusal_OK)
+        assert_int_equal(w->meter->core.receipt_seq, receipts);
+}
+
+gasm_Request aid_set_one(const struct aid_world *w, uint32_t op, int64_t value)
+{
+    gasm_Request r = aid_request(w, gasm_Command_SET_PARAMETERS, op);
+
+    r.which_body = gasm_Request_set_parameters_tag;
+    r.body.set_parameters.parameters_count = 1;
+    r.body.set_parameters.parameters[0] = (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = value};
+    return r;
+}

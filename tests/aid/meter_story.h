@@ -48,4 +48,16 @@ size_t aid_story_receipts(struct aid_story *s, gasm_Receipt *ret, size_t cap);
  * billed; residual 0; valve shut. */
 void aid_story_check(struct aid_story *s);
 
+/* A new world whose meter was opened up to this step; the client has gone. */
+struct aid_world *aid_story_opened(uint32_t pulse_l, enum aid_step last);
+
+/* Connect and open a session under the ticket. */
+void aid_greet(struct aid_world *w, const gasm_Ticket *ticket);
+
+/* Ask, and insist on this answer; a refused command must have changed no receipt. */
+void aid_expect(struct aid_world *w, const gasm_Request *request, gasm_Refusal result, gasm_Stage reached);
+
+/* A set_parameters of one value (credit_low_l): a change that can be repeated at will. */
+gasm_Request aid_set_one(const struct aid_world *w, uint32_t op, int64_t value);
+
 #endif

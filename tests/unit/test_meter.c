@@ -1,5 +1,5 @@
-/* test_meter.c - the meter as a whole, through its link: the opening of an account and whatever cuts it short, the
- * deadlines of a connection, the clock. */
+/* test_meter.c - the meter as a whole, through its link: the opening of an account, the deadlines of a connection, the
+ * clock, a long life. */
 #include "meter-core/meter.h"
 
 #include <setjmp.h>
@@ -12,11 +12,6 @@
 #include "meter-core/pb.h"
 #include "meter-core/port/openssl/crypto.h"
 #include "tests/aid/meter_story.h"
-
-static bool is_whole_campaign(void)
-{
-    return getenv("TEST_ALL") != NULL;
-}
 
 static void test_size(void **state)
 {
@@ -109,82 +104,7 @@ static void test_restart_after_each_step(void **state)
     aid_world_free(w);
 }
 
-/* Fill the present sector with index records until `left` bytes are free. */
-static void fill_sector(struct aid_world *w, uint32_t left)
-{
-    while (mc_journal_free(&w->meter->journal) > left)
-        mc_meter_pulse(w->meter, 10);
-}
-
-/* The whole opening with the power cut at one unit, and perhaps a second time in the recovery. */
-static bool open_with_cut(bool turns, uint32_t left, enum aid_cut cut, int64_t at, int64_t second)
-{
-    struct aid_world *w = aid_world_new_flash(5, 1, AID_FLASH_SECTOR, 2, 16);
-    struct aid_story s;
-    bool was_cut;
-
-    fill_sector(w, left);
-    s = aid_story_of(w);
-    s.purge_l = 3;
-    w->flash.cut = cut;
-    w->flash.cut_in = at;
-    s.cut_again = second;
-    aid_story_steps(&s, AID_INSTALL_KEY, AID_COMMISSION);
-    was_cut = w->flash.cut_in < 0;
-    w->flash.cut_in = -1;
-    aid_story_check(&s);
-    assert_true(w->meter->journal.generation > 1 || !turns);
-    for (int i = 0; i < 2; i++) {       /* what was left weak shows itself */
-        assert_int_equal(aid_world_restart(w), 0);
-        aid_story_check(&s);
-    }
-    aid_world_free(w);
-    return was_cut;
-}
-
-static void sweep_opening(uint32_t left, int64_t stride)
-{
-    uint32_t places = 0;
-    int64_t at = 0;
-    bool more = true;
-
-    for (; more; at += stride)
-        for (enum aid_cut cut = 0; cut < AID_CUTS; cut++) {
-            /* Each place is cut in one way at least; in the whole campaign in all, and in the recovery again. */
-            if (!is_whole_campaign() && cut != (enum aid_cut)(at % AID_CUTS))
-                continue;
-            more = open_with_cut(left < AID_FLASH_SECTOR, left, cut, at, is_whole_campaign() ? (at * 7 + cut) % 60 : -1);
-            places++;
-        }
-    print_message("# %u openings with a power cut, %u bytes free at first\n", places, left);
-    assert_true(places > 40);
-}
-
-static void test_cut_opening(void **state)
-{
-    (void)state;
-    sweep_opening(AID_FLASH_SECTOR, 1);
-}
-
-/* The same where the journal turns to its next sector on the way. */
-static void test_cut_opening_turning(void **state)
-{
-    (void)state;
-    for (uint32_t left = 1600; left < 5000; left += 500)
-        sweep_opening(left, is_whole_campaign() ? 1 : 5);
-}
-
 /* ---- hello and deadlines ---- */
-
-static struct aid_world *opened(uint32_t pulse_l, enum aid_step last)
-{
-    struct aid_world *w = aid_world_new(11, pulse_l);
-    struct aid_story s = aid_story_of(w);
-
-    aid_story_steps(&s, AID_INSTALL_KEY, last);
-    aid_world_disconnect(w);
-    return w;
-}
 
 static struct aid_pass account_pass(void)
 {
@@ -205,7 +125,7 @@ static int64_t lasts_ms(struct aid_world *w)
 
 static void test_deadlines(void **state)
 {
-    struct aid_world *w = opened(1, AID_SET_CLOCK);
+    struct aid_world *w = aid_story_opened(1, AID_SET_CLOCK);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
 
@@ -246,7 +166,7 @@ static void test_deadlines(void **state)
 /* One hello a second; a repeated one is BUSY with the time to wait, and a right proof still counts. */
 static void test_hello_rate(void **state)
 {
-    struct aid_world *w = opened(1, AID_ACTIVATE);
+    struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
     uint32_t busy = 0;
@@ -272,7 +192,7 @@ static void test_hello_rate(void **state)
 static void test_session_numbers(void **state)
 {
     static uint8_t seen[600];
-    struct aid_world *w = opened(1, AID_ACTIVATE);
+    struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
     uint64_t last = 0;
@@ -295,7 +215,7 @@ static void test_session_numbers(void **state)
 /* A random source that fails refuses sessions, and nothing is sealed. */
 static void test_no_random(void **state)
 {
-    struct aid_world *w = opened(1, AID_ACTIVATE);
+    struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     uint8_t msg[MC_MESSAGE_MAX];
     int n;
@@ -318,7 +238,7 @@ static void test_no_random(void **state)
 /* Rights of the proof: a request without one, under a wrong key, or of an old session is refused, never opened. */
 static void test_wrong_proof(void **state)
 {
-    struct aid_world *w = opened(1, AID_ACTIVATE);
+    struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
 
@@ -346,7 +266,7 @@ static void test_wrong_proof(void **state)
 /* A second request before the answer of a purge_stop: one at a time. */
 static void test_ctl(void **state)
 {
-    struct aid_world *w = opened(1, AID_COMMISSION);
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
     uint8_t bytes[MC_CTL_LEN];
     struct mc_ctl ctl;
 
@@ -367,7 +287,7 @@ static void test_ctl(void **state)
 /* NVM that holds no meter: shut, CTL says unknown, and every hello is refused. */
 static void test_unusable(void **state)
 {
-    struct aid_world *w = opened(1, AID_SET_CLOCK);
+    struct aid_world *w = aid_story_opened(1, AID_SET_CLOCK);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
 
@@ -402,7 +322,7 @@ static gasm_Request clock_request(struct aid_world *w, uint32_t op, int64_t utc_
 
 static void test_clock(void **state)
 {
-    struct aid_world *w = opened(1, AID_ZERO_CLEAR);
+    struct aid_world *w = aid_story_opened(1, AID_ZERO_CLEAR);
     struct aid_pass pass = account_pass();
     int64_t now_s = AID_UTC_MS / 1000;
     gasm_Request r = clock_request(w, 900, now_s + 100);
@@ -442,7 +362,7 @@ static void test_clock(void **state)
 /* The RTC lost its supply: after commissioning only what needs no clock is left, until set_clock. */
 static void test_clock_lost(void **state)
 {
-    struct aid_world *w = opened(1, AID_COMMISSION);
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
     gasm_Request r = clock_request(w, 900, AID_UTC_MS / 1000 + 400);
@@ -468,7 +388,7 @@ static void test_clock_lost(void **state)
 /* The floor rises daily, and survives a restart: an expired ticket stays so though the RTC goes back. */
 static void test_floor(void **state)
 {
-    struct aid_world *w = opened(1, AID_COMMISSION);
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
     struct aid_pass pass = account_pass();
 
     (void)state;
@@ -488,7 +408,7 @@ static void test_floor(void **state)
 /* A session ends when its ticket expires. */
 static void test_expires_in_session(void **state)
 {
-    struct aid_world *w = opened(1, AID_COMMISSION);
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
 
@@ -505,7 +425,7 @@ static void test_expires_in_session(void **state)
 /* The index survives: at most what lies between two records is lost at a power cut. Over many turns of the journal. */
 static void test_index(void **state)
 {
-    struct aid_world *w = opened(1, AID_COMMISSION);
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
     uint64_t index_l = w->meter->core.totals.index_l;
     uint32_t generation = w->meter->journal.generation;
 
@@ -532,7 +452,7 @@ static void test_index(void **state)
 /* Many operations: the last 64 receipts are there, older operations are OLD, and nothing is erased in a session. */
 static void test_many_operations(void **state)
 {
-    struct aid_world *w = opened(1, AID_SET_CLOCK);
+    struct aid_world *w = aid_story_opened(1, AID_SET_CLOCK);
     gasm_Ticket t = aid_world_ticket(1, 2);
     struct aid_pass pass = aid_world_pass_of(&t);
     gasm_Request first = clock_request(w, 1000, AID_UTC_MS / 1000 + 1000), r, receipts;
@@ -593,8 +513,6 @@ int main(void)
         cmocka_unit_test(test_expires_in_session),
         cmocka_unit_test(test_index),
         cmocka_unit_test(test_many_operations),
-        cmocka_unit_test(test_cut_opening),
-        cmocka_unit_test(test_cut_opening_turning),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
