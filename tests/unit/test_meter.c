@@ -191,14 +191,12 @@ static void test_hello_rate(void **state)
 /* Session numbers never repeat, whatever dies in between. */
 static void test_session_numbers(void **state)
 {
-    static uint8_t seen[600];
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
     uint64_t last = 0;
 
     (void)state;
-    memset(seen, 0, sizeof seen);
     for (int i = 0; i < 150; i++) {
         assert_int_equal(aid_world_do(w, &pass, &who), 0);
         assert_true(i == 0 || w->meter->session_next > last);
@@ -263,7 +261,6 @@ static void test_wrong_proof(void **state)
     aid_world_free(w);
 }
 
-/* A second request before the answer of a purge_stop: one at a time. */
 static void test_ctl(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_COMMISSION);

@@ -216,8 +216,10 @@ static void test_presence(void **state)
     stay(&s, 3000);
     /* Other messages keep the session, but not the grant. */
     began_ms = s.w->mono_ms;
-    while (!s.w->meter->purge.closing && s.w->mono_ms - began_ms < 10000)
-        assert_int_equal(aid_world_ask(s.w, &who), 0), aid_world_pass(s.w, 100);
+    while (!s.w->meter->purge.closing && s.w->mono_ms - began_ms < 10000) {
+        assert_int_equal(aid_world_ask(s.w, &who), 0);
+        aid_world_pass(s.w, 100);
+    }
     assert_in_range(s.w->mono_ms - began_ms, 3900, 5100);
     assert_int_equal(keep_alive(&s), gasm_Refusal_STATE);               /* too late */
     assert_int_equal(s.w->answer.body.purge.end, gasm_PurgeEnd_PURGE_PRESENCE);
