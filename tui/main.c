@@ -11,6 +11,7 @@
 #include "common/host/real.h"
 #include "common/text.h"
 #include "meter-core/port/openssl/crypto.h"
+#include "tui/exits.h"
 #include "tui/identity.h"
 #include "tui/passphrase.h"
 #include "tui/program.h"
@@ -74,8 +75,8 @@ static void print_help(const struct command *only)
         (void)snprintf(name, sizeof name, "%s %s", options[i].name, options[i].value != NULL ? options[i].value : "");
         (void)printf("  --%-22s %s\n", name, options[i].help);
     }
-    (void)printf("\nExit status: 0 done, 1 internal, 2 usage, 3 wrong input or wrong meter, 4 refused by meter or head\n"
-                 "office, 5 radio link, 6 head office away, 7 storage, 8 busy or cancelled.\n");
+    (void)printf("\n");
+    exits_print_short(stdout);
 }
 
 /* Read the command line into p->opt; *ret_cmd is the row of the command. */

@@ -245,9 +245,9 @@ static void prompt(struct plain *p, const struct run_view *v)
     } else if (v->phase == RUN_ASK) {
         lines_found(&p->lines, v);
         if (v->ask == ASK_WORD)
-            (void)fprintf(p->out, "%s (type %s): ", v->prompt, v->word);
+            (void)fprintf(p->out, "%s (type %s) ", v->prompt, v->word);
         else
-            (void)fprintf(p->out, "%s%s: ", v->prompt, how);
+            (void)fprintf(p->out, "%s%s ", v->prompt, how);
     }
     (void)fflush(p->out);
 }
@@ -262,32 +262,35 @@ static void tell_wait(struct plain *p, const struct run_view *v)
     (void)fflush(p->out);
 }
 
+/* The run came to its end: say how, and show the worklist again. */
+static void end_run(struct plain *p, const struct run_view *v)
+{
+    lines_found(&p->lines, v);
+    (void)fprintf(p->out, "%s\n", v->phase == RUN_FINISHED ? "Finished." : "Left. It goes on here when it is started again.");
+    p->active = false;
+    if (!p->quit)
+        home(p);
+}
+
 /* What is to be said without being asked. */
 static void tick(struct plain *p)
 {
     const struct gf_clock *clock = p->env->ports->clock;
     const struct run_view *v = run_view(p->env->run);
 
-    if (!p->active) {
-        if (!p->asked)
-            (void)fprintf(p->out, "Job: ");
-        p->asked = true;
-        (void)fflush(p->out);
-        return;
-    }
-    lines_progress(&p->lines, v, clock->mono_ms(clock->ctx));
-    if (v->phase == RUN_FINISHED || v->phase == RUN_LEFT) {
-        lines_found(&p->lines, v);
-        (void)fprintf(p->out, "%s\n", v->phase == RUN_FINISHED ? "Finished." : "Left. It goes on here when it is started again.");
-        p->active = false;
-        if (!p->quit)
-            home(p);
-        return;
-    }
-    if (v->phase == RUN_WORK)
+    if (p->active)
+        lines_progress(&p->lines, v, clock->mono_ms(clock->ctx));
+    if (p->active && (v->phase == RUN_FINISHED || v->phase == RUN_LEFT))
+        end_run(p, v);
+    if (p->active && v->phase == RUN_WORK)
         tell_wait(p, v);
-    if (!p->cancelling)
+    if (p->active && !p->cancelling)
         prompt(p, v);
+    if (!p->active && !p->asked && !p->quit) {
+        (void)fprintf(p->out, "Job: ");
+        p->asked = true;
+    }
+    (void)fflush(p->out);
 }
 
 /* Is this line for now? What was typed ahead of a question waits for it; `!`, `?` and what steers a purge do not. */
