@@ -12,7 +12,7 @@ enum mc_clock_state mc_clock_state(const struct mc_meter *m)
 {
     if (m->core.clock_was_set == 0)
         return MC_CLOCK_NEVER_SET;
-    return computed_s(m) < m->core.floor_s ? MC_CLOCK_LOST : MC_CLOCK_VALID;
+    return computed_s(m) < m->core.floor_s - MC_CLOCK_SLACK_S ? MC_CLOCK_LOST : MC_CLOCK_VALID;
 }
 
 int64_t mc_clock_now_s(const struct mc_meter *m)

@@ -4,6 +4,8 @@
 
 #include "meter-core/meter_state.h"
 
+#define MC_CLOCK_SLACK_S 60 /* an RTC that is trimmed may step back so far; judged is at the floor all the same */
+
 enum mc_clock_state {
     MC_CLOCK_NEVER_SET = 0, /* no set_clock ever came */
     MC_CLOCK_VALID = 1,

@@ -368,6 +368,13 @@ static void test_clock_lost(void **state)
                          1u << gasm_Command_READ_BALANCE | 1u << gasm_Command_READ_RECEIPTS;
 
     (void)state;
+    /* Trimmed by a minute: still trusted. By more: lost. */
+    w->utc_ms = w->meter->core.floor_s * 1000 - w->meter->core.clock_offset_ms - 55000;
+    assert_int_equal(aid_world_do(w, &pass, &who), 0);
+    assert_true(w->answer.body.identity.clock_valid);
+    w->utc_ms -= 10000;
+    assert_int_equal(aid_world_do(w, &pass, &who), 0);
+    assert_false(w->answer.body.identity.clock_valid);
     w->utc_ms = 0;
     assert_int_equal(aid_world_restart(w), 0);
     assert_int_equal(aid_world_do(w, &pass, &who), 0);
