@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # t-kills.sh - kill -9 at any point of an account opening, start again: it ends as if nothing had happened. TAP.
 #
-# One world, and for each run a meter and a job of its own. gasfitter is killed by strace at the moment of a syscall,
-# so that the point is exact: before a step at its n-th durable commit, after a step when it reports the n-th line.
-# gasmeter is killed at its n-th journal write, gasoffice at its n-th durable commit, the bus when the n-th line is
-# reported; these n are drawn from SEED. TEST_ALL=1 takes every point; KILL="meter 17" replays one.
+# One world, and for each run a meter and a job of its own. strace kills at the moment of a syscall, so that the point
+# is exact. gasfitter is killed at its n-th durable commit: "before" a step at the first commit that belongs to it
+# (planned, nothing sent), "after" it at its last (done, nothing told). gasmeter is killed at its n-th journal write,
+# gasoffice at its n-th database write, the bus when the n-th line is reported; these n are drawn from SEED.
+# TEST_ALL=1 takes every point. KILL="meter 17" replays one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
@@ -25,8 +26,8 @@ meter_id() {                       # the n-th id of a series, with its check dig
     printf '%s%02d' "$ten" $((98 - r * 100 % 97))
 }
 
-rand() { SEED=$(((SEED * 1103515245 + 12345) & 0x7fffffff)); echo $((SEED / 65536 % $1 + 1)); }
-inject() { echo "strace -f -qq -o /dev/null --seccomp-bpf -P $1 -e trace=$2 -e inject=$2:signal=SIGKILL:when=$3"; }
+draw() { SEED=$(((SEED * 1103515245 + 12345) & 0x7fffffff)); N=$((SEED / 65536 % $1 + 1)); }
+inject() { echo "strace -f -qq -o /dev/null -P $1 -e trace=$2 -e inject=$2:signal=SIGKILL:when=$3"; }
 
 # One meter on adapter 1, optionally killed at its n-th journal write; restarted by hand below.
 meter_up() {
@@ -37,7 +38,7 @@ meter_up() {
 }
 office_up() {
     local wrap="" port enrol
-    [ -z "${1:-}" ] || wrap=$(inject "$W/office/office.db-wal" fdatasync "$1")
+    [ -z "${1:-}" ] || wrap=$(inject "$W/office/office.db-wal" pwrite64 "$1")
     read -r port enrol <"$W/port"
     world_spawn office $wrap "$BUILD/gasoffice" --dir "$W/office" serve --listen "127.0.0.1:$port" \
         --enrol-listen "127.0.0.1:$enrol"
@@ -47,7 +48,7 @@ alive() { [ -f "$W/$1.pid" ] && kill -0 "$(cat "$W/$1.pid")" 2>/dev/null; }
 
 # Whatever was killed is started again, as a person or systemd would.
 raise_the_dead() {
-    alive bus || { world_kill bus; world_bus; world_kill radio; }
+    alive bus || { world_kill bus; world_bus; world_kill radio; died=1; }
     alive radio || { world_kill radio; world_radio; }
     alive meter || { world_kill meter; meter_up "$1"; died=1; }
     alive office || { world_kill office; office_up; died=1; }
@@ -55,38 +56,42 @@ raise_the_dead() {
 
 # opening N VICTIM POINT - one whole opening; true when it ended well
 opening() {
-    local n=$1 victim=$2 point=$3 job wrap="" at_meter="" at_office="" try code=99 lines
+    local n=$1 victim=$2 point=$3 job wrap="" at_meter="" at_office="" try code=99
     job=$(printf 'K-%04d' "$n")
     died=0
     case $victim in
         meter) at_meter=$point ;;
         office) at_office=$point ;;
-        before) wrap=$(inject "$W/laptop/gasfitter.db-wal" fdatasync "$point") ;;
-        after) wrap=$(inject "$W/out$n" write "$point") ;;
+        before | after | commit) wrap=$(inject "$W/laptop/gasfitter.db-wal" fdatasync "$point") ;;
     esac
     [ -z "$at_office" ] || { world_kill office; office_up "$at_office"; }
     meter_up "$n" "$at_meter"
-    : >"$W/out$n"
+    : >"$W/all$n"
     for try in $(seq $TRIES); do
         world_spawn fitter $wrap "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" \
-            --clock-rate "$RATE" run account-opening --job "$job" --label "$(cat "$W/label$n")" --answers "$W/answers"
-        # the program's standard output goes to the file that strace watches
+            --clock-rate "$RATE" run account-opening --job "$job" --label "$(label_text "$(meter_id "$n")")" \
+            --answers "$W/answers"
         while alive fitter; do
-            if [ "$victim" = bus ] && [ "$died" = 0 ]; then
-                lines=$(wc -l <"$W/fitter.log")
-                [ "$lines" -lt "$point" ] || { world_kill bus KILL; world_kill radio; died=1; }
+            if [ "$victim" = bus ] && [ "$died" = 0 ] && [ "$(wc -l <"$W/fitter.log")" -ge "$point" ]; then
+                world_kill bus KILL
+                died=1
             fi
             raise_the_dead "$n"
             sleep 0.02
         done
-        code=0; wait "$(cat "$W/fitter.pid")" || code=$?
+        code=0
+        wait "$(cat "$W/fitter.pid")" || code=$?
         cat "$W/fitter.log" >>"$W/all$n"
         [ $code != 137 ] || died=1
-        wrap=""
+        # killed behind its last commit: then it says that the job is done
+        ! grep -q "($job: done)" "$W/fitter.log" || code=0
         [ $code != 0 ] || break
+        wrap=""
     done
+    raise_the_dead "$n"
     world_kill meter
-    [ $code = 0 ]
+    fitter sync >>"$W/all$n" 2>&1 || code=$?
+    [ $code = 0 ] || { echo "# exit status $code after $try starts"; tail -4 "$W/all$n" | sed 's/^/# /'; return 1; }
 }
 
 # What the run must have left behind at head office, whatever happened: one receipt of each kind, every purged litre once.
@@ -101,20 +106,97 @@ proved() {
 }
 
 # ---- the world: one bus, one radio, one office, one laptop; a meter and a job for each run ----
+
+world_kills() {
+    local n id today
+    world_new
+    world_bus
+    world_radio
+    office init >/dev/null
+    head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$W/transport.key"
+    echo "customer_no,name,phone,supply_point,address" >"$W/customers.csv"
+    for n in $(seq 0 "$1"); do
+        "$BUILD/gasmeter" manufacture --id "$(meter_id "$n")" --nvm "$W/m$n.nvm" --transport-key "$W/transport.key" \
+            --shipment "$W/shipment.csv" --type 4 --pulse-l 1 --verified 2026-06-01 >/dev/null
+        echo "C-$n,Customer $n,,SP-$n,Street $n" >>"$W/customers.csv"
+    done
+    office import-meters "$W/shipment.csv" --transport-key "$W/transport.key" >/dev/null
+    office import-customers "$W/customers.csv" >/dev/null
+    office add-staff S001 "Rosa Lindqvist" technician >/dev/null
+    today=$(date -u +%Y-%m-%d)
+    for n in $(seq 0 "$1"); do
+        office work-order "$(meter_id "$n")" "SP-$n" S001 --due "$today" --number "$(printf 'K-%04d' "$n")" >/dev/null
+    done
+    world_serve
+    world_laptop
+}
+
+# One opening that nobody kills, counted: how many points each part has.
+count_points() {
+    local trace="strace -f -qq --seccomp-bpf"
+    world_spawn meter $trace -o "$W/count.meter" -P "$W/m0.nvm" -e trace=pwrite64 "$BUILD/gasmeter" run \
+        --nvm "$W/m0.nvm" --adapter 02:00:00:00:00:01 --bus "$BUS" --flow-l-per-h "$FLOW" --clock-rate "$RATE"
+    world_kill office
+    read -r port enrol <"$W/port"
+    world_spawn office $trace -o "$W/count.office" -P "$W/office/office.db-wal" -e trace=pwrite64 "$BUILD/gasoffice" \
+        --dir "$W/office" serve --listen "127.0.0.1:$port" --enrol-listen "127.0.0.1:$enrol"
+    world_wait office ready
+    world_spawn fitter $trace -o "$W/count.fitter" -P "$W/laptop/gasfitter.db-wal" -P "$W/fitter.log" \
+        -e trace=write,fdatasync "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" \
+        --clock-rate "$RATE" run account-opening --job K-0000 --label "$(label_text "$(meter_id 0)")" --answers "$W/answers"
+    wait "$(cat "$W/fitter.pid")" || { cat "$W/fitter.log" >&2; return 1; }
+    world_kill meter
+    world_kill office
+    COMMITS=$(grep -c 'fdatasync(' "$W/count.fitter")
+    LINES_OUT=$(grep -c 'write(' "$W/count.fitter")
+    # the first and the last commit of each step: a step's line comes behind its last commit
+    awk '/fdatasync\(/ { c++; if (!first) first = c }
+         /write\(.*"\[ ?[0-9]+\/[0-9]+\]/ { print "before", first; print "after", c; first = 0 }' \
+        "$W/count.fitter" >"$W/steps"
+    METER_WRITES=$(grep -c pwrite64 "$W/count.meter")
+    OFFICE_WRITES=$(grep -c pwrite64 "$W/count.office")
+    office_up
+}
+
+# The victims and points of this campaign, a line each.
 plan_runs() {
     local k
-    if [ -n "${KILL:-}" ]; then echo "$KILL"; return; fi
-    if [ -n "${TEST_ALL:-}" ]; then
-        for k in $(seq 1 "$COMMITS"); do echo "before $k"; done
-        for k in $(seq 1 "$LINES_OUT"); do echo "after $k"; done
-        for k in $(seq 1 "$METER_WRITES"); do echo "meter $k"; done
-        for k in $(seq 1 "$OFFICE_COMMITS"); do echo "office $k"; done
-        for k in $(seq 1 "$LINES_OUT"); do echo "bus $k"; done
-        return
+    if [ -n "${KILL:-}" ]; then
+        echo "$KILL"
+    elif [ -n "${TEST_ALL:-}" ]; then
+        for k in $(seq "$COMMITS"); do echo "commit $k"; done
+        for k in $(seq "$METER_WRITES"); do echo "meter $k"; done
+        for k in $(seq "$OFFICE_WRITES"); do echo "office $k"; done
+        for k in $(seq "$LINES_OUT"); do echo "bus $k"; done
+    else
+        cat "$W/steps"
+        for k in 1 2 3 4; do
+            draw "$METER_WRITES"; echo "meter $N"
+            draw "$OFFICE_WRITES"; echo "office $N"
+            draw "$LINES_OUT"; echo "bus $N"
+        done
     fi
-    for k in $(seq 1 14); do echo "before $((k * COMMITS / 14))"; done
-    for k in $(seq 1 13); do echo "after $k"; done
-    for k in 1 2 3 4 5; do echo "meter $(rand "$METER_WRITES")"; done
-    for k in 1 2 3 4; do echo "office $(rand "$OFFICE_COMMITS")"; done
-    for k in 1 2 3 4; do echo "bus $(rand "$LINES_OUT")"; done
 }
+
+# bash tells of every job that a signal ended; that is the point here, and goes to a file
+mkdir -p "$W"
+exec 2>"$W/../kills.stderr"
+N_MAX=${TEST_ALL:+260}
+world_kills "${N_MAX:-40}" >/dev/null
+count_points
+echo "# $COMMITS commits, $LINES_OUT lines, $METER_WRITES journal writes, $OFFICE_WRITES writes of head office; SEED=$SEED"
+plan_runs >"$W/plan"
+echo "1..$(wc -l <"$W/plan")"
+n=0 bad=0 reached=0
+while read -r victim point <&3; do
+    n=$((n + 1))
+    if opening "$n" "$victim" "$point" && proved "$n"; then
+        echo "ok $n - $victim $point, with $(grep -c '^\[' "$W/all$n") steps told$([ "$died" = 1 ] || echo ' (not reached)')"
+        reached=$((reached + died))
+    else
+        echo "not ok $n - $victim $point   replay: KILL=\"$victim $point\" $0"
+        bad=1
+    fi
+done 3<"$W/plan"
+echo "# $reached of $n points were reached"
+exit $bad

@@ -63,7 +63,7 @@ world_meter 2
 
 # a full disk: the first durable write of the opening finds no space; later it goes on
 full() {
-    strace -f -qq -o /dev/null --seccomp-bpf -P "$W/laptop/gasfitter.db-wal" -e trace=pwrite64 \
+    strace -f -qq -o /dev/null -P "$W/laptop/gasfitter.db-wal" -e trace=pwrite64 \
         -e inject=pwrite64:error=ENOSPC:when=3+ "$BUILD/gasfitter" --data "$W/laptop" \
         --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE" run account-opening --job J-0002 \
         --image "$W/2.png" --answers "$W/answers"

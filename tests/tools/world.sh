@@ -34,21 +34,24 @@ world_wait() {
     done
 }
 
+# world_signal SIGNAL PID - a program, or the program that strace (which is deaf to TERM) runs
+world_signal() { pkill "-$1" -P "$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null || true; }
+
 # world_kill NAME [SIGNAL] - stop one program and wait for its end
 world_kill() {
     local pid
     pid=$(cat "$W/$1.pid" 2>/dev/null) || return 0
-    kill "-${2:-TERM}" "$pid" 2>/dev/null || true
+    world_signal "${2:-TERM}" "$pid"
     wait "$pid" 2>/dev/null || true
     rm -f "$W/$1.pid"
 }
 
 world_stop() {
     local p
-    for p in $PIDS; do kill -TERM "$p" 2>/dev/null || true; done
+    for p in $PIDS; do world_signal TERM "$p"; done
     for p in $PIDS; do
         for _ in $(seq 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.02; done
-        kill -KILL "$p" 2>/dev/null || true
+        world_signal KILL "$p"
         wait "$p" 2>/dev/null || true
     done
     PIDS=""
@@ -142,7 +145,9 @@ world_answers() {
     cat >"$W/answers" <<'EOF'
 ventilation = yes
 ignition = yes
+purge = PURGE
 presence = yes
+zero-clear = yes
 EOF
 }
 
