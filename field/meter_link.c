@@ -67,7 +67,8 @@ static void on_down(void *ctx, int code, const char *detail)
     gf_copy(ml->in.down_detail, sizeof ml->in.down_detail, detail != NULL ? detail : "");
 }
 
-/* A radio that went also ends the connection (on_down); one that came back is found by the next attempt. */
+/* A radio that went also ends the connection (on_down); one that came back is found by the next
+ * attempt. */
 static void on_radio(void *ctx, int code, const char *detail)
 {
     (void)ctx;
@@ -270,7 +271,8 @@ int meter_link_tick(struct meter_link *ml)
 {
     if (ml->op.goal != GOAL_NONE && ml->op.cancelled)
         ml_end(ml, GF_E_CANCELLED, "");
-    /* A hello and its answer take four moves; the bound is for an operation begun by the end of another. */
+    /* A hello and its answer take four moves; the bound is for an operation begun by the end of
+     * another. */
     for (int i = 0; i < 16; i++) {
         bool moved = ml_advance(ml);
 

@@ -1,7 +1,8 @@
-/* meter_link_inner.h - the state of a link to a meter: private to meter_link.c and meter_link_moves.c.
+/* meter_link_inner.h - the state of a link to a meter: private to meter_link.c and
+ * meter_link_moves.c.
  *
- * The port's events only note what came (in); meter_link_tick() acts. So nothing is re-entered, and an answer that came
- * before the link fell counts before the fall does.
+ * The port's events only note what came (in); meter_link_tick() acts. So nothing is re-entered, and
+ * an answer that came before the link fell counts before the fall does.
  */
 #ifndef GF_FIELD_METER_LINK_INNER_H
 #define GF_FIELD_METER_LINK_INNER_H
@@ -67,7 +68,7 @@ struct meter_link {
         int64_t until, busy_until;  /* mono */
         gasm_Request request;
         bool once, sent, cancelled;
-        bool refused;               /* a handshake was: spoilt bytes look the same, so it is tried twice */
+        bool refused;               /* a handshake was, once */
     } op;
 
     struct {                        /* what the port's events noted */

@@ -1,4 +1,4 @@
-/* meter_link_moves.c - connection, reset, handshake, requests: one move at a time; see meter_link_inner.h. */
+/* meter_link_moves.c - connection, reset, handshake, requests; see meter_link_inner.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +58,8 @@ static uint16_t own_limit(const struct meter_link *ml)
     return (uint16_t)(limit > MC_FRAGMENT_MAX ? MC_FRAGMENT_MAX : limit);
 }
 
-/* Every hello starts from a reset with a fragment epoch of its own, so that nothing of before can be mixed in. */
+/* Every hello starts from a reset with a fragment epoch of its own, so that nothing of before can
+ * be mixed in. */
 static bool start_reset(struct meter_link *ml)
 {
     struct mc_ctl_reset reset = {.fragment_limit = own_limit(ml), .credits = MC_WINDOW};
@@ -116,8 +117,8 @@ static bool start_hello(struct meter_link *ml)
     return true;
 }
 
-/* The ticket is refused, or the proof is wrong. Neither is authenticated: bytes that were spoilt on the way look the
- * same, so it counts when it happens twice.
+/* The ticket is refused, or the proof is wrong. Neither is authenticated: bytes that were spoilt on
+ * the way look the same, so it counts when it happens twice.
  */
 static void refused(struct meter_link *ml, int code)
 {
@@ -157,8 +158,9 @@ static bool take_welcome(struct meter_link *ml)
     } else if (code == GF_E_TICKET && ml->refusal.reason == gasm_Refusal_BUSY &&
                ml_mono(ml) < ml->op.busy_until) {
         ml->phase = PH_READY;
-        ml->hold_until = ml_mono(ml) + (ml->refusal.retry_after_s > 0 ? ml->refusal.retry_after_s : 1) *
-                                           HELLO_PAUSE_MS;
+        ml->hold_until = ml_mono(ml) +
+                         (ml->refusal.retry_after_s > 0 ? ml->refusal.retry_after_s : 1) *
+                             HELLO_PAUSE_MS;
     } else {
         refused(ml, code);
     }
@@ -276,7 +278,8 @@ void ml_take_fragment(struct meter_link *ml, const uint8_t *p, size_t n)
     const uint8_t *msg;
     size_t msg_n;
 
-    if ((ml->phase != PH_HELLO && ml->phase != PH_ASKING && ml->phase != PH_SESSION) || ml->in.message)
+    if ((ml->phase != PH_HELLO && ml->phase != PH_ASKING && ml->phase != PH_SESSION) ||
+        ml->in.message)
         return;
     switch (mc_pipe_feed(&ml->pipe, p, n)) {
     case MC_FEED_MORE:

@@ -1,5 +1,5 @@
-/* opening.c - account opening: the table of its steps; see procedure.h. What a row cannot say is in opening_steps.c,
- * opening_office.c and purge.c.
+/* opening.c - account opening: the table of its steps; see procedure.h. What a row cannot say is in
+ * opening_steps.c, opening_office.c and purge.c.
  */
 #include "field/run_inner.h"
 
@@ -9,7 +9,8 @@ static const struct step steps[] = {
         .title = "Scan the meter's label",
         .needs = NEEDS_ANSWER,
         .questions = {{"scan", ASK_LABEL, "Scan the square code on the meter's front.",
-                       "Camera, image file or hand scanner; or type the meter id twice, with a space between.",
+                       "Camera, image file or hand scanner; or type the meter id twice, with a "
+                       "space between.",
                        NULL}},
         .verified = "The label's check, and the check digits of the meter id.",
         .refusal = "The code is not a meter's label, or is damaged: clean it, or type the id.",
@@ -21,7 +22,8 @@ static const struct step steps[] = {
         .title = "Find the meter among the registered",
         .verified = "The scanned id is the job's, and head office has registered it.",
         .refusal = "Another meter: go to the right one. Not registered: call head office.",
-        .help = "Compares the scanned meter with the job and with the registered meters on this laptop.",
+        .help = "Compares the scanned meter with the job and with the registered meters on this "
+                "laptop.",
         .on = step_find,
     },
     {
@@ -38,7 +40,8 @@ static const struct step steps[] = {
         .title = "Handshake",
         .needs = NEEDS_SESSION,
         .verified = "Both sides prove that they know the ticket's key.",
-        .refusal = "The ticket is refused: synchronise for a new one. A wrong proof: do not go on, report the meter.",
+        .refusal = "The ticket is refused: synchronise for a new one. A wrong proof: do not go on, "
+                   "report the meter.",
         .help = "Meter and laptop prove themselves to each other with the ticket of head office.",
         .on = step_handshake,
     },
@@ -47,8 +50,10 @@ static const struct step steps[] = {
         .title = "Register at head office",
         .needs = NEEDS_SESSION | NEEDS_OFFICE,
         .verified = "Head office's signed acknowledgement; without a network the record is queued.",
-        .refusal = "What the meter or the job says differs from what is registered: head office corrects it, then try again.",
-        .help = "Sends customer, supply point, account and the meter's state to be compared with what is registered.",
+        .refusal = "What the meter or the job says differs from what is registered: head office "
+                   "corrects it, then try again.",
+        .help = "Sends customer, supply point, account and the meter's state to be compared with "
+                "what is registered.",
         .on = step_register,
     },
     {
@@ -56,7 +61,8 @@ static const struct step steps[] = {
         .title = "Give the meter its key",
         .needs = NEEDS_SESSION,
         .verified = "A handshake under the new key; the meter's receipt of its activation.",
-        .refusal = "The key was not made for this meter, or is older than the one it has: synchronise, then try again.",
+        .refusal = "The key was not made for this meter, or is older than the one it has: "
+                   "synchronise, then try again.",
         .help = "Forwards the sealed key of head office. This laptop cannot open it.",
         .op = &opening_key_op,
         .on = step_key,
@@ -76,16 +82,20 @@ static const struct step steps[] = {
         .title = "Purge with gas",
         .needs = NEEDS_SESSION | NEEDS_ANSWER,
         .questions = {
-            {"ventilation", ASK_YES, "Is the place ventilated, and the outlet of the purge in the open?",
+            {"ventilation", ASK_YES,
+             "Is the place ventilated, and the outlet of the purge in the open?",
              "Open windows and doors. Nobody smokes. Answer no to stop here.", NULL},
             {"ignition", ASK_YES, "Is every source of ignition away or switched off?",
              "Flames, switches, telephones, tools. Answer no to stop here.", NULL},
             {"purge", ASK_WORD, "Gas will flow. Type the word to open the valve.",
-             "Stay at the outlet, and confirm every 30 s that you are there; else the valve closes.", "PURGE"},
+             "Stay at the outlet. Confirm every 30 s that you are there; else the valve closes.",
+             "PURGE"},
         },
         .verified = "The receipt of the end says what flowed; the valve is read back shut.",
-        .refusal = "Battery, temperature or the ticket's volume: do as the reason says, then try again.",
-        .help = "The valve closes by itself when the volume has flowed, the time is over, the link is lost or nobody confirms.",
+        .refusal =
+            "Battery, temperature or the ticket's volume: do as the reason says, then try again.",
+        .help = "The valve closes by itself when the volume has flowed, the time is over, the link "
+                "is lost or nobody confirms.",
         .own_failures = true,
         .on = step_purge,
     },
@@ -93,8 +103,11 @@ static const struct step steps[] = {
         .id = "zero-clear",
         .title = "Clear the residual",
         .needs = NEEDS_SESSION | NEEDS_ANSWER,
-        .questions = {{"zero-clear", ASK_YES, "Clear the residual shown to zero?",
-                       "The meter's index stays as it is; only credit is cleared. Answer no to stop here.", NULL}},
+        .questions = {
+            {"zero-clear", ASK_YES, "Clear the residual shown to zero?",
+             "The meter's index stays as it is; only credit is cleared. Answer no to stop here.",
+             NULL},
+        },
         .verified = "The residual is read back.",
         .refusal = "The residual changed since it was shown: look at it again, then try again.",
         .help = "Shows the residual, clears it, reads it back.",
@@ -144,7 +157,8 @@ static const struct step steps[] = {
         .id = "certificate",
         .title = "Certificate",
         .needs = NEEDS_OFFICE,
-        .verified = "Head office has every receipt, and signs the certificate; else the records are queued.",
+        .verified = "Head office has every receipt, and signs the certificate; else the records "
+                    "are queued.",
         .refusal = "Head office refuses a record: the reason names the field.",
         .help = "Sends what is queued, and shows the certificate of commissioning.",
         .on = step_certificate,

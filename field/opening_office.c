@@ -6,11 +6,13 @@
 #include "field/run_inner.h"
 #include "meter-core/pb.h"
 
-/* The certificate is made once every receipt is home; asked for this often, then it follows later. */
+/* The certificate is made once every receipt is home; asked for this often, then it follows
+ * later. */
 #define CERTIFICATE_TRIES 8
 #define CERTIFICATE_PAUSE_MS 1500
 
-/* What a round that has ended (or not) says beyond the record's own verdict. True: the run stopped. */
+/* What a round that has ended (or not) says beyond the record's own verdict. True: the run
+ * stopped. */
 static bool office_stops(struct run *r)
 {
     const struct gf_fail *why = &sync_view(r->sync)->fail;
@@ -33,7 +35,8 @@ static void away_text(struct run *r, const char *what)
 {
     const struct gf_fail *why = &sync_view(r->sync)->fail;
 
-    run_say(r, "head office: %s", why->code != 0 ? gf_err_row(why->code)->what : "no answer in time");
+    run_say(r, "head office: %s",
+            why->code != 0 ? gf_err_row(why->code)->what : "no answer in time");
     run_done(r, NULL, what);
 }
 
@@ -72,7 +75,8 @@ static void office_reason(const struct outbox_row *row, char *text, size_t cap)
     snprintf(text, cap, "%s%s%.120s", row->field, row->field[0] != '\0' ? ": " : "", row->reason);
 }
 
-/* A record that head office refused: the field and the reason stop the run. A retry makes a new one. */
+/* A record that head office refused: the field and the reason stop the run. A retry makes a new
+ * one. */
 static void refused_by_office(struct run *r, const struct outbox_row *row)
 {
     char text[sizeof r->view.fail.detail];
@@ -118,7 +122,8 @@ void step_register(struct run *r, const struct run_event *e)
 
 /* ---- certificate ---- */
 
-/* The sequence of the meter's last receipt: as heard in this process, or as the answer to the last change said. */
+/* The sequence of the meter's last receipt: as heard in this process, or as the answer to the last
+ * change said. */
 static uint64_t last_receipt_seq(struct run *r)
 {
     uint64_t last = r->identity.receipt_seq > r->known_seq ? r->identity.receipt_seq : r->known_seq;
@@ -126,7 +131,8 @@ static uint64_t last_receipt_seq(struct run *r)
     struct step_row row;
 
     if (r->ports->store->step_last(r->ports->store->ctx, r->row.id, "commission", &row) > 0 &&
-        mc_pb_decode(gasm_Response_fields, (struct gf_span){row.result, row.result_len}, &answer) == 0 &&
+        mc_pb_decode(gasm_Response_fields, (struct gf_span){row.result, row.result_len}, &answer) ==
+            0 &&
         answer.receipt_seq > last)
         last = answer.receipt_seq;
     return last;
@@ -170,8 +176,8 @@ static void show_certificate(struct run *r, const sync_Certificate *c)
     }
 }
 
-/* The application, sent or queued long before, may have been refused by now. A retry then registers anew; the steps
- * after it find that they are done. True: the run stopped. */
+/* The application, sent or queued long before, may have been refused by now. A retry then registers
+ * anew; the steps after it find that they are done. True: the run stopped. */
 static bool application_refused(struct run *r)
 {
     struct step_row step;

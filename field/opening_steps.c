@@ -1,4 +1,4 @@
-/* opening_steps.c - what is particular to each step of account opening; see opening.c for the table. */
+/* opening_steps.c - what is particular to each step of account opening; see opening.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -115,7 +115,8 @@ void step_handshake(struct run *r, const struct run_event *e)
     run_line(r, "state", "%s", life_text(id->state));
     run_line(r, "valve", "%s", valve_text(id->valve));
     run_line(r, "key epoch", "%u", id->active_epoch);
-    run_line(r, "firmware", "%u.%u.%u", id->firmware >> 16, id->firmware >> 8 & 255, id->firmware & 255);
+    run_line(r, "firmware", "%u.%u.%u", id->firmware >> 16, id->firmware >> 8 & 255,
+             id->firmware & 255);
     run_line(r, "receipts made", "%llu", (unsigned long long)id->receipt_seq);
     snprintf(text, sizeof text, "proved by both sides: %s", life_text(id->state));
     run_done(r, NULL, text);
@@ -152,8 +153,9 @@ static int key_check(struct run *r, const gasm_Response *back, struct gf_fail *w
     return gf_fail(why, GF_E_REFUSED, "key", text);
 }
 
-/* The key above the meter's active epoch; read each time the step is entered, since it may have come meanwhile. When
- * there is none the active epoch is the one to have: right, if the meter has its key, and else key_build() says so. */
+/* The key above the meter's active epoch; read each time the step is entered, since it may have
+ * come meanwhile. When there is none the active epoch is the one to have: right, if the meter has
+ * its key, and else key_build() says so. */
 void step_key(struct run *r, const struct run_event *e)
 {
     const struct store_port *store = r->ports->store;
@@ -286,7 +288,8 @@ static void param_line(struct run *r, const sync_Param *wanted, const gasm_Param
     else
         snprintf(name, sizeof name, "parameter %u", wanted->id);
     if (has == NULL)
-        run_line(r, name, "the meter does not have it; the job says %lld", (long long)wanted->value);
+        run_line(r, name, "the meter does not have it; the job says %lld",
+                 (long long)wanted->value);
     else
         run_line(r, name, "%lld, the job says %lld %s", (long long)has->value,
                  (long long)wanted->value, row != NULL ? row->unit : "");
@@ -409,13 +412,15 @@ const struct step_op opening_open_op = {
     C(OPEN_ACCOUNT), C(COMMAND_NONE), C(READ_BALANCE), open_already, NULL, open_build, open_check,
 };
 const struct step_op opening_clear_op = {
-    C(ZERO_CLEAR), C(READ_BALANCE), C(READ_BALANCE), clear_already, clear_show, clear_build, clear_check,
+    C(ZERO_CLEAR), C(READ_BALANCE), C(READ_BALANCE), clear_already, clear_show, clear_build,
+    clear_check,
 };
 const struct step_op opening_clock_op = {
     C(SET_CLOCK), C(COMMAND_NONE), C(IDENTIFY), NULL, NULL, clock_build, clock_check,
 };
 const struct step_op opening_params_op = {
-    C(SET_PARAMETERS), C(GET_PARAMETERS), C(GET_PARAMETERS), NULL, params_show, params_build, params_check,
+    C(SET_PARAMETERS), C(GET_PARAMETERS), C(GET_PARAMETERS), NULL, params_show, params_build,
+    params_check,
 };
 const struct step_op opening_commission_op = {
     C(COMMISSION), C(COMMAND_NONE), C(READ_BALANCE), commission_already, NULL, commission_build,

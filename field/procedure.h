@@ -1,8 +1,10 @@
-/* procedure.h - a procedure is a table of steps; run.h runs it, faces show it, docs/procedures.md is printed from it.
+/* procedure.h - a procedure is a table of steps; run.h runs it, faces show it, docs/procedures.md
+ * is printed from it.
  *
- * To add a step is to add a row: what it needs, what it asks, what changes in the meter, how that is verified, and what
- * a refusal means. The engine makes what a step needs (a connection, a session under the right key epoch) before it
- * enters the step, as often as it takes, so no step connects by itself.
+ * To add a step is to add a row: what it needs, what it asks, what changes in the meter, how that
+ * is verified, and what a refusal means. The engine makes what a step needs (a connection, a
+ * session under the right key epoch) before it enters the step, as often as it takes, so no step
+ * connects by itself.
  */
 #ifndef GF_FIELD_PROCEDURE_H
 #define GF_FIELD_PROCEDURE_H
@@ -14,12 +16,13 @@
 #define STEP_TITLE_LEN 40   /* most cells of its title */
 #define STEP_QUESTIONS 3
 
-/* What a step needs before it is entered; a session needs the link, the office never holds work up. */
+/* What a step needs before it is entered; a session needs the link, the office never holds work
+ * up. */
 enum step_needs {
     NEEDS_ANSWER = 1,       /* of the operator */
     NEEDS_LINK = 2,         /* connected to the job's meter */
     NEEDS_SESSION = 4,      /* under the meter's active key epoch */
-    NEEDS_OFFICE = 8,       /* asks for a round of synchronisation; goes on without when head office is away */
+    NEEDS_OFFICE = 8,       /* a round of synchronisation; goes on when head office is away */
 };
 
 struct step_question {
@@ -33,14 +36,16 @@ struct step_question {
 struct step_op {
     gasm_Command command;
     gasm_Command before;    /* what is read and shown before the questions, or COMMAND_NONE */
-    gasm_Command after;     /* what is read back; COMMAND_NONE: a handshake under the new key epoch */
-    /* True when the meter says that it is in effect already (another run did it): nothing is sent. */
+    gasm_Command after;     /* what is read back; COMMAND_NONE: a handshake under the new key */
+    /* True when the meter says that it is in effect already (another run did it): nothing is
+     * sent. */
     bool (*already)(const struct run *r);
     /* Show what `before` read. May be NULL. */
     void (*show)(struct run *r, const gasm_Response *before);
     /* Fill the body of the request. 0, or GF_E_* with *why. */
     int (*build)(struct run *r, gasm_Request *ret, struct gf_fail *why);
-    /* Judge what was read back, and show it. 0; STEP_AGAIN: plan it anew, with a new operation id; or GF_E_*. */
+    /* Judge what was read back, and show it. 0; STEP_AGAIN: plan it anew, with a new operation id;
+     * or GF_E_*. */
     int (*check)(struct run *r, const gasm_Response *back, struct gf_fail *why);
 };
 #define STEP_AGAIN 1
@@ -55,7 +60,7 @@ struct step {
     const char *refusal;    /* what a refusal means and what to do next: a sentence */
     const char *help;       /* a sentence or two for the operator */
     const struct step_op *op;   /* run by step_change(); NULL for the others */
-    bool own_failures;          /* on() is told of a failed exchange with the meter; else the engine stops the run */
+    bool own_failures;      /* on() is told of failed exchanges; else the engine stops the run */
     void (*on)(struct run *r, const struct run_event *e);
 };
 
@@ -73,7 +78,8 @@ const struct procedure *procedure_find(const char *id);
 /* All procedures; *ret_n is their number. */
 const struct procedure *const *procedures(size_t *ret_n);
 
-/* The words for a meter's refusal, life state, valve and end of a purge: static strings, never NULL. */
+/* The words for a meter's refusal, life state, valve and end of a purge: static strings, never
+ * NULL. */
 const char *refusal_text(gasm_Refusal refusal);
 const char *life_text(gasm_LifeState state);
 const char *valve_text(gasm_ValveState valve);

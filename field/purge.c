@@ -1,11 +1,12 @@
-/* purge.c - the step that lets gas flow, under a grant of volume, time and presence; see run_inner.h.
+/* purge.c - gas flows, under a grant of volume, time and presence; see run_inner.h.
  *
- * An attempt is one grant. Its row is planned (perhaps sent), then done once the meter's answer to purge_start is
- * stored. How a grant ended is never remembered here: it is read from the receipt of its end, which the meter makes for
- * every grant, and which the engine has fetched into the outbox by the time this step gets an answer. So after any
- * interruption the step is entered anew, asks the meter who it is (which fetches what is missing), and looks:
+ * An attempt is one grant. Its row is planned (perhaps sent), then done once the meter's answer to
+ * purge_start is stored. How a grant ended is never remembered here: it is read from the receipt of
+ * its end, which the meter makes for every grant, and which the engine has fetched into the outbox
+ * by the time this step gets an answer. So after any interruption the step is entered anew, asks
+ * the meter who it is (which fetches what is missing), and looks:
  *
- *   no receipt of the start    nothing flowed; the operator is asked, then the same request goes out
+ *   no receipt of the start    nothing flowed; the operator is asked, the same request goes out
  *   start, but no end yet      the valve is still travelling; ask again in a second
  *   ended as intended          read the balance back; done
  *   ended otherwise            the operator is asked, then a new grant of what the ticket has left
@@ -124,7 +125,8 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a != 0 && a < b ? a : b;
 }
 
-/* A new grant: the job's size, within what the ticket has left. The answers go with it, as a record. */
+/* A new grant: the job's size, within what the ticket has left. The answers go with it, as a
+ * record. */
 static bool plan_grant(struct run *r)
 {
     gasm_Request request = {
@@ -311,7 +313,8 @@ static void read_back(struct run *r, const gasm_Response *answer)
     run_line(r, "valve", "%s", valve_text(b->valve));
     run_line(r, "purged in all", "%llu l", (unsigned long long)b->totals.purged_l);
     if (b->valve != gasm_ValveState_VALVE_SHUT) {
-        run_stop(r, GF_E_REFUSED, "the valve is not shut: shut the gas off by hand, report the meter");
+        run_stop(r, GF_E_REFUSED,
+                 "the valve is not shut: shut the gas off by hand, report the meter");
         return;
     }
     snprintf(text, sizeof text, "receipt %llu, %llu l purged, %s", (unsigned long long)g.seq,

@@ -1,4 +1,4 @@
-/* run.c - runs a procedure step by step for any face; see run.h, and run_inner.h for how steps see it. */
+/* run.c - runs a procedure step by step for any face; see run.h and run_inner.h. */
 #include "field/run.h"
 
 #include <stdarg.h>
@@ -109,7 +109,8 @@ void run_say(struct run *r, const char *format, ...)
 static void tell_step(struct run *r, int code, const char *text)
 {
     if (r->listener.step != NULL)
-        r->listener.step(r->listener.ctx, r->row.next_step, r->step->id, r->step->title, code, text);
+        r->listener.step(r->listener.ctx, r->row.next_step, r->step->id, r->step->title, code,
+                         text);
 }
 
 /* ---- steps begin and end ---- */
@@ -177,7 +178,7 @@ void run_again(struct run *r)
 
 void run_stop(struct run *r, int code, const char *detail)
 {
-    if (r->purge.running) {         /* without keep-alives and without a link the valve closes at once */
+    if (r->purge.running) {         /* without a link the valve closes at once */
         r->purge.running = false;
         meter_link_close(r->ml);
     }

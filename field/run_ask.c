@@ -42,7 +42,8 @@ static int typed_twice(const char *text, struct gf_label *ret, struct gf_fail *w
     return 0;
 }
 
-/* A label has colons (and so has every foreign code that its parser can name); a typed id has the shape of one. */
+/* A label has colons (and so has every foreign code that its parser can name); a typed id has the
+ * shape of one. */
 static int take_label(struct run *r, const char *text, struct gf_fail *why)
 {
     struct gf_label label = {0};

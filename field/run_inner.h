@@ -1,9 +1,9 @@
 /* run_inner.h - the engine as the steps see it: private to field/run*.c, opening*.c and purge.c.
  *
- * A step's on() is called with one event, starts at most one thing (a question, a request, a round with head office, a
- * wait), and returns; the thing's outcome is its next event. run_done() and run_stop() end the step. `stage` belongs to
- * the step; it is 0 at EV_ENTER. After a kill the step is entered again: what it knows then is in r->attempt, its last
- * attempt as stored.
+ * A step's on() is called with one event, starts at most one thing (a question, a request, a round
+ * with head office, a wait), and returns; the thing's outcome is its next event. run_done() and
+ * run_stop() end the step. `stage` belongs to the step; it is 0 at EV_ENTER. After a kill the step
+ * is entered again: what it knows then is in r->attempt, its last attempt as stored.
  */
 #ifndef GF_FIELD_RUN_INNER_H
 #define GF_FIELD_RUN_INNER_H
@@ -67,7 +67,7 @@ struct run {
     uint64_t office_round;
     bool leaving;
     bool resume_entry;              /* after the receipts the step is entered */
-    bool reopen;                    /* a session is opened even when there is one: with the newest ticket */
+    bool reopen;                    /* a session is opened in any case: with the newest ticket */
 
     struct {                        /* the end of an exchange, noted by its callback */
         bool ended;
@@ -75,7 +75,7 @@ struct run {
         gasm_Response answer;
         struct gf_fail why;
     } met;
-    gasm_Response held;             /* an answer kept back until the receipts before it are fetched */
+    gasm_Response held;             /* an answer, until the receipts before it are fetched */
 
     struct {
         bool running, stop_wanted;
@@ -92,13 +92,13 @@ int64_t run_utc_ms(const struct run *r);
 void run_office(struct run *r);
 void run_wait(struct run *r, int64_t ms);   /* then EV_TIME */
 
-/* The step is done: stored, with its last attempt (made here when it has none) and the job's new state (NULL: as it
- * is). `text` is one line for people. */
+/* The step is done: stored, with its last attempt (made here when it has none) and the job's new
+ * state (NULL: as it is). `text` is one line for people. */
 void run_done(struct run *r, const char *job_state, const char *text);
 /* Enter the step anew, with what it needs made again. */
 void run_again(struct run *r);
-/* The step cannot go on: the run stops with this failure; a later retry enters step `retry_to` (as set by entering:
- * the same). */
+/* The step cannot go on: the run stops with this failure; a later retry enters step `retry_to` (as
+ * set by entering: the same). */
 void run_stop(struct run *r, int code, const char *detail);
 /* The meter's refusal as a failure of this step. */
 void run_refused(struct run *r, const gasm_Response *answer);
@@ -123,9 +123,10 @@ bool run_save_row(struct run *r, struct step_row *row, const char *job_state,
 /* A new attempt at the present step with a new operation id (not saved yet). False: stopped. */
 bool run_new_attempt(struct run *r);
 /* An item of this run and job; made now. */
-struct outbox_new run_item(const struct run *r, const uint8_t id[static GF_UUID_LEN], sync_ItemKind kind);
-/* The record of what the operator answered, as an item with an id of its own. `room` keeps its payload. 1, or 0 when
- * nothing was asked; negative: stopped. */
+struct outbox_new run_item(const struct run *r, const uint8_t id[static GF_UUID_LEN],
+                           sync_ItemKind kind);
+/* The record of what the operator answered, as an item with an id of its own. `room` keeps its
+ * payload. 1, or 0 when nothing was asked; negative: stopped. */
 struct run_record {
     uint8_t id[GF_UUID_LEN], payload[sync_StepRecord_size];
 };
@@ -136,17 +137,20 @@ int run_outbox(struct run *r, const uint8_t id[static GF_UUID_LEN], struct outbo
 bool run_save_answer(struct run *r, struct step_row *row, const gasm_Response *answer);
 
 /* ---- run_meter.c ---- */
-/* Make what the step needs. True when all is there; else something was started, or the run stopped. */
+/* Make what the step needs. True when all is there; else something was started, or the run
+ * stopped. */
 bool run_needs(struct run *r);
 /* An exchange ended (r->met): receipts are fetched, then the step gets its event. */
 void run_met(struct run *r);
 void run_event(struct run *r, const struct run_event *e);
-/* A reading command, a session under the key epoch named, or what is planned in r->attempt; then EV_METER. */
+/* A reading command, a session under the key epoch named, or what is planned in r->attempt; then
+ * EV_METER. */
 void run_read(struct run *r, gasm_Command command);
 void run_ask_meter(struct run *r, const gasm_Request *request, bool once);
 void run_session(struct run *r, uint32_t epoch);
 void run_send(struct run *r, const struct step_row *row, bool once);
-/* Encode the request into the attempt (operation id and base sequence filled in here). False: stopped. */
+/* Encode the request into the attempt (operation id and base sequence filled in here). False:
+ * stopped. */
 bool run_plan(struct run *r, struct step_row *row, gasm_Request *request);
 /* on() of every step with an `op`. */
 void step_change(struct run *r, const struct run_event *e);

@@ -1,8 +1,9 @@
-/* run_meter.c - exchanges with the meter: what a step needs, receipts, and a change of the meter; see run_inner.h.
+/* run_meter.c - exchanges with the meter: needs, receipts, changes; see run_inner.h.
  *
- * Receipts: the meter makes some by itself (a key's activation, the end of a purge). Each of its answers says how many
- * there are, so before an answer is handed to its step the missing ones are fetched and queued. r->known_seq only saves
- * fetching: a receipt that is queued already is left out.
+ * Receipts: the meter makes some by itself (a key's activation, the end of a purge). Each of its
+ * answers says how many there are, so before an answer is handed to its step the missing ones are
+ * fetched and queued. r->known_seq only saves fetching: a receipt that is queued already is left
+ * out.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "meter-core/keys.h"
 #include "meter-core/pb.h"
 
-/* A change whose read-back does not fit is planned anew this many times before a person is asked. */
+/* A change whose read-back does not fit is planned anew this many times before a person is
+ * asked. */
 #define TRIES 3
 
 void run_event(struct run *r, const struct run_event *e)
@@ -73,9 +75,10 @@ void run_session(struct run *r, uint32_t epoch)
     open_session(r, epoch, FOR_STEP);
 }
 
-/* The key epoch of the ticket to come with: 0, the factory's, until the meter has the key of this account (a meter that
- * came back from the bench has older epochs behind it); then the active one. CTL was read when the connection was made,
- * the identity may be of an earlier one: what says more is newer, since both only grow. */
+/* The key epoch of the ticket to come with: 0, the factory's, until the meter has the key of this
+ * account (a meter that came back from the bench has older epochs behind it); then the active one.
+ * CTL was read when the connection was made, the identity may be of an earlier one: what says more
+ * is newer, since both only grow. */
 static uint32_t epoch_now(const struct run *r)
 {
     const struct mc_ctl *ctl = ml_ctl(r->ml);
@@ -122,7 +125,8 @@ static void fetch_receipts(struct run *r)
     exchange(r, meter_link_ask(r->ml, &request, false), FOR_RECEIPTS);
 }
 
-/* Queue the receipts of one answer, and note how far they go, in one transaction. False: stopped. */
+/* Queue the receipts of one answer, and note how far they go, in one transaction. False:
+ * stopped. */
 static bool store_receipts(struct run *r, const gasm_Receipts *got)
 {
     struct outbox_new items[sizeof got->receipts / sizeof *got->receipts];
@@ -161,8 +165,10 @@ static bool store_receipts(struct run *r, const gasm_Receipts *got)
 /* True when receipts are missing here that come before, or beside, the one in this answer. */
 static bool receipts_missing(const struct run *r, const gasm_Response *a)
 {
-    uint64_t last = a->command == gasm_Command_IDENTIFY && a->which_body == gasm_Response_identity_tag
-                        ? a->body.identity.receipt_seq : a->receipt_seq;
+    uint64_t last = a->command == gasm_Command_IDENTIFY &&
+                            a->which_body == gasm_Response_identity_tag
+                        ? a->body.identity.receipt_seq
+                        : a->receipt_seq;
     gasm_Receipt own;
 
     if (last <= r->known_seq || !may_read_receipts(r))

@@ -1,11 +1,11 @@
 /* sync.c - brings the outbox home and fetches what changed; see sync.h.
  *
- * A round is one post after another: records in the order of their sequence, at most BATCH at a time, until all were
- * sent once and head office has no more to tell. A record that head office holds is sent again in a later round, not
- * in the same one.
+ * A round is one post after another: records in the order of their sequence, at most BATCH at a
+ * time, until all were sent once and head office has no more to tell. A record that head office
+ * holds is sent again in a later round, not in the same one.
  *
- * An answer may end anywhere. Verdicts carry a signature each and count as they are read; changes and the cursor count
- * only with the end of the answer, in one transaction.
+ * An answer may end anywhere. Verdicts carry a signature each and count as they are read; changes
+ * and the cursor count only with the end of the answer, in one transaction.
  */
 #include "field/sync.h"
 
@@ -23,7 +23,7 @@
 #define VERSION "0.1.0"
 #define BATCH 100                   /* records in one post */
 #define BODY_MAX (256u * 1024)      /* bytes of one post */
-#define POSTS_MAX 10000             /* in one round: a head office that always has more does not hold a laptop for ever */
+#define POSTS_MAX 10000             /* in one round: nobody is held for ever */
 #define POST_MS 180000              /* for one answer */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 300000
@@ -232,8 +232,8 @@ static void take_verdict(struct sync *s, const sync_Verdict *v, struct answer *a
         s->view.answered++;
 }
 
-/* Read the messages of an answer; each() is called with one after the other while it returns true. False: the bytes
- * end inside a message, or are not one. */
+/* Read the messages of an answer; each() is called with one after the other while it returns true.
+ * False: the bytes end inside a message, or are not one. */
 static bool for_each(const uint8_t *body, size_t n, bool (*each)(void *ctx, const sync_Down *down),
                      void *ctx)
 {
@@ -296,7 +296,8 @@ static int apply_changes(struct sync *s, const uint8_t *body, size_t n)
 static void next_post(struct sync *s, const sync_End *end, uint64_t cursor_before)
 {
     if (end->more && end->cursor <= cursor_before) {
-        end_round(s, GF_E_OFFICE_ANSWER, "cursor", "more was promised, but the cursor stands still");
+        end_round(s, GF_E_OFFICE_ANSWER, "cursor",
+                  "more was promised, but the cursor stands still");
     } else if (!end->more && s->batch_n == 0) {
         end_round(s, 0, "", "");
     } else if (s->posts >= POSTS_MAX) {
@@ -320,7 +321,8 @@ static void take_answer(struct sync *s, const uint8_t *body, size_t n)
     if (!read || !a.whole || a.ends != 1) {
         (void)gf_fail(&a.why, GF_E_OFFICE_ANSWER, "answer", "it was cut off, or is not understood");
     } else if (a.end.items != a.verdicts || a.verdicts != s->batch_n) {
-        (void)gf_fail(&a.why, GF_E_OFFICE_ANSWER, "answer", "its verdicts are not one for each record");
+        (void)gf_fail(&a.why, GF_E_OFFICE_ANSWER, "answer",
+                      "its verdicts are not one for each record");
     } else {
         if (code >= 0)
             code = apply_changes(s, body, n);
@@ -397,7 +399,7 @@ void sync_cancel(struct sync *s)
 {
     s->again = false;
     if (s->posted)
-        s->ports->office->cancel(s->ports->office->ctx);    /* done(GF_E_CANCELLED) ends the round */
+        s->ports->office->cancel(s->ports->office->ctx);    /* its end is that of the round */
     s->next_mono = INT64_MAX;
     if (s->view.phase == SYNC_WAITING)
         s->view.phase = SYNC_IDLE;

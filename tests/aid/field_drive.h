@@ -35,8 +35,8 @@ struct field_program {
     char last_text[RUN_LINE_LEN];
 };
 
-static inline void drive_step_ended(void *ctx, size_t n, const char *id, const char *title, int code,
-                                    const char *text)
+static inline void drive_step_ended(void *ctx, size_t n, const char *id, const char *title,
+                                    int code, const char *text)
 {
     struct field_program *p = ctx;
 

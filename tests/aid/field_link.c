@@ -136,7 +136,8 @@ static void disconnect(void *ctx)
 void field_link_init(struct field_link *l, struct aid_world *meter, struct field_fate *fate)
 {
     *l = (struct field_link){.meter = meter, .fate = fate, .mtu = 247};
-    l->port = (struct link_port){l, bind, listen_for, connect_to, write_ctl, send_fragment, disconnect};
+    l->port = (struct link_port){l,         bind,          listen_for, connect_to,
+                                 write_ctl, send_fragment, disconnect};
 }
 
 /* ---- events ---- */
@@ -166,7 +167,8 @@ static void from_meter(struct field_link *l)
     uint8_t fragment[MC_FRAGMENT_MAX];
     size_t n;
 
-    while (l->up && !l->meter->flash.dead && (n = mc_meter_tx(l->meter->meter, fragment, sizeof fragment)) > 0) {
+    while (l->up && !l->meter->flash.dead &&
+           (n = mc_meter_tx(l->meter->meter, fragment, sizeof fragment)) > 0) {
         if (!carries(l))
             return;
         spoil(l, fragment, n);

@@ -60,7 +60,8 @@ static void device_id(void *ctx, uint8_t ret[static 16])
 }
 
 /* An event is delivered unless the program died before it. */
-static void deliver(struct field_office *o, int code, const char *detail, const uint8_t *body, size_t n)
+static void deliver(struct field_office *o, int code, const char *detail, const uint8_t *body,
+                    size_t n)
 {
     if (o->fate->dead || o->events == NULL)
         return;
@@ -102,7 +103,8 @@ static struct field_item *find(struct field_office *o, const uint8_t *id)
     return NULL;
 }
 
-const struct field_item *field_office_item(const struct field_office *o, sync_ItemKind kind, size_t n)
+const struct field_item *field_office_item(const struct field_office *o, sync_ItemKind kind,
+                                           size_t n)
 {
     for (size_t i = 0; i < o->n_items; i++)
         if (o->items[i].item.kind == kind && n-- == 0)
@@ -177,7 +179,8 @@ static void take_item(struct field_office *o, const sync_Up_item_t *bytes, pb_os
     put(out, &down);
 }
 
-/* The certificate is due when the job is done, its application agreed to, and no receipt is missing. */
+/* The certificate is due when the job is done, its application agreed to, and no receipt is
+ * missing. */
 static bool certificate_due(const struct field_office *o)
 {
     const struct field_item *done = field_office_item(o, sync_ItemKind_JOB_DONE, 0);
@@ -193,7 +196,8 @@ static bool certificate_due(const struct field_office *o)
     while (field_office_item(o, sync_ItemKind_RECEIPT, receipts) != NULL)
         receipts++;
     pb_istream_t in = pb_istream_from_buffer(done->item.payload.bytes, done->item.payload.size);
-    return pb_decode(&in, sync_JobDone_fields, &body) && applied && receipts >= body.last_receipt_seq;
+    return pb_decode(&in, sync_JobDone_fields, &body) && applied &&
+           receipts >= body.last_receipt_seq;
 }
 
 /* Read the request, take its items, write the whole answer. */
@@ -219,11 +223,12 @@ static void work(struct field_office *o)
         }
     }
     if (certificate_due(o) && o->head.cursor == 0 && o->n_changes == 0) {
-        sync_Down c = {.which_body = sync_Down_certificate_tag,
-                       .body.certificate = {.number = "CERT-1", .text = "Meter in service\nAccount 1001\n"}};
+        sync_Down c = {
+            .which_body = sync_Down_certificate_tag,
+            .body.certificate = {.number = "CERT-1", .text = "Meter in service\nAccount 1001\n"}};
 
-        memcpy(c.body.certificate.job_id, field_office_item(o, sync_ItemKind_JOB_DONE, 0)->item.job_id,
-               GF_UUID_LEN);
+        memcpy(c.body.certificate.job_id,
+               field_office_item(o, sync_ItemKind_JOB_DONE, 0)->item.job_id, GF_UUID_LEN);
         put(&out, &c);
         o->head.cursor = 1;
     }
@@ -255,7 +260,8 @@ void field_office_step(struct field_office *o)
         if (o->script != NULL)
             deliver(o, 0, "", o->script, o->script_n);
         else if (o->cut && o->cut_at < o->answer_n)
-            deliver(o, o->cut_seems_whole ? 0 : GF_E_OFFICE_AWAY, "broke off", o->answer, o->cut_at);
+            deliver(o, o->cut_seems_whole ? 0 : GF_E_OFFICE_AWAY, "broke off", o->answer,
+                    o->cut_at);
         else
             deliver(o, 0, "", o->answer, o->answer_n);
     }

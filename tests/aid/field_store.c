@@ -79,7 +79,8 @@ static int key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync
     struct field_store *s = ctx;
 
     for (size_t i = 0; i < s->data.n_keys; i++) {
-        if (strcmp(s->data.keys[i].meter_id, meter_id) == 0 && s->data.keys[i].epoch > epoch_above) {
+        if (strcmp(s->data.keys[i].meter_id, meter_id) == 0 &&
+            s->data.keys[i].epoch > epoch_above) {
             *ret = s->data.keys[i];
             return 0;
         }

@@ -1,15 +1,16 @@
 #ifndef GF_TESTS_AID_FIELD_STORE_H
 #define GF_TESTS_AID_FIELD_STORE_H
 /*
- * The store port in memory, for tests of field/: as the port says, with a place for everything, and with faults.
+ * The store port in memory, for tests of field/: as the port says, and with faults.
  * It survives the programs of a test as a database survives a process.
  */
 #include "field/ports.h"
 
 #define FIELD_STORE_ROWS 192
 
-/* When the program of a test dies: at the n-th save of a step, or the n-th event of link or office, before or after it
- * (n from 1; 0: never). From then on nothing that it does has any effect. Counted in all ports. */
+/* When the program of a test dies: at the n-th save of a step, or the n-th event of link or office,
+ * before or after it (n from 1; 0: never). From then on nothing that it does has any effect.
+ * Counted in all ports. */
 struct field_fate {
     uint64_t saves, events;
     uint64_t before_save, after_save, before_event, after_event;
@@ -22,7 +23,7 @@ struct field_store {
     int fail_code;              /* what one step_save returns, once; 0: nothing fails */
     uint64_t fail_after;        /* ... the one after so many saves (of fate) */
 
-    unsigned fail_change;       /* the n-th change from now on is refused with GF_E_DISK_FULL, once; 0: none */
+    unsigned fail_change;       /* the n-th change from now is refused: DISK_FULL, once */
 
     struct field_store_data {
         sync_Job jobs[4];

@@ -1,4 +1,5 @@
-/* field_world.c - meter, link, store and head office around the work in field/; see field_world.h. */
+/* field_world.c - meter, link, store and head office around the work in field/; see
+ * field_world.h. */
 #include "tests/aid/field_world.h"
 
 #include <assert.h>
@@ -119,7 +120,8 @@ struct tally {
     uint64_t purged_l;
 };
 
-/* Receipt `seq`, from the records that head office has: exactly one, authentic, and following the one before. */
+/* Receipt `seq`, from the records that head office has: exactly one, authentic, and following the
+ * one before. */
 static void check_receipt(struct field_world *w, uint64_t seq, uint8_t prev_hash[static 32],
                           struct tally *tally)
 {
@@ -159,8 +161,10 @@ void field_world_check(struct field_world *w)
     sync_JobDone body;
 
     assert_non_null(done);
-    assert_int_equal(mc_pb_decode(sync_JobDone_fields, (struct gf_span){done->item.payload.bytes, done->item.payload.size},
-                                  &body), 0);
+    assert_int_equal(
+        mc_pb_decode(sync_JobDone_fields,
+                     (struct gf_span){done->item.payload.bytes, done->item.payload.size}, &body),
+        0);
     assert_int_equal(body.last_receipt_seq, core->receipt_seq);
     assert_string_equal(body.outcome, "done");
     for (uint64_t seq = 1; seq <= core->receipt_seq; seq++)

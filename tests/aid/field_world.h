@@ -28,7 +28,7 @@ struct field_link {
     uint64_t attempts;          /* that were begun */
     bool mute;                  /* what the meter sends is lost */
     unsigned full;              /* so many fragments are refused with GF_E_SPACE first */
-    int ctl_fails;              /* what the next CTL write is answered with, once; 0: nothing fails */
+    int ctl_fails;              /* what the next CTL write is answered with, once; 0: 0 */
     const char *impostor;       /* the meter id that CTL shows instead; NULL: the meter's */
     uint8_t ctl_version;        /* that CTL shows instead; 0: the meter's */
     /* private */
@@ -64,7 +64,7 @@ struct field_office {
     bool more_for_ever;
     const uint8_t *script;      /* answered instead of its own answer; NULL: none */
     size_t script_n;
-    const sync_Down *changes;   /* told to a laptop whose cursor is below changes_cursor; one a post when `drip` */
+    const sync_Down *changes;   /* told from the laptop's cursor on; one a post when `drip` */
     size_t n_changes;
     bool drip;
     size_t only_verdicts;       /* answer so many items at most, and say so; 0: all */
@@ -90,7 +90,8 @@ struct field_office *field_office_new(struct aid_world *meter, struct field_fate
 void field_office_step(struct field_office *o);
 void field_office_bury(struct field_office *o);
 /* The one with this kind, the n-th (from 0); NULL when there are not so many. */
-const struct field_item *field_office_item(const struct field_office *o, sync_ItemKind kind, size_t n);
+const struct field_item *field_office_item(const struct field_office *o, sync_ItemKind kind,
+                                           size_t n);
 
 /* ---- all of it ---- */
 
@@ -104,30 +105,32 @@ struct field_world {
     struct field_office *office;
     struct field_ports ports;
     sync_Job job;
-    unsigned restarts;          /* of the meter, after a planned cut of its power (meter->flash.cut_in) */
+    unsigned restarts;          /* of the meter, after cuts of its power (meter->flash.cut_in) */
     unsigned dead_steps;        /* private */
 };
 
-/* A meter from the factory, registered, with job FIELD_JOB for it (account 1001, 10 l to purge, two parameters), both
- * tickets and the key in the store. Gas flows at 7,200 l/h while the valve is open. */
+/* A meter from the factory, registered, with job FIELD_JOB for it (account 1001, 10 l to purge, two
+ * parameters), both tickets and the key in the store. Gas flows at 7,200 l/h while the valve is
+ * open. */
 struct field_world *field_world_new(uint64_t seed);
 void field_world_free(struct field_world *w);
 
 /* Another ticket for the job, newer than those before it. */
 void field_world_grant(struct field_world *w, const gasm_Ticket *ticket);
 
-/* 10 ms pass: valve, gas, meter, then the events of link and office that are due. A meter whose power was cut starts
- * again 300 ms later; its link falls then. */
+/* 10 ms pass: valve, gas, meter, then the events of link and office that are due. A meter whose
+ * power was cut starts again 300 ms later; its link falls then. */
 void field_world_step(struct field_world *w);
 
-/* The program died (whatever it held is to be freed by the caller before): its connection falls, a request to head
- * office that was on its way arrives, and its answer is lost. Fate is reset. */
+/* The program died (whatever it held is to be freed by the caller before): its connection falls, a
+ * request to head office that was on its way arrives, and its answer is lost. Fate is reset. */
 void field_world_bury(struct field_world *w);
 
 /* The label of the meter, or of another one. */
 void field_label(const char *meter_id, char ret[static GF_LABEL_TEXT]);
 
-/* What must hold of a finished opening, in meter and head office: fails the test when it does not. */
+/* What must hold of a finished opening, in meter and head office: fails the test when it does
+ * not. */
 void field_world_check(struct field_world *w);
 
 #endif

@@ -1,4 +1,5 @@
-/* test_field_kill.c - account opening with the program killed, the link lost and the meter's power cut anywhere. */
+/* test_field_kill.c - account opening with the program killed, the link lost and the meter's power
+ * cut anywhere. */
 #include <stdlib.h>
 
 #include "tests/aid/field_drive.h"
@@ -16,7 +17,8 @@ static void plan_death(struct field_world *w, enum death death, uint64_t n)
     w->fate.after_event = death == AFTER_EVENT ? n : 0;
 }
 
-/* An opening that dies at n, and another program that finishes it. False: it finished before it could die. */
+/* An opening that dies at n, and another program that finishes it. False: it finished before it
+ * could die. */
 static bool killed_at(enum death death, uint64_t n, uint16_t mtu, bool office_away)
 {
     struct field_world *w = field_world_new(1000 + n);
@@ -101,7 +103,8 @@ static void killed_again_and_again(void **state)
 
         do {
             w->link.lose_at = w->link.fragments + 1 + aid_random_next(&chance) % 100;
-            plan_death(w, aid_random_next(&chance) % 4, deaths < 6 ? 1 + aid_random_next(&chance) % 60 : 0);
+            plan_death(w, aid_random_next(&chance) % 4,
+                       deaths < 6 ? 1 + aid_random_next(&chance) % 60 : 0);
             if (drive_start(&p, w, &careful) == 0)
                 (void)drive(&p);
             if (w->fate.dead)

@@ -1,4 +1,5 @@
-/* test_field_link.c - one meter over a link that fails in every way: each operation comes to exactly one end. */
+/* test_field_link.c - one meter over a link that fails in every way: each operation comes to
+ * exactly one end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -73,7 +74,8 @@ static void pass(struct scene *s, int64_t ms)
         turn(s);
 }
 
-/* Until the operation that is under way has ended; then a little more, in which it must not end again. */
+/* Until the operation that is under way has ended; then a little more, in which it must not end
+ * again. */
 static int await(struct scene *s)
 {
     unsigned seen = s->ends;
@@ -95,7 +97,8 @@ static struct ticket_row ticket_of(uint32_t epoch, uint64_t serial)
 {
     gasm_Ticket ticket = aid_world_ticket(epoch, serial);
     struct aid_pass p = aid_world_pass_of(&ticket);
-    struct ticket_row row = {.ticket_len = p.ticket_n, .epoch = epoch, .not_after_s = ticket.not_after_s};
+    struct ticket_row row = {
+        .ticket_len = p.ticket_n, .epoch = epoch, .not_after_s = ticket.not_after_s};
 
     memcpy(row.ticket, p.ticket, p.ticket_n);
     memcpy(row.key, p.key, sizeof row.key);
@@ -116,7 +119,8 @@ static gasm_Request change(void)
     gasm_Request r = {.command = gasm_Command_INSTALL_KEY, .op_id = {GF_UUID_LEN, "one operation"},
                       .which_body = gasm_Request_install_key_tag};
 
-    r.body.install_key.envelope.size = (pb_size_t)aid_world_envelope(1, 0, r.body.install_key.envelope.bytes);
+    r.body.install_key.envelope.size = (pb_size_t)aid_world_envelope(
+        1, 0, r.body.install_key.envelope.bytes);
     return r;
 }
 
@@ -269,7 +273,8 @@ static void an_end_may_begin_another(void **state)
 
 /* ---- lost ---- */
 
-/* Everything from connecting to the answer, with the link lost or a fragment spoilt at n. False: beyond the last. */
+/* Everything from connecting to the answer, with the link lost or a fragment spoilt at n. False:
+ * beyond the last. */
 static bool troubled_at(uint64_t n, uint16_t mtu, bool spoil)
 {
     struct scene s;
@@ -354,7 +359,8 @@ static void not_heard(void **state)
     s.w->link.away = true;
     from = s.w->meter->mono_ms;
     assert_int_equal(open_with(&s, 1), GF_E_LINK_AWAY);
-    assert_in_range(s.w->meter->mono_ms - from, ml_limits_usual.connect_ms, ml_limits_usual.connect_ms + 1000);
+    assert_in_range(s.w->meter->mono_ms - from, ml_limits_usual.connect_ms,
+                    ml_limits_usual.connect_ms + 1000);
     assert_true(ml_down(s.ml));
     end(&s);
 }

@@ -1,4 +1,5 @@
-/* test_field_procedure.c - the tables of steps obey their form, and docs/procedures.md is printed from them. */
+/* test_field_procedure.c - the tables of steps obey their form, and docs/procedures.md is printed
+ * from them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,8 @@ static void steps_have_their_form(void **state)
             assert_sentence(s, "refusal", s->refusal);
             assert_sentence(s, "help", s->help);
             assert_non_null(s->on);
-            assert_true((s->needs & ~(unsigned)(NEEDS_ANSWER | NEEDS_LINK | NEEDS_SESSION | NEEDS_OFFICE)) == 0);
+            assert_true((s->needs & ~(unsigned)(NEEDS_ANSWER | NEEDS_LINK | NEEDS_SESSION |
+                                                NEEDS_OFFICE)) == 0);
         }
     }
 }
@@ -82,7 +84,8 @@ static void ids_are_unique(void **state)
     }
 }
 
-/* Questions and needs agree; each question has an id of its own, the dangerous ones a word in capitals. */
+/* Questions and needs agree; each question has an id of its own, the dangerous ones a word in
+ * capitals. */
 static void questions_have_their_form(void **state)
 {
     size_t n;
@@ -107,7 +110,8 @@ static void questions_have_their_form(void **state)
                 assert_int_equal(at->ask == ASK_WORD, at->word != NULL);
                 if (at->word != NULL) {
                     assert_in_range(strlen(at->word), 3, sizeof ((struct run_view *)0)->word - 1);
-                    assert_int_equal(strspn(at->word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), strlen(at->word));
+                    assert_int_equal(strspn(at->word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+                                     strlen(at->word));
                 }
                 for (size_t k = 0; k < n_seen; k++)
                     assert_string_not_equal(seen[k], at->id);
@@ -175,13 +179,18 @@ static void everything_has_a_word(void **state)
 static void print_questions(FILE *f, const struct step *s)
 {
     static const char *const kinds[] = {
-        [ASK_NONE] = "", [ASK_LABEL] = "the label, or the meter id typed twice", [ASK_YES] = "`yes` or `no`",
-        [ASK_WORD] = "the word", [ASK_TEXT] = "free text", [ASK_ENTER] = "anything",
+        [ASK_NONE] = "",
+        [ASK_LABEL] = "the label, or the meter id typed twice",
+        [ASK_YES] = "`yes` or `no`",
+        [ASK_WORD] = "the word",
+        [ASK_TEXT] = "free text",
+        [ASK_ENTER] = "anything",
     };
 
     for (const struct step_question *q = s->questions; q->ask != ASK_NONE; q++)
-        fprintf(f, "- Asks `%s`: %s%s%s%s%s %s\n", q->id, kinds[q->ask], q->word != NULL ? " `" : "",
-                q->word != NULL ? q->word : "", q->word != NULL ? "` (dangerous)" : "", ".", q->prompt);
+        fprintf(f, "- Asks `%s`: %s%s%s%s%s %s\n", q->id, kinds[q->ask],
+                q->word != NULL ? " `" : "", q->word != NULL ? q->word : "",
+                q->word != NULL ? "` (dangerous)" : "", ".", q->prompt);
 }
 
 static void print_step(FILE *f, size_t n, const struct step *s)
@@ -218,9 +227,12 @@ static char *print_document(void)
 
     assert_non_null(f);
     fputs("# Procedures\n\n"
-          "Printed from the tables of steps in `field/` (`GENERATE=1 make test` rewrites this page). Each step makes the\n"
-          "connection and the session that it needs by itself, as often as it takes. The names in `asks` are those of an\n"
-          "answers file: `name = answer`, one a line.\n", f);
+          "Printed from the tables of steps in `field/` (`GENERATE=1 make test` rewrites this "
+          "page). Each step makes the\n"
+          "connection and the session that it needs by itself, as often as it takes. The names in "
+          "`asks` are those of an\n"
+          "answers file: `name = answer`, one a line.\n",
+          f);
     for (size_t p = 0; p < n; p++) {
         fprintf(f, "\n## %s (`%s`)\n", all[p]->title, all[p]->id);
         for (size_t i = 0; i < all[p]->n_steps; i++)

@@ -1,4 +1,5 @@
-/* test_field_purge.c - the purge: how each grant ends, who is asked again, and that no litre is lost or counted twice. */
+/* test_field_purge.c - the purge: how each grant ends, who is asked again, and that no litre is
+ * lost or counted twice. */
 #include <stdlib.h>
 
 #include "tests/aid/field_drive.h"
@@ -11,7 +12,8 @@ struct scene {
 };
 
 /* limit_s: of a grant, as the job says. */
-static void begin_with(struct scene *s, uint64_t seed, uint32_t limit_s, const struct field_operator *who)
+static void begin_with(struct scene *s, uint64_t seed, uint32_t limit_s,
+                       const struct field_operator *who)
 {
     s->w = field_world_new(seed);
     s->w->store->data.jobs[0].purge_limit_s = limit_s;
@@ -55,7 +57,9 @@ static size_t ends(struct field_world *w, gasm_PurgeEnd *ret, size_t cap)
     for (size_t i = 0; (it = field_office_item(w->office, sync_ItemKind_RECEIPT, i)) != NULL; i++) {
         gasm_Receipt r;
 
-        assert_int_equal(mc_receipt_peek((struct gf_span){it->item.receipt.bytes, it->item.receipt.size}, &r), 0);
+        assert_int_equal(
+            mc_receipt_peek((struct gf_span){it->item.receipt.bytes, it->item.receipt.size}, &r),
+            0);
         if (r.command == gasm_Command_PURGE_STOP && n < cap)
             ret[n++] = r.purge_end;
     }
@@ -250,7 +254,8 @@ static void time_is_over(void **state)
     finish(&s);
 }
 
-/* The ticket's volume is the total over all its grants: 8 l in time, 2 more until the valve is shut, none left. */
+/* The ticket's volume is the total over all its grants: 8 l in time, 2 more until the valve is
+ * shut, none left. */
 static void volume_of_the_ticket_is_used_up(void **state)
 {
     struct scene s;
@@ -296,7 +301,8 @@ static void nothing_flows(void **state)
     finish(&s);
 }
 
-/* Cancelled while gas flows: stopped first, with a receipt, then left; a later run asks again or goes on. */
+/* Cancelled while gas flows: stopped first, with a receipt, then left; a later run asks again or
+ * goes on. */
 static void cancelled_while_it_flows(void **state)
 {
     struct scene s;
@@ -341,7 +347,8 @@ static void no_gas_after_a_kill_without_a_person(void **state)
     finish(&s);
 }
 
-/* Killed after the grant was planned and before it was sent: asked again, then the very same operation. */
+/* Killed after the grant was planned and before it was sent: asked again, then the very same
+ * operation. */
 static void a_planned_grant_keeps_its_id(void **state)
 {
     struct scene s = {.w = field_world_new(14)};

@@ -1,4 +1,5 @@
-/* test_field_run.c - account opening on a real meter in this process: whole, refused, cancelled, tried again. */
+/* test_field_run.c - account opening on a real meter in this process: whole, refused, cancelled,
+ * tried again. */
 #include <stdlib.h>
 
 #include "meter-core/pb.h"
@@ -108,7 +109,8 @@ static void opens_at_every_mtu(void **state)
     }
 }
 
-/* A job that names no parameter: the meter's own are confirmed, since it is not commissioned without. */
+/* A job that names no parameter: the meter's own are confirmed, since it is not commissioned
+ * without. */
 static void opens_without_parameters(void **state)
 {
     struct scene s = scene_new(2);
@@ -135,9 +137,10 @@ static void records_what_the_operator_answered(void **state)
         sync_StepRecord record;
 
         assert_non_null(it);
-        assert_int_equal(mc_pb_decode(sync_StepRecord_fields,
-                                      (struct gf_span){it->item.payload.bytes, it->item.payload.size},
-                                      &record), 0);
+        assert_int_equal(
+            mc_pb_decode(sync_StepRecord_fields,
+                         (struct gf_span){it->item.payload.bytes, it->item.payload.size}, &record),
+            0);
         assert_string_equal(record.step, steps[i]);
         assert_string_equal(record.text, texts[i]);
     }
@@ -262,7 +265,8 @@ static void another_meter_is_scanned_again(void **state)
 
     (void)state;
     assert_int_equal(play(&s, &lost), RUN_STOPPED);
-    assert_stopped(&s, "find", GF_E_ID_MISMATCH, "scanned " OTHER_METER ", the job's meter is " AID_METER_ID);
+    assert_stopped(&s, "find", GF_E_ID_MISMATCH,
+                   "scanned " OTHER_METER ", the job's meter is " AID_METER_ID);
     assert_int_equal(s.w->link.connections, 0);
     /* a restart begins with the scan, too */
     drive_end(&s.p);
@@ -504,7 +508,8 @@ static void conflict(void **state)
     (void)state;
     s.w->office->conflict = "customer_name";
     assert_int_equal(play(&s, &careful), RUN_STOPPED);
-    assert_stopped(&s, "register", GF_E_OFFICE_REFUSED, "customer_name: differs from what is registered");
+    assert_stopped(&s, "register", GF_E_OFFICE_REFUSED,
+                   "customer_name: differs from what is registered");
     assert_int_equal(s.w->meter->meter->core.receipt_seq, 0);
     /* killed and started again it says the same */
     drive_end(&s.p);
@@ -621,7 +626,8 @@ static void danger_wants_the_very_word(void **state)
     scene_end(&s);
 }
 
-/* The operator takes time over a question: the session is kept, then lost, then made again; nothing is asked twice. */
+/* The operator takes time over a question: the session is kept, then lost, then made again; nothing
+ * is asked twice. */
 static void waiting_keeps_the_session(void **state)
 {
     struct scene s = scene_new(31);

@@ -1,4 +1,5 @@
-/* test_field_sync.c - bringing the outbox home: batches, verdicts, answers cut anywhere, back-off, revocation. */
+/* test_field_sync.c - bringing the outbox home: batches, verdicts, answers cut anywhere, back-off,
+ * revocation. */
 #include <stdlib.h>
 
 #include <pb_encode.h>
@@ -17,7 +18,8 @@ static void begin(struct scene *s, uint64_t seed)
     *s = (struct scene){.w = field_world_new(seed)};
     s->sync = sync_new(&s->w->ports);
     assert_non_null(s->sync);
-    s->run = (struct run_row){.id = "a run of a test", .procedure = "account-opening", .state = RUN_ACTIVE};
+    s->run = (struct run_row){
+        .id = "a run of a test", .procedure = "account-opening", .state = RUN_ACTIVE};
 }
 
 static void end(struct scene *s)
@@ -33,14 +35,17 @@ static void make_records(struct scene *s, unsigned n, size_t len)
 
     for (unsigned i = 0; i < n; i++) {
         struct step_row step = {.step = "test", .attempt = ++s->made, .state = STEP_DONE};
-        struct outbox_new item = {.kind = sync_ItemKind_STEP_RECORD, .made_at_ms = s->w->meter->utc_ms,
-                                  .payload = payload, .payload_len = len};
+        struct outbox_new item = {.kind = sync_ItemKind_STEP_RECORD,
+                                  .made_at_ms = s->w->meter->utc_ms,
+                                  .payload = payload,
+                                  .payload_len = len};
 
         memset(payload, (int)s->made, sizeof payload);
         memcpy(step.run_id, s->run.id, sizeof step.run_id);
         item.id[0] = (uint8_t)(s->made >> 8);
         item.id[1] = (uint8_t)s->made;
-        assert_int_equal(s->w->store->port.step_save(s->w->store, &step, &s->run, NULL, &item, 1), 0);
+        assert_int_equal(s->w->store->port.step_save(s->w->store, &step, &s->run, NULL, &item, 1),
+                         0);
     }
 }
 
@@ -139,8 +144,9 @@ static void a_full_batch_is_one_post(void **state)
 
 static sync_Down job_change(uint32_t n)
 {
-    sync_Down d = {.which_body = sync_Down_job_tag,
-                   .body.job = {.kind = "account-opening", .state = "assigned", .meter_id = AID_METER_ID}};
+    sync_Down d = {
+        .which_body = sync_Down_job_tag,
+        .body.job = {.kind = "account-opening", .state = "assigned", .meter_id = AID_METER_ID}};
 
     d.body.job.id[0] = (uint8_t)(0xE0 + n);
     snprintf(d.body.job.number, sizeof d.body.job.number, "J-9%03u", n);
@@ -208,7 +214,8 @@ static void refused_records_stay_visible_and_hold_up_nothing(void **state)
     assert_int_equal(s.w->office->n_items, 2);
     assert_int_equal(sync_view(s.sync)->counts.refused, 1);
     assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
-    assert_int_equal(s.w->store->port.outbox_item(s.w->store, s.w->store->data.outbox[1].id, &row), 1);
+    assert_int_equal(s.w->store->port.outbox_item(s.w->store, s.w->store->data.outbox[1].id, &row),
+                     1);
     round_now(&s);
     assert_int_equal(s.w->office->n_items, 2);
     end(&s);
@@ -338,8 +345,10 @@ static size_t put(uint8_t *to, size_t at, const sync_Down *down)
 static void answers_that_are_nonsense(void **state)
 {
     static const uint8_t json[] = "{\"error\":\"busy\"}";
-    static const uint8_t noise[] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F};
-    sync_Down finish = {.which_body = sync_Down_end_tag, .body.end = {.cursor = 5}}, job = job_change(1);
+    static const uint8_t noise[] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                    0xFF, 0xFF, 0xFF, 0xFF, 0x7F};
+    sync_Down finish = {.which_body = sync_Down_end_tag, .body.end = {.cursor = 5}},
+              job = job_change(1);
     sync_Down empty = {.which_body = 0};
     uint8_t bytes[4096];
     struct scene s;
