@@ -111,7 +111,8 @@ static struct ho_tries *tries_of(struct office *o, const char *peer)
     for (size_t i = 0; i < HO_PEERS; i++) {
         if (strcmp(o->tries[i].peer, peer) == 0)
             return &o->tries[i];
-        if (o->tries[i].since_mono_ms < place->since_mono_ms)
+        if (place->peer[0] != '\0'
+            && (o->tries[i].peer[0] == '\0' || o->tries[i].since_mono_ms < place->since_mono_ms))
             place = &o->tries[i];
     }
     *place = (struct ho_tries){ .since_mono_ms = o->ports.clock->mono_ms(o->ports.clock->ctx) };

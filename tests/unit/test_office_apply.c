@@ -70,7 +70,7 @@ static void each_field_that_differs_is_named(void **state)
     set; \
     conflicts(&a, field, said, registered)
 
-    WITH(strcpy(a.meter_id, "GM2499999998"), "meter_id", "GM2499999998", AID_METER_1);
+    WITH(strcpy(a.meter_id, "GM2499999978"), "meter_id", "GM2499999978", AID_METER_1);
     WITH(strcpy(a.meter_id, AID_METER_2), "meter_id", AID_METER_2, AID_METER_1);
     WITH(a.meter_id[0] = '\0', "meter_id", "\"\"", AID_METER_1);
     WITH(strcpy(a.supply_point, "SP-0002"), "supply_point", "SP-0002", "SP-0001");

@@ -75,8 +75,8 @@ static void receipts_of_unknown_keys_do_not_verify(void **state)
     struct aid_meter strange = meter;
 
     (void)state;
-    memcpy(strange.id, "GM2499999998", 12);
-    memcpy(strange.next.meter_id, "GM2499999998", 12);
+    memcpy(strange.id, "GM2499999978", 12);
+    memcpy(strange.next.meter_id, "GM2499999978", 12);
     bring(&laptop, receipt, aid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_QUARANTINED,
           "receipt");
     strange = meter;
