@@ -91,7 +91,7 @@ static int office_verify(void *ctx, const uint8_t *msg, size_t msg_len, const ui
 {
     const struct office_client *c = ctx;
 
-    return pki_verify(c->sign_key, msg, msg_len, sig, sig_len);
+    return client_pki_verify(c->sign_key, msg, msg_len, sig, sig_len);
 }
 
 static void office_device_id(void *ctx, uint8_t ret[static 16])

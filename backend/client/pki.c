@@ -63,7 +63,7 @@ bool pki_is_p256(EVP_PKEY *key)
            strcmp(group, SN_X9_62_prime256v1) == 0;
 }
 
-int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
+int client_pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
                size_t sig_len)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();

@@ -26,7 +26,7 @@ bool pki_issued(X509 *ca, X509 *cert);
 bool pki_is_p256(EVP_PKEY *key);
 
 /* ECDSA over SHA-256(msg). 0 or GF_E_ACK_BAD. */
-int pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
+int client_pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const uint8_t *sig,
                size_t sig_len);
 
 /* Is the certificate's SHA-256 (of its DER) beginning with `print`? */
