@@ -261,6 +261,8 @@ static void a_silent_application_is_an_error(void **state)
     w.peer.silent = true; /* for 5 s, which are 0.1 s */
     assert_string_equal(vbworld_write(&w, ctl, "x", 1, "request", 0),
                         "Failed: Operation failed with ATT error: 0x0e");
+    w.peer.silent = false; /* the link is none the worse for it */
+    assert_string_equal(vbworld_write(&w, ctl, "y", 1, "request", 0), "");
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
