@@ -50,7 +50,7 @@ static void append_device(struct aid_bluez *b, sd_bus_message *m)
     (void)sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}", "Address", "s", AID_DEVICE_ADDRESS,
                                 "Name", "s", "GASM\x1b[2J", "Connected", "b", (int)b->connected,
                                 "ServicesResolved", "b", (int)b->resolved, "UUIDs", "as", 1,
-                                UUID("1"));
+                                b->foreign ? UUID("9") : UUID("1"));
     if (!b->no_rssi && !b->bad_advert)
         (void)sd_bus_message_append(m, "{sv}", "RSSI", "n", -60);
     if (b->bad_advert)

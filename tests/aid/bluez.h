@@ -45,6 +45,7 @@ struct aid_bluez {
     /* the world, to be set by the test */
     bool powered, on_air;       /* the meter advertises: it is heard when discovery starts */
     bool no_rssi, bad_advert;   /* the advertisement tells no RSSI; has wrong types in it */
+    bool foreign;               /* the device does not show the meter's service */
     enum aid_table table;
     unsigned tables_bad;        /* connection number from which on the table is good; 0: never */
     bool never_resolved, late_objects, no_mtu;

@@ -537,6 +537,37 @@ static void test_sightings(void **state)
     assert_int_equal(w->sightings, 3);
 }
 
+/* Only meters are shown, whatever else the daemon's merged filters let through. */
+static void test_foreign_device(void **state)
+{
+    struct world *w = *state;
+
+    w->bluez.foreign = true;
+    w->port->listen(w->port->ctx, true);
+    await(w, &w->bluez.calls.start, 1, "discovery");
+    aid_bluez_heard(&w->bluez);
+    for (int i = 0; i < 5; i++)
+        step(w);
+    assert_non_null(bt_mirror_find(bt_bus_mirror(w->central->bus), AID_DEVICE));
+    assert_int_equal(w->sightings, 0);
+}
+
+/* "In progress" is the answer to whom discovery runs for already. */
+static void test_discovery_in_progress(void **state)
+{
+    struct world *w = *state;
+
+    w->bluez.discovering = true;
+    aid_bluez_rule(&w->bluez, "StartDiscovery", -1, BLUEZ "InProgress", "In Progress");
+    w->port->listen(w->port->ctx, true);
+    await(w, &w->bluez.calls.filter, 1, "a filter");
+    for (int i = 0; i < 5; i++)
+        step(w);
+    aid_bluez_heard(&w->bluez);
+    await(w, &w->sightings, 1, "a sighting");
+    assert_int_equal(w->bluez.calls.filter, 1);
+}
+
 static void test_malformed_advert(void **state)
 {
     struct world *w = *state;
@@ -636,6 +667,22 @@ static void test_ctl_write_never_answers(void **state)
     assert_string_equal(w->bluez.write_type, "request");
 }
 
+/* What is notified before ready() is of an earlier link, and nobody's. */
+static void test_early_notification(void **state)
+{
+    const struct place reading = {.state = BT_READ, .rule = {"ReadValue", -1, NULL, NULL}};
+    struct world *w = bring(&reading, 60000);
+    void *gone = w;
+
+    (void)state;
+    aid_bluez_notify(&w->bluez, (const uint8_t *)"ghost", 5);
+    for (int i = 0; i < 5; i++)
+        step(w);
+    assert_int_equal(bt_central_counters(w->central)->values, 1);
+    assert_int_equal(w->fragments, 0);
+    (void)teardown(&gone);
+}
+
 /* Service Changed: what goes and comes back whole is used again, in READY it ends the link. */
 static void test_services_change(void **state)
 {
@@ -713,7 +760,9 @@ int main(void)
         cmocka_unit_test(test_deadline_everywhere),
         cmocka_unit_test(test_restart_everywhere),
         cmocka_unit_test(test_power_everywhere),
-        T(test_no_adapter), T(test_denied), T(test_sightings), T(test_malformed_advert),
+        T(test_no_adapter), T(test_denied), T(test_sightings), T(test_foreign_device),
+        T(test_discovery_in_progress), T(test_malformed_advert),
+        cmocka_unit_test(test_early_notification),
         T(test_fragments_in_order), T(test_busy_write_keeps_order), T(test_write_refused),
         T(test_write_never_answers), T(test_write_busy_for_ever),
         T(test_ctl_write_never_answers), T(test_services_change), T(test_link_is_adopted),
