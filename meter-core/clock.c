@@ -35,11 +35,6 @@ int64_t mc_clock_judge_s(const struct mc_meter *m)
     return now_s > m->core.floor_s ? now_s : m->core.floor_s;
 }
 
-bool mc_clock_unjudged(const struct mc_meter *m)
-{
-    return m->core.was_commissioned == 0 && mc_clock_state(m) == MC_CLOCK_NEVER_SET;
-}
-
 int64_t mc_mono_ms(const struct mc_meter *m)
 {
     return m->ports.clock->mono_ms(m->ports.clock->ctx);

@@ -7,7 +7,7 @@
 #define MC_CLOCK_SLACK_S 60 /* an RTC that is trimmed may step back so far; judged is at the floor all the same */
 
 enum mc_clock_state {
-    MC_CLOCK_NEVER_SET = 0, /* no set_clock ever came */
+    MC_CLOCK_NEVER_SET = 0, /* no set_clock ever came, so the meter was never commissioned: times are not judged */
     MC_CLOCK_VALID = 1,
     MC_CLOCK_LOST = 2,      /* it was set, but the RTC has gone back since (it lost its supply) */
 };
@@ -19,9 +19,6 @@ int64_t mc_clock_now_s(const struct mc_meter *m);
 
 /* The time at which expiry is judged: the later of clock and floor. */
 int64_t mc_clock_judge_s(const struct mc_meter *m);
-
-/* True while ticket times are not judged: before the first commissioning, when the clock was never set. */
-bool mc_clock_unjudged(const struct mc_meter *m);
 
 /* Milliseconds of the timers. */
 int64_t mc_mono_ms(const struct mc_meter *m);

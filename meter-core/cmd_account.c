@@ -55,7 +55,6 @@ int mc_cmd_zero_clear(struct mc_meter *m, struct mc_tx *tx)
 int mc_cmd_commission(struct mc_meter *m, struct mc_tx *tx)
 {
     tx->next.life = (uint8_t)gasm_LifeState_IN_SERVICE;
-    tx->next.was_commissioned = 1;
     tx->log = (struct mc_logged){.event = MC_EVENT_COMMISSIONED,
                                  .a = (int64_t)m->core.account_no,
                                  .b = (int64_t)m->core.totals.index_l};

@@ -87,7 +87,7 @@ static gasm_Refusal judge_ticket(const struct mc_meter *m, const struct mc_comma
         return gasm_Refusal_RIGHT;
     if (m->core.life == gasm_LifeState_IN_SERVICE && !has_right(m, row->service_right))
         return gasm_Refusal_RIGHT;
-    if (mc_clock_state(m) != MC_CLOCK_VALID && !mc_clock_unjudged(m) && (row->needs & MC_MAY_CLOCKLESS) == 0)
+    if (mc_clock_state(m) == MC_CLOCK_LOST && (row->needs & MC_MAY_CLOCKLESS) == 0)
         return gasm_Refusal_CLOCK;
     return gasm_Refusal_OK;
 }

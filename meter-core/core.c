@@ -12,7 +12,7 @@ struct member {
 
 static const struct member members[] = {
     BYTES(1, meter_id), BYTES(2, factory_key), NUMBER(3, meter_type), NUMBER(4, pulse_l),
-    NUMBER(5, life), NUMBER(6, was_commissioned), NUMBER(7, active_epoch), NUMBER(8, pending_epoch),
+    NUMBER(5, life), NUMBER(7, active_epoch), NUMBER(8, pending_epoch),
     BYTES(9, active_key), BYTES(10, pending_key), NUMBER(11, account_no),
     NUMBER(12, totals.index_l), NUMBER(13, totals.purged_l), NUMBER(14, totals.opening_index_l),
     NUMBER(15, totals.opening_purged_l), NUMBER(16, totals.purchased_l), NUMBER(17, totals.imported_l),

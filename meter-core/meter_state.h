@@ -26,7 +26,6 @@ struct mc_core {
     uint32_t meter_type, pulse_l;
     /* life and keys */
     uint8_t life;                       /* gasm_LifeState */
-    uint8_t was_commissioned;           /* 1 since the first commissioning */
     uint32_t active_epoch, pending_epoch;
     uint8_t active_key[MC_KEY_LEN], pending_key[MC_KEY_LEN];
     uint64_t account_no;

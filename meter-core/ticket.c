@@ -7,11 +7,10 @@ gasm_Refusal mc_ticket_time(const struct mc_meter *m, const gasm_Ticket *t)
 {
     int64_t now_s = mc_clock_judge_s(m);
 
-    if (mc_clock_unjudged(m))
-        return gasm_Refusal_OK;
+    /* A clock that was never set stands at 0, one that is lost at its floor: either can tell that a time has passed,
+     * neither that it has not come yet. */
     if (now_s > t->not_after_s)
         return gasm_Refusal_OLD;
-    /* A clock that is lost stands at its floor: that a time has not come yet cannot be told from it. */
     if (mc_clock_state(m) == MC_CLOCK_VALID && now_s < t->not_before_s)
         return gasm_Refusal_CLOCK;
     return gasm_Refusal_OK;

@@ -434,6 +434,9 @@ static void test_commission(void **state)
     aid_greet(w, &t);
     aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
     assert_int_equal(w->answer.body.balance.state, gasm_LifeState_IN_SERVICE);
+    /* The same id and the same (empty) body under another command. */
+    r.command = gasm_Command_PURGE_STOP;
+    aid_expect(w, &r, gasm_Refusal_MISMATCH, gasm_Stage_STAGE_VALIDATION);
     aid_world_free(w);
 }
 

@@ -194,19 +194,23 @@ static void test_session_numbers(void **state)
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
-    uint64_t last = 0;
+    uint64_t last = 0, reserved = 0;
+    uint32_t blocks = 0;
 
     (void)state;
     for (int i = 0; i < 150; i++) {
         assert_int_equal(aid_world_do(w, &pass, &who), 0);
         assert_true(i == 0 || w->meter->session_next > last);
         last = w->meter->session_next;
+        blocks += reserved != w->meter->core.session_reserved;
+        reserved = w->meter->core.session_reserved;
         assert_true(last <= w->meter->core.session_reserved);
         if (i % 50 == 49) {
             assert_int_equal(aid_world_restart(w), 0);
             assert_true(w->meter->session_next >= last);
         }
     }
+    assert_in_range(blocks, 3, 7);      /* a record for each block, not for each session */
     aid_world_free(w);
 }
 
@@ -321,6 +325,7 @@ static void test_clock(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_ZERO_CLEAR);
     struct aid_pass pass = account_pass();
+    gasm_Ticket ticket = aid_world_ticket(1, 2);
     int64_t now_s = AID_UTC_MS / 1000;
     gasm_Request r = clock_request(w, 900, now_s + 100);
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
@@ -344,6 +349,13 @@ static void test_clock(void **state)
     assert_int_equal(aid_world_do(w, &pass, &who), 0);
     assert_true(w->answer.body.identity.clock_valid);
     assert_in_range(w->answer.body.identity.clock_s, now_s + 127, now_s + 129);
+    /* Outside the ticket's own window. */
+    r = clock_request(w, 903, ticket.not_before_s - 1);
+    assert_int_equal(aid_world_ask(w, &r), 0);
+    assert_int_equal(w->answer.result, gasm_Refusal_CLOCK);
+    r = clock_request(w, 903, ticket.not_after_s + 1);
+    assert_int_equal(aid_world_ask(w, &r), 0);
+    assert_int_equal(w->answer.result, gasm_Refusal_CLOCK);
     /* Below the floor: refused. Backwards, but above it: logged with both values. */
     r = clock_request(w, 901, now_s + 99);
     assert_int_equal(aid_world_ask(w, &r), 0);
@@ -353,6 +365,9 @@ static void test_clock(void **state)
     assert_int_equal(w->answer.result, gasm_Refusal_OK);
     assert_true(w->answer.body.clock_set.old_valid);
     assert_in_range(w->answer.body.clock_set.old_s, now_s + 127, now_s + 129);
+    r = clock_request(w, 904, ticket.not_after_s);
+    assert_int_equal(aid_world_ask(w, &r), 0);
+    assert_int_equal(w->answer.result, gasm_Refusal_OK);
     aid_world_free(w);
 }
 
@@ -363,6 +378,8 @@ static void test_clock_lost(void **state)
     struct aid_pass pass = account_pass();
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0);
     gasm_Request r = clock_request(w, 900, AID_UTC_MS / 1000 + 400);
+    gasm_Ticket short_one = aid_world_ticket(1, 5);
+    struct aid_pass short_pass;
     uint32_t clockless = 1u << gasm_Command_IDENTIFY | 1u << gasm_Command_INSTALL_KEY |
                          1u << gasm_Command_SET_CLOCK | 1u << gasm_Command_GET_PARAMETERS |
                          1u << gasm_Command_READ_BALANCE | 1u << gasm_Command_READ_RECEIPTS;
@@ -372,6 +389,12 @@ static void test_clock_lost(void **state)
     w->utc_ms = w->meter->core.floor_s * 1000 - w->meter->core.clock_offset_ms - 55000;
     assert_int_equal(aid_world_do(w, &pass, &who), 0);
     assert_true(w->answer.body.identity.clock_valid);
+    /* ... but a ticket that expired before the floor stays expired. */
+    short_one.not_after_s = w->meter->core.floor_s - 20;
+    short_pass = aid_world_pass_of(&short_one);
+    aid_world_connect(w, 247);
+    assert_int_equal(aid_world_hello(w, &short_pass), GF_E_TICKET);
+    assert_int_equal(w->refusal.reason, gasm_Refusal_OLD);
     w->utc_ms -= 10000;
     assert_int_equal(aid_world_do(w, &pass, &who), 0);
     assert_false(w->answer.body.identity.clock_valid);
@@ -453,6 +476,51 @@ static void test_index(void **state)
     aid_world_free(w);
 }
 
+/* A receipt's index is on flash with it: no restart goes back behind a receipt. */
+static void test_index_of_receipt(void **state)
+{
+    struct aid_world *w = aid_story_opened(1, AID_PURGE);
+    gasm_Ticket t = aid_world_ticket(1, 2);
+    gasm_Request r = aid_set_one(w, 900, 5);
+    uint64_t index_l = w->meter->core.totals.index_l + 7;
+
+    (void)state;
+    aid_greet(w, &t);
+    mc_meter_pulse(w->meter, 7);
+    aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    assert_int_equal(aid_world_restart(w), 0);
+    assert_int_equal(w->meter->core.totals.index_l, index_l);
+    aid_world_free(w);
+}
+
+/* Power fails while the journal turns with much room left (a grant needs it): starts alone do not wear the flash. */
+static void test_starts_after_cut_turn(void **state)
+{
+    struct aid_world *w = aid_story_opened(1, AID_OPEN_ACCOUNT);
+    gasm_Ticket t = aid_world_ticket(1, 2);
+    gasm_Request r = aid_request(w, gasm_Command_PURGE_START, 900);
+    uint64_t erased;
+
+    (void)state;
+    while (mc_journal_free(&w->meter->journal) > 10000)
+        mc_meter_pulse(w->meter, 10);
+    t.purge_volume_l = 400;
+    aid_greet(w, &t);
+    r.which_body = gasm_Request_purge_start_tag;
+    r.body.purge_start = (gasm_PurgeStart){.volume_l = 400, .limit_s = 60};
+    w->flash.cut_in = 60;
+    assert_int_equal(aid_world_ask(w, &r), GF_E_LINK_LOST);
+    assert_true(w->flash.dead);
+    erased = w->flash.erased;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(aid_world_restart(w), 0);
+    assert_int_equal(w->meter->journal.generation, 2);
+    assert_true(w->flash.erased - erased <= 2);
+    aid_greet(w, &t);
+    aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    aid_world_free(w);
+}
+
 /* Many operations: the last 64 receipts are there, older operations are OLD, and nothing is erased in a session. */
 static void test_many_operations(void **state)
 {
@@ -516,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_floor),
         cmocka_unit_test(test_expires_in_session),
         cmocka_unit_test(test_index),
+        cmocka_unit_test(test_index_of_receipt),
+        cmocka_unit_test(test_starts_after_cut_turn),
         cmocka_unit_test(test_many_operations),
     };
 
