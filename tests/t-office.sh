@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# t-office.sh - gasoffice as a program: administration, and its service to curl over mutual TLS on loopback. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
+W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-office.XXXXXX")
+SERVER=""
+stop() { [ -z "$SERVER" ] || { kill -TERM "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; }; SERVER=""; }
+trap 'stop; rm -rf "$W"' EXIT
+trap 'exit 130' INT TERM HUP
+
+n=0
+ok() { n=$((n + 1)); echo "ok $n - $1"; }
+not_ok() { n=$((n + 1)); echo "not ok $n - $1"; shift; printf '# %s\n' "$@"; }
+# is WHAT GOT WANT - equal texts; has WHAT TEXT PATTERN - a regular expression in it
+is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:  $2" "want: $3"; fi; }
+has() { if printf '%s' "$2" | grep -Eq -- "$3"; then ok "$1"; else not_ok "$1" "got:  $2" "want: $3"; fi; }
+# exits WHAT STATUS CMD... - its exit status; what it says goes to $out
+exits() {
+    local what=$1 want=$2 got=0
+    shift 2
+    out=$("$@" 2>&1) || got=$?
+    if [ "$got" = "$want" ]; then ok "$what"; else not_ok "$what" "exit $got, not $want: $out"; fi
+}
+office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
+
+start() {
+    : >"$W/log"
+    "$BUILD/gasoffice" --dir "$W/office" serve --listen 127.0.0.1:0 --enrol-listen 127.0.0.1:0 >>"$W/log" 2>"$W/errors" &
+    SERVER=$!
+    for _ in $(seq 500); do
+        grep -q '^ready' "$W/log" && break
+        kill -0 "$SERVER" || break
+        sleep 0.02
+    done
+    URL=$(sed -n 's/^ready URL=\([^ ]*\) .*/\1/p' "$W/log")
+    ENROL=$(sed -n 's/^ready .*ENROL=//p' "$W/log")
+}
+
+# ---- administration ----
+exits "help" 0 office --help
+has "help lists the commands" "$out" "verify-certificate"
+for c in init serve add-staff enrol revoke import-meters import-customers work-order label audit show verify-certificate; do
+    exits "help of $c" 0 office "$c" --help
+done
+exits "no command" 2 office
+exits "an unknown command" 2 office frobnicate
+exits "no office yet" 3 office audit
+has "says what to do" "$out" "make one with init"
+exits "init" 0 office init --host office.example
+exits "init again" 8 office init
+for f in ca.key server.key sign.key master.key office.db; do
+    is "$f is the owner's alone" "$(stat -c %a "$W/office/$f")" 600
+done
+has "the host is in the certificate" "$(openssl x509 -in "$W/office/server.pem" -noout -ext subjectAltName)" \
+    'DNS:localhost, IP Address:127.0.0.1, DNS:office.example'
+is "the CA stands behind the server's certificate" "$(grep -c BEGIN "$W/office/server.pem")" 2
+exits "staff" 0 office add-staff S001 "Rosa Lindqvist" technician
+exits "staff twice" 8 office add-staff S001 "Rosa Lindqvist" technician
+exits "an argument is missing" 2 office add-staff S002 Omar
+exits "an unknown option" 2 office add-staff S002 Omar technician --force
+exits "a code for nobody" 3 office enrol S999
+
+# ---- imports ----
+KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
+echo "$KEY" >"$W/transport.key"
+wrap() { # a factory key of one byte's value, wrapped as RFC 3394 says
+    printf "\\x$1%.0s" $(seq 32) | openssl enc -id-aes256-wrap -K "$KEY" -iv A6A6A6A6A6A6A6A6 | od -An -v -tx1 | tr -d ' \n'
+}
+{
+    echo meter_id,type,pulse_l,verification_date,bt_address,wrapped_key
+    echo "GM2400000156,4,1,2026-06-01,02:00:00:00:00:01,$(wrap 01)"
+    echo "GM2400000253,4,10,2026-06-01,-,$(wrap 02)"
+} >"$W/meters.csv"
+sed '3s/,10,/,11,/' "$W/meters.csv" >"$W/bad.csv"
+exits "a bad shipment" 3 office import-meters "$W/bad.csv" --transport-key "$W/transport.key"
+has "names line and column" "$out" 'line 3, column 16: pulse_l: a pulse is 1 or 10 litres'
+is "and imports nothing" "$(office show meters --json | grep -c meter_id || true)" 0
+exits "no transport key" 2 office import-meters "$W/meters.csv"
+exits "no such file" 3 office import-meters "$W/none.csv" --transport-key "$W/transport.key"
+exits "a shipment" 0 office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
+is "says what it did" "$out" "2 added, 0 changed, 0 the same"
+exits "the same again" 0 office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
+is "changes nothing" "$out" "0 added, 0 changed, 2 the same"
+cat >"$W/customers.csv" <<'END'
+customer_no,name,phone,supply_point,address
+C-1001,Ada Marchetti,+44 20 7946 0101,SP-0001,"12 Canal Street, flat 3"
+C-1002,Jonas Bergström,,SP-0002,"12 Canal Street, ""rear"""
+END
+exits "customers" 0 office import-customers "$W/customers.csv"
+exits "an order" 0 office work-order GM2400000156 SP-0001 S001 --priority 1 --param 7=4000 --note "ring twice"
+is "prints its number" "$out" J-0001
+exits "a second order for the meter" 8 office work-order GM2400000156 SP-0001 S001
+exits "a parameter out of range" 3 office work-order GM2400000253 SP-0002 S001 --param 9=1
+exits "a number that is none" 2 office work-order GM2400000253 SP-0002 S001 --purge-l ten
+exits "a label" 0 office label GM2400000156 --png "$W/label.png" --scale 6
+is "has the text" "$out" "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B"
+is "is a PNG" "$(od -An -tx1 -j1 -N3 "$W/label.png" | tr -d ' ')" 504e47
+exits "a label in ASCII" 0 office label GM2400000253 --ascii
+has "without an address" "$out" "GASM:1:GM2400000253:-:"
+exits "a label of an unknown meter" 3 office label GM2499999978
+
+# ---- the service ----
+start
+has "ready" "$(cat "$W/log")" '^ready URL=https://127\.0\.0\.1:[0-9]+ ENROL=https://127\.0\.0\.1:[0-9]+$'
+CA=(--cacert "$W/office/ca.pem")
+req() { curl -sS --max-time 20 "${CA[@]}" "$@" 2>&1 || echo "curl exit $?"; }
+json() { req -H 'Content-Type: application/json' "$@"; }
+
+CODE=$(office enrol S001)
+has "a code with the CA's fingerprint" "$CODE" \
+    "^[0-9A-HJKMNP-TV-Z]{10}-$(openssl x509 -in "$W/office/ca.pem" -outform DER | sha256sum | cut -c1-16)\$"
+device() { # NAME CODE - enrol a laptop: its files NAME.key NAME.pem
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/$1.key" -subj "/CN=$1" \
+        -out "$W/$1.csr" 2>/dev/null
+    awk -v code="$2" -v name="$1" 'BEGIN { printf "{\"code\":\"%s\",\"name\":\"%s\",\"csr_pem\":\"", code, name }
+        { printf "%s\\n", $0 } END { printf "\"}" }' "$W/$1.csr" >"$W/$1.json"
+    json --data-binary @"$W/$1.json" "$ENROL/v1/enrol" >"$W/$1.answer"
+    sed -n 's/.*"cert_pem":"\([^"]*\)".*/\1/p' "$W/$1.answer" | sed 's/\\n/\n/g' >"$W/$1.pem"
+}
+device one "$CODE"
+has "enrols" "$(cat "$W/one.answer")" '"staff":"S001","url":"https://127\.0\.0\.1'
+ID=$(sed -n 's/.*"device_id":"\([^"]*\)".*/\1/p' "$W/one.answer")
+has "the certificate names the device" "$(openssl x509 -in "$W/one.pem" -noout -subject)" "CN = $ID"
+cp "$W/one.pem" "$W/one.kept"; cp "$W/one.key" "$W/one.keptkey"
+device again "$CODE"
+has "a code is good once" "$(cat "$W/again.answer")" '"error":"code_used"'
+mine=(--cert "$W/one.kept" --key "$W/one.keptkey")
+has "a laptop is heard" "$(req "${mine[@]}" "$URL/healthz")" '"status":"ok"'
+has "HTTP says so" "$(req "${mine[@]}" -o /dev/null -w '%{http_code} %{content_type}' "$URL/healthz")" \
+    '^200 application/json$'
+
+# what the handshake refuses: no byte of HTTP comes back
+refused() { has "$1" "$2" 'curl exit (16|35|52|55|56)$'; }
+refused "no certificate" "$(req "$URL/healthz")"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/foreign.key" -subj "/CN=$ID" -days 2 \
+    -out "$W/foreign.pem" 2>/dev/null
+refused "a certificate of another CA" "$(req --cert "$W/foreign.pem" --key "$W/foreign.key" "$URL/healthz")"
+refused "the server's own certificate" "$(req --cert "$W/office/server.pem" --key "$W/office/server.key" "$URL/healthz")"
+refused "TLS 1.2" "$(req "${mine[@]}" --tls-max 1.2 "$URL/healthz")"
+refused "TLS 1.2 for strangers" "$(req --tls-max 1.2 "$ENROL/v1/enrol")"
+has "plain HTTP" "$(req "http${URL#https}/healthz")" 'curl exit (1|52|56)$'
+has "a client that does not know the CA" "$(CA=(); req "${mine[@]}" "$URL/healthz")" 'curl exit 60$'
+
+# sync: a head (schema 1) alone, and wrong ones
+printf '\006\012\004\010\001\040\000' >"$W/head"
+sync() { req "${mine[@]}" -H 'Content-Type: application/x-protobuf' --data-binary @"$1" -o "$W/body" -w '%{http_code}' "$URL/v1/sync"; }
+is "a sync" "$(sync "$W/head")" 200
+has "brings the order" "$(grep -ac 'J-0001' "$W/body")" '^[1-9]'
+printf '\006\012\004\010\001' >"$W/cut"
+is "a cut stream" "$(sync "$W/cut")" 400
+has "is told where" "$(cat "$W/body")" '"field":"message 1, byte 0"'
+head -c 4194305 /dev/zero >"$W/big"
+is "too large a body" "$(sync "$W/big")" 413
+is "a wrong type" "$(req "${mine[@]}" --data-binary @"$W/head" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 415
+is "an unknown path" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/none")" 404
+is "a wrong method" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 405
+is "only enrolling without a certificate" "$(req -o /dev/null -w '%{http_code}' "$ENROL/v1/sync")" 404
+has "bad JSON" "$(json --data-binary '{' "$ENROL/v1/enrol")" '"error":"format".*"field":"body"'
+
+# killed and started again on the same data; then revoked
+kill -KILL "$SERVER"; wait "$SERVER" 2>/dev/null || true; SERVER=""
+start
+is "a sync after kill -9" "$(sync "$W/head")" 200
+exits "revoke" 0 office revoke "$ID"
+is "says how many" "$out" "1 device revoked"
+is "a revoked laptop" "$(sync "$W/head")" 403
+has "is told so" "$(cat "$W/body")" '^\{"error":"revoked"'
+exits "revoke nobody" 3 office revoke S777
+exits "the port is taken" 8 office serve --listen "${URL#https://}" --enrol-listen 127.0.0.1:0
+has "says which" "$out" "Address already in use"
+exits "no address" 2 office serve --listen 127.0.0.1 --enrol-listen 127.0.0.1:0
+is "the audit" "$(office audit | tail -1)" "audit: clean"
+exits "the audit in JSON" 0 office audit --json
+has "is clean" "$out" '"clean": true'
+sqlite3 "$W/office/office.db" "DELETE FROM audit_log WHERE n = 3"
+exits "the audit after a row was deleted" 4 office audit
+has "names it" "$out" "broken: audit log: row 4 follows row 2"
+for r in meters orders receipts accounts devices; do exits "show $r" 0 office show "$r"; done
+exits "show nothing" 2 office show everything
+exits "a certificate that is none" 3 office verify-certificate "$W/customers.csv"
+
+# no key, code or ticket key in what it wrote to its log
+has "an honest log" "$(cat "$W/errors"; echo end)" '^end$'
+kill -TERM "$SERVER"; code=0; wait "$SERVER" || code=$?; SERVER=""
+is "it ends when it is told to" "$code" 0
+is "and leaves a closed database" "$(ls "$W/office" | grep -c -- '-wal' || true)" 0
+echo "1..$n"
