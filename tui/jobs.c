@@ -9,6 +9,7 @@
 #include "field/procedure.h"
 
 #define PAGE 16
+#define JUST_NOW_MS 60000     /* a text that changed every second would be read out every second */
 
 int jobs_each(const struct store_port *store, const char *filter, bool open_only,
               bool (*each)(void *ctx, const sync_Job *job), void *ctx)
@@ -99,6 +100,8 @@ char *office_text(const struct sync_view *v, int64_t utc_ms, char *ret, size_t c
         (void)snprintf(ret, cap, "away, next try in %s", span_text(v->next_try_in_ms, span));
     else if (v->last_ok_at_ms == 0)
         (void)snprintf(ret, cap, "not asked yet");
+    else if (utc_ms - v->last_ok_at_ms < JUST_NOW_MS)
+        (void)snprintf(ret, cap, "reached just now");
     else
         (void)snprintf(ret, cap, "reached %s ago", span_text(utc_ms - v->last_ok_at_ms, span));
     return ret;

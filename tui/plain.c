@@ -214,8 +214,8 @@ static void run_line(struct plain *p, const struct run_view *v, const char *line
         p->asked = false;
     } else if (v->phase == RUN_ASK) {
         answer(p, v, line);
-    } else if (v->phase == RUN_STOPPED && strcmp(line, "r") == 0) {
-        (void)run_retry(p->env->run);
+    } else if (v->phase == RUN_STOPPED) {
+        p->asked = strcmp(line, "r") == 0 && run_retry(p->env->run) == 0;
     } else if (v->purge.running && strcmp(line, "stop") == 0) {
         (void)run_stop_purge(p->env->run);
     } else if (v->purge.running) {
@@ -235,8 +235,8 @@ static void prompt(struct plain *p, const struct run_view *v)
     p->asked = true;
     p->told_phase = v->phase;
     p->told_ask = ask;
-    if (v->phase == RUN_STOPPED) {
-        tell_fail(p, &v->fail);
+    if (v->phase == RUN_STOPPED) {      /* the step's line has told what happened */
+        (void)fprintf(p->out, "To do: %s.\n", gf_err_row(v->fail.code)->todo);
         (void)fprintf(p->out, "%s! leaves it for later: ", v->can_retry ? "r tries it again, " : "");
     } else if (v->phase == RUN_WORK && v->purge.running) {
         (void)fprintf(p->out, "The purge runs. Enter confirms that you are present, stop ends the purge.\n");
@@ -346,6 +346,7 @@ int tui_plain(const struct tui_env *env, int in_fd, FILE *out, struct gf_fail *w
     lines_listen(&p.lines, out, env->run);
     p.lines.purge_every_ms = PURGE_EVERY_MS;
     (void)fprintf(out, "Gasfitter in line mode. ? explains, ! cancels, at every prompt.\n");
+    sync_now(env->sync);
     home(&p);
     for (tick(&p); !is_over(&p); tick(&p))
         tui_wait(env, &p.source, take_line(&p) ? 0 : -1);

@@ -225,16 +225,32 @@ static void draw_work(struct app *a, struct home *h, const struct area *at)
         ui_cursor(ui, at->y + 2 + (int)(h->work.at - h->work.top), at->x);
 }
 
-/* The id of a meter that a job on this laptop names, else the name that it shows. */
-static const char *radio_name(const struct home *h, const struct reach_row *row, const struct job_row **ret_job)
+/* Does the name that a meter shows end with its id? Its hash proves it. */
+static const char *id_in_name(const struct app *a, const struct reach_row *row)
 {
+    size_t n = strlen(row->name);
+    const char *id = row->name + n - GF_METER_ID_LEN;
+    uint8_t hash[6];
+
+    if (n < GF_METER_ID_LEN || !row->has_id_hash || gf_meter_id_check(id, NULL) != 0 || a->env->ports->crypto == NULL ||
+        mc_id_hash(a->env->ports->crypto, id, hash) != 0 || memcmp(hash, row->id_hash, sizeof hash) != 0)
+        return NULL;
+    return id;
+}
+
+/* The id of a meter that a job in the list names, else what the meter shows of itself. */
+static const char *radio_name(const struct app *a, const struct home *h, const struct reach_row *row,
+                              const struct job_row **ret_job)
+{
+    const char *id = id_in_name(a, row);
+
     *ret_job = NULL;
     for (size_t i = 0; row->has_id_hash && i < h->n; i++)
         if (memcmp(h->jobs[i].hash, row->id_hash, sizeof row->id_hash) == 0) {
             *ret_job = &h->jobs[i];
             return h->jobs[i].job.meter_id;
         }
-    return row->name[0] != '\0' ? row->name : row->address;
+    return id != NULL ? id : row->name[0] != '\0' ? row->name : row->address;
 }
 
 static void draw_radio_row(struct app *a, const struct home *h, size_t i, const struct area *at)
@@ -248,7 +264,7 @@ static void draw_radio_row(struct app *a, const struct home *h, size_t i, const 
 
     ui_fill(ui, at->y, at->x, at->cols, role);
     (void)ui_text(ui, at->y, at->x, 1, role, chosen ? ">" : " ");
-    (void)ui_text(ui, at->y, at->x + 2, 12, role, radio_name(h, row, &job));
+    (void)ui_text(ui, at->y, at->x + 2, 12, role, radio_name(a, h, row, &job));
     for (int b = 0; b < reach_bars(row); b++)
         (void)ui_text(ui, at->y, at->x + 15 + b, 1, role, ui_glyph(ui, bars[b]));
     if (row->has_rssi)
@@ -361,7 +377,7 @@ static void choose_meter(struct app *a, struct home *h)
 
     if (h->radio.at >= a->reach.n)
         return;
-    name = radio_name(h, &a->reach.rows[h->radio.at], &job);
+    name = radio_name(a, h, &a->reach.rows[h->radio.at], &job);
     if (job == NULL) {
         app_say(a, ROLE_WARN, "No job in this list is for %s.", name);
         return;

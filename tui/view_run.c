@@ -20,6 +20,10 @@ struct step_view {
     size_t now;                 /* of the step whose lines are shown */
     bool scanned;               /* the scanning view was shown for this question */
     struct list lines;          /* what the step found out; scrolls */
+    struct found {
+        struct run_line lines[RUN_LINES_MAX];
+        size_t n;
+    } seen, old;                /* at the last tick; and of the step before, which is not shown any more */
 };
 
 /* ---- steps ---- */
@@ -50,14 +54,22 @@ static void draw_steps(struct app *a, const struct run_view *v, const struct are
 
 /* ---- the present step ---- */
 
-/* What was found out, from the list's window on; rows used. */
+/* How many lines the present step has found: the engine keeps those of the step before until there are some. */
+static size_t found_lines(const struct step_view *s, const struct run_view *v)
+{
+    bool old = v->n_lines == s->old.n && memcmp(v->lines, s->old.lines, s->old.n * sizeof s->old.lines[0]) == 0;
+
+    return old && v->phase != RUN_FINISHED ? 0 : v->n_lines;
+}
+
+/* What was found out, from the list's cursor on; rows used. When they are too few, the last says so. */
 static int draw_lines(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
 {
+    size_t n = found_lines(s, v), i;
     int y = at->y, end = at->y + at->rows;
-    size_t i;
 
-    list_size(&s->lines, v->n_lines);
-    for (i = s->lines.at; i < v->n_lines && y < end; i++) {
+    list_size(&s->lines, n);
+    for (i = s->lines.at; i < n && y < end; i++) {
         const struct run_line *line = &v->lines[i];
         int name = ui_width(line->name) > NAME_COLS ? ui_width(line->name) : NAME_COLS, rows;
 
@@ -65,13 +77,17 @@ static int draw_lines(struct app *a, struct step_view *s, const struct run_view 
             name = at->cols / 2;
         if (line->name[0] == '\0')
             name = -1;              /* a text of several lines: no names, all the width */
-        rows = ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, end - y, ROLE_TEXT, line->value);
+        rows = ui_rows(at->cols - name - 1, line->value);
+        rows = rows > 0 ? rows : 1;
+        if (y + rows > end - (i + 1 < n ? 1 : 0))
+            break;
+        (void)ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, rows, ROLE_TEXT, line->value);
         (void)ui_text(&a->ui, y, at->x, name, ROLE_DIM, line->name);
-        y += rows > 0 ? rows : 1;
+        y += rows;
     }
     s->lines.rows = 4;
-    if (i < v->n_lines)
-        (void)ui_printf(&a->ui, end - 1, at->x, at->cols, ROLE_WARN, "%zu more: PgDn", v->n_lines - i + 1);
+    if (i < n)
+        (void)ui_printf(&a->ui, y++, at->x, at->cols, ROLE_WARN, "%zu more: PgDn", n - i);
     return y - at->y;
 }
 
@@ -112,7 +128,7 @@ static void draw_question(struct app *a, struct step_view *s, const struct run_v
     int lines = at->rows - prompt - 1 - help - 1, y = at->y;
 
     y += draw_lines(a, s, v, &(struct area){y, at->x, lines > 1 ? lines : 1, at->cols});
-    if (v->n_lines > 0)
+    if (y > at->y)
         y++;
     y += ui_wrap(&a->ui, y, at->x, at->cols, prompt, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD, v->prompt);
     draw_field(a, s, v, y, at->x, at->cols);
@@ -155,7 +171,7 @@ static void draw_work(struct app *a, struct step_view *s, const struct run_view 
     }
     if (v->attempt > 1)
         (void)snprintf(attempt, sizeof attempt, ", attempt %d", v->attempt);
-    if (v->waiting_for[0] != '\0') {
+    if (v->waiting_for[0] != '\0' && strcmp(v->waiting_for, v->steps[v->now].title) != 0) {
         char text[160];
 
         (void)snprintf(text, sizeof text, "Waiting for %s, %s%s.", v->waiting_for, span_text(v->elapsed_ms, span), attempt);
@@ -166,7 +182,8 @@ static void draw_work(struct app *a, struct step_view *s, const struct run_view 
     ui_cursor(&a->ui, at->y, at->x);
     y++;
     y += draw_lines(a, s, v, &(struct area){y, at->x, at->rows - 5, at->cols});
-    (void)ui_wrap(&a->ui, y + (v->n_lines > 0 ? 1 : 0), at->x, at->cols, at->y + at->rows - y - 1, ROLE_DIM, v->help);
+    y += found_lines(s, v) > 0;
+    (void)ui_wrap(&a->ui, y, at->x, at->cols, at->y + at->rows - y, ROLE_DIM, v->help);
 }
 
 static void draw_stopped(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
@@ -323,12 +340,16 @@ static void run_tick_view(struct app *a, void *state)
     bool top = app_view(a, 0) == &view_run;
 
     if (v->ask_id != s->ask_id || v->now != s->now) {
+        if (v->now != s->now)
+            s->old = s->seen;
         s->ask_id = v->ask_id;
         s->now = v->now;
         s->scanned = false;
         s->lines = (struct list){0};
         input_clear(&s->input);
     }
+    memcpy(s->seen.lines, v->lines, sizeof s->seen.lines);
+    s->seen.n = v->n_lines;
     if (!top)
         return;
     if (v->phase == RUN_LEFT) {

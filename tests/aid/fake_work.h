@@ -112,6 +112,9 @@ static void fake_next(void)
         fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id, fake_steps[m->step].title, 0, m->done);
     fake.at++;
     fake.ticks = 0;
+    m = fake_now();
+    if (m->phase == RUN_STOPPED && fake.listener.step != NULL)
+        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id, fake_steps[m->step].title, m->code, m->detail);
     fake_show();
 }
 

@@ -52,6 +52,7 @@ static void test_home(void **state)
     world_hear("02:00:00:00:00:02", "GM2400000253", "gasm", -79);
     world_hear("02:00:00:00:00:03", NULL, "Headset of Bo \033[2J", -66);
     world_hear("02:00:00:00:00:04", NULL, "", 127);
+    world_hear("02:00:00:00:00:05", "GM2400000544", "GASM-GM2400000544", -88);      /* of a job that is done */
     world_turns(1);
     screen_golden(&world.screen, "home-80x24");
     assert_false(screen_is_coloured(&world.screen));
@@ -328,18 +329,25 @@ static void test_terminal_restored_after_crash(void **state)
     screen_close(&world.screen);
 }
 
+/* In a process of its own: newterm() of ncurses loses memory when it fails. */
 static void test_no_such_terminal(void **state)
 {
-    struct ui ui;
-    struct ui_config cfg = {.term = "no-such-terminal"};
-    struct gf_fail why = {0};
+    int status = 0;
+    pid_t pid;
 
     (void)state;
     screen_open(&world.screen, 24, 80);
-    cfg.in = world.screen.in;
-    cfg.out = world.screen.out;
-    assert_int_equal(ui_start(&ui, &cfg, &why), GF_E_USAGE);
-    assert_string_equal(why.detail, "no-such-terminal");
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct ui ui;
+        struct ui_config cfg = {.in = world.screen.in, .out = world.screen.out, .term = "no-such-terminal"};
+        struct gf_fail why = {0};
+
+        _exit(ui_start(&ui, &cfg, &why) == GF_E_USAGE && strcmp(why.detail, "no-such-terminal") == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     screen_close(&world.screen);
 }
 

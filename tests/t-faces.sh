@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# t-faces.sh - line mode through a whole opening, and a run that is stopped by a signal and goes on. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+W=${BUILD_TMP:-$PWD/$BUILD/tmp}/faces
+RATE=20 FLOW=36000
+. tests/tools/tap.sh
+. tests/tools/world.sh
+trap world_stop EXIT
+trap 'exit 130' INT TERM HUP
+
+world_start >/dev/null
+set -- $METERS
+office label "$1" --png "$W/1.png" --scale 6 >/dev/null
+
+# line mode: chosen by itself without a terminal; each line waits for its question
+printf '%s\n' J-0001 "$2" "$2" r "$W/1.png" no r yes yes PURGE yes l q >"$W/lines"
+from_lines() { fitter <"$W/lines"; }
+run 0 "an opening in line mode" bash -c "$(declare -f from_lines fitter); $(declare -p W BUILD BUS RATE); from_lines"
+says "E026" "another meter's id is refused"
+says "Type the id again: " "an id is asked for twice"
+says "[ 8/14] Purge with gas: receipt" "gas was purged"
+says "Finished." "it is finished"
+says "Records: all records are at head office." "nothing waits on the laptop"
+case $OUT in *"$(printf '\033')"*) ok 1 "no control sequence" ;; *) ok 0 "no control sequence" ;; esac
+
+# the meter stands still, so the run waits; SIGTERM leaves it safely, and the same call goes on
+label=$(office label "$3" --ascii | grep '^GASM:')
+opening() { fitter run account-opening --job J-0003 --label "$label" --answers "$W/answers"; }
+kill -STOP "$(cat "$W/meter3.pid")"
+world_spawn waits "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" \
+    --clock-rate "$RATE" run account-opening --job J-0003 --label "$label" --answers "$W/answers"
+world_wait waits "\[ 2/14\]"
+pid=$(cat "$W/waits.pid")
+kill -TERM "$pid"
+code=0
+wait "$pid" || code=$?
+rm "$W/waits.pid"
+OUT=$(cat "$W/waits.log")
+[ $code = 8 ] || echo "# it was $code"
+ok "$([ $code = 8 ] && echo 0 || echo 1)" "a signal ends the run with status 8"
+says "E100 cancelled" "it says so"
+kill -CONT "$(cat "$W/meter3.pid")"
+run 0 "the same call goes on" opening
+says "2 of them are done already; it goes on with \"Connect\"" "where it stopped"
+says "[14/14] Certificate" "to the end"
+run 0 "the audit at head office" office audit
+says "audit: clean" "it is clean"
+done_testing

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# t-screen.sh - one account opening on the screen, by keys, in tmux; the real programs all around. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+W=${BUILD_TMP:-$PWD/$BUILD/tmp}/screen
+RATE=20 FLOW=36000
+. tests/tools/tap.sh
+. tests/tools/world.sh
+TMUX_NAME=gasfitter-$$
+t() { tmux -L "$TMUX_NAME" -f /dev/null "$@"; }
+stop() { t kill-server 2>/dev/null || true; world_stop; }
+trap stop EXIT
+trap 'exit 130' INT TERM HUP
+
+screen() { t capture-pane -p -t app; }
+keys() { t send-keys -t app "$@"; }
+# shows TEXT NAME [seconds] - wait until the text is on the screen
+shows() {
+    local i=0 limit=$((${3:-20} * 20))
+    until screen | grep -qF -- "$1"; do
+        i=$((i + 1))
+        if [ $i -gt $limit ]; then
+            screen | sed 's/^/# /'
+            ok 1 "$2: \"$1\""
+            return 0
+        fi
+        sleep 0.05
+    done
+    ok 0 "$2: \"$1\""
+}
+
+world_start >/dev/null
+set -- $METERS
+office label "$1" --png "$W/label.png" --scale 6 >/dev/null
+cat >"$W/app" <<EOF
+unset TMUX NO_COLOR
+"$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE"
+echo "ended with \$?"
+stty -a | tr ' ' '\n' | grep -x -e icanon -e echo | tr '\n' ' '
+sleep 600
+EOF
+t new-session -d -s app -x 80 -y 24 "env LC_ALL=C.UTF-8 TZ=UTC TERM=screen-256color sh '$W/app'"
+
+shows "> J-0001" "the worklist"
+shows "12 Canal Street, flat 3" "the address of the chosen job"
+shows "$1 ▂" "the job's meter is in reach" 30
+keys "?"
+shows "Starts the chosen job" "help"
+keys Escape
+shows "Open jobs" "back from help"
+keys /
+keys -l "tanaka"
+shows "> J-0003" "the filter finds a customer"
+keys Escape
+shows "> J-0003" "the chosen job stays chosen"
+keys Home Enter
+shows "Hand scanner" "the procedure asks for the label"
+keys -l "https://example.org/leaflet"
+keys Enter
+shows "E020" "a foreign code is refused"
+keys -l "$W/label.png"
+keys Enter
+shows "yes or no:" "from the image to the purge's first question" 60
+t resize-window -t app -x 60 -y 20
+shows "Make it larger." "too small says so"
+t resize-window -t app -x 110 -y 36
+shows "yes or no:" "larger again, the question stands"
+keys -l yes
+keys Enter
+shows "source of ignition" "the next question"
+keys -l yes
+keys Enter
+shows "Type PURGE:" "gas asks for a word"
+keys -l PURGE
+keys Enter
+shows "Clear the residual" "the purge ends, and the next step asks" 60
+shows "yes or no:" "the residual is confirmed"
+keys -l yes
+keys Enter
+shows "Finished" "the end of the procedure" 60
+shows "CC-000001" "the certificate's number"
+keys Enter
+shows "Open jobs" "back at the worklist"
+if screen | grep -q "J-0001 "; then ok 1 "the finished job is gone"; else ok 0 "the finished job is gone"; fi
+shows "all records are at head office" "the queue is empty"
+keys F3
+shows "acknowledged" "the records"
+keys Escape
+shows "Open jobs" "back from the records"
+keys q
+shows "ended with 0" "q quits"
+shows "icanon echo" "the terminal is as it was"
+run 0 "the audit at head office" office audit
+says "audit: clean" "it is clean"
+done_testing
