@@ -28,14 +28,16 @@ static int valve_drive(void *ctx, bool open)
     struct aid_world *w = ctx;
     struct aid_valve *v = &w->valve;
 
-    if (v->state == gasm_ValveState_VALVE_MOVING)
+    if (v->state == gasm_ValveState_VALVE_MOVING || v->ordered)
         return GF_E_NOT_NOW;
     *(open ? &v->opened : &v->shut) += 1;
     if (v->stuck)
         return 0;
     v->opening = open;
-    v->state = gasm_ValveState_VALVE_MOVING;
-    v->until_ms = w->mono_ms + v->travel_ms;
+    v->until_ms = w->mono_ms + v->lag_ms + v->travel_ms;
+    v->ordered = v->lag_ms > 0;
+    if (!v->ordered)
+        v->state = gasm_ValveState_VALVE_MOVING;
     return 0;
 }
 
@@ -115,6 +117,7 @@ int aid_world_restart(struct aid_world *w)
     aid_flash_boot(&w->flash);
     w->up = false;
     mc_session_end(&w->session);
+    w->valve.ordered = false;
     if (w->valve.state == gasm_ValveState_VALVE_MOVING)     /* the motor stops where it is */
         w->valve.state = gasm_ValveState_VALVE_UNKNOWN;
     memset(w->meter, 0xC3, mc_meter_size());
@@ -125,6 +128,10 @@ static void move_valve(struct aid_world *w)
 {
     struct aid_valve *v = &w->valve;
 
+    if (v->ordered && w->mono_ms >= v->until_ms - v->travel_ms) {
+        v->ordered = false;
+        v->state = gasm_ValveState_VALVE_MOVING;
+    }
     if (v->state == gasm_ValveState_VALVE_MOVING && w->mono_ms >= v->until_ms)
         v->state = v->opening ? gasm_ValveState_VALVE_OPEN : gasm_ValveState_VALVE_SHUT;
 }

@@ -23,6 +23,8 @@ struct aid_valve {
     bool opening;                   /* the travel's direction */
     int64_t until_ms;               /* of the travel, mono */
     int64_t travel_ms;
+    int64_t lag_ms;                 /* after an order the end switch still says what it said, for so long */
+    bool ordered;                   /* ... which is now; the travel begins at until_ms - travel_ms */
     bool stuck;                     /* the motor takes orders and nothing moves */
     uint32_t opened, shut;          /* orders taken */
 };

@@ -366,11 +366,30 @@ static void test_stop_while_closing(void **state)
     finish(&s);
 }
 
+/* Stopped at once, while the end switch still says shut because the motor has not begun to open: that is not shut. */
+static void test_stop_at_once(void **state)
+{
+    struct site s = make(1);
+
+    (void)state;
+    s.w->valve.lag_ms = 300;
+    assert_int_equal(start(&s, 50, 60), gasm_Refusal_OK);
+    assert_int_equal(s.w->valve.state, gasm_ValveState_VALVE_SHUT);
+    assert_int_equal(stop(&s), gasm_Refusal_OK);
+    assert_int_equal(s.w->valve.opened, 1);
+    assert_int_equal(s.w->valve.shut, 1);
+    assert_int_equal(s.w->valve.state, gasm_ValveState_VALVE_SHUT);
+    assert_false(s.w->valve.ordered);
+    assert_int_equal(s.w->answer.body.purge.end, gasm_PurgeEnd_PURGE_STOPPED);
+    finish(&s);
+}
+
 /* The link goes while the stop waits for the valve: the stop is journalled all the same, and answered when asked again. */
 static void test_stop_and_leave(void **state)
 {
     struct site s = make(1);
     gasm_Request r;
+    uint64_t answers;
 
     (void)state;
     assert_int_equal(start(&s, 50, 60), gasm_Refusal_OK);
@@ -379,9 +398,16 @@ static void test_stop_and_leave(void **state)
     assert_int_equal(aid_world_send(s.w, &r), 0);
     aid_world_pass(s.w, 100);
     assert_true(s.w->meter->purge.closing);
+    /* Back before the valve is shut: the new session is not given the old one's answer. */
     aid_world_disconnect(s.w);
-    aid_world_pass(s.w, 3000);
+    s.w->meter->link.helloed = false;
     greet(&s);
+    answers = s.w->answers;
+    assert_true(s.w->meter->purge.closing && s.w->meter->core.grant_open != 0);
+    aid_world_pass(s.w, 3000);
+    assert_int_equal(s.w->answers, answers);
+    assert_int_equal(s.w->meter->core.grant_open, 0);
+    assert_true(s.w->up);
     assert_int_equal(aid_world_ask(s.w, &r), 0);
     assert_int_equal(s.w->answer.body.purge.end, gasm_PurgeEnd_PURGE_STOPPED);
     assert_memory_equal(opened(&s.w->answer).op_id.bytes, r.op_id.bytes, 16);
@@ -551,7 +577,7 @@ int main(void)
         cmocka_unit_test(test_link),          cmocka_unit_test(test_reset),
         cmocka_unit_test(test_faults),        cmocka_unit_test(test_stuck),
         cmocka_unit_test(test_stop_while_closing), cmocka_unit_test(test_stop_and_leave),
-        cmocka_unit_test(test_impatient),     cmocka_unit_test(test_nothing_flowed),
+        cmocka_unit_test(test_stop_at_once),  cmocka_unit_test(test_impatient),     cmocka_unit_test(test_nothing_flowed),
         cmocka_unit_test(test_ranges),        cmocka_unit_test(test_power),
         cmocka_unit_test(test_total_volume),  cmocka_unit_test(test_no_erase),
         cmocka_unit_test(test_no_grant),
