@@ -200,7 +200,6 @@ static int connect_file(struct db *db, const struct paths *p)
         return db_error(db, rc);
     (void)sqlite3_extended_result_codes(db->sql, 1);
     (void)sqlite3_busy_timeout(db->sql, BUSY_MS);
-    (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     return 0;
 }

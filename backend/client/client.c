@@ -184,9 +184,9 @@ static void source_process(void *ctx, const struct gf_pollfd *fds, size_t n)
  * go. */
 static int check_certificates(struct office_client *c, const char *sign_pem, struct gf_fail *why)
 {
-    X509 *ca = pki_certificate(c->ca_pem), *cert = pki_certificate(c->cert_pem),
-         *sign = pki_certificate(sign_pem);
-    EVP_PKEY *key = pki_key(c->key_pem);
+    X509 *ca = client_pki_certificate(c->ca_pem), *cert = client_pki_certificate(c->cert_pem),
+         *sign = client_pki_certificate(sign_pem);
+    EVP_PKEY *key = client_pki_key(c->key_pem);
     const char *bad = NULL;
 
     if (ca == NULL)
@@ -197,9 +197,9 @@ static int check_certificates(struct office_client *c, const char *sign_pem, str
         bad = "the certificate for acknowledgements cannot be read";
     else if (X509_check_private_key(cert, key) != 1)
         bad = "the key does not belong to this laptop's certificate";
-    else if (!pki_issued(ca, cert))
+    else if (!client_pki_issued(ca, cert))
         bad = "this laptop's certificate is not issued by head office's CA";
-    else if (!pki_issued(ca, sign) || !pki_is_p256(X509_get0_pubkey(sign)))
+    else if (!client_pki_issued(ca, sign) || !client_pki_is_p256(X509_get0_pubkey(sign)))
         bad = "the certificate for acknowledgements is not issued by head office's CA";
     else
         c->sign_key = X509_get_pubkey(sign);

@@ -95,9 +95,9 @@ static int read_answer(const struct http_try *t, struct office_enrol_result *ret
  * the code. */
 static int check_answer(const struct office_enrol_result *a, X509 *pinned, struct gf_fail *why)
 {
-    X509 *ca = pki_certificate(a->ca_pem), *cert = pki_certificate(a->cert_pem),
-         *sign = pki_certificate(a->sign_pem);
-    EVP_PKEY *key = pki_key(a->key_pem);
+    X509 *ca = client_pki_certificate(a->ca_pem), *cert = client_pki_certificate(a->cert_pem),
+         *sign = client_pki_certificate(a->sign_pem);
+    EVP_PKEY *key = client_pki_key(a->key_pem);
     uint8_t id[GF_UUID_LEN];
     const char *bad = NULL;
 
@@ -105,9 +105,10 @@ static int check_answer(const struct office_enrol_result *a, X509 *pinned, struc
         bad = "the CA certificate is not the one that the code names";
     else if (cert == NULL || key == NULL || X509_check_private_key(cert, key) != 1)
         bad = "the certificate is not for the key that was made here";
-    else if (!pki_issued(ca, cert))
+    else if (!client_pki_issued(ca, cert))
         bad = "the certificate is not issued by head office's CA";
-    else if (sign == NULL || !pki_issued(ca, sign) || !pki_is_p256(X509_get0_pubkey(sign)))
+    else if (sign == NULL || !client_pki_issued(ca, sign) ||
+             !client_pki_is_p256(X509_get0_pubkey(sign)))
         bad = "the certificate for acknowledgements is not issued by head office's CA";
     X509_free(ca);
     X509_free(cert);
@@ -158,7 +159,8 @@ static int enrol(const struct office_enrol_request *req, struct office_enrol_res
         return r;
     if (req->name[0] == '\0' || strlen(req->name) > NAME_LEN)
         return gf_fail(why, GF_E_FORMAT, "name", "the laptop's name has 1 to 64 bytes");
-    r = pki_request(req->name, ret->key_pem, sizeof ret->key_pem, request_pem, sizeof request_pem);
+    r = client_pki_request(req->name, ret->key_pem, sizeof ret->key_pem, request_pem,
+                           sizeof request_pem);
     if (r != 0)
         return gf_fail(why, r, "enrolment", "no key could be made; is the name UTF-8?");
     r = ask(&peer, code, req->name, request_pem, ret, why);

@@ -67,8 +67,8 @@ static int verify_by_print(X509_STORE_CTX *store, void *ctx)
     for (int i = 0; i < sk_X509_num(shown) && peer->ca == NULL; i++) {
         X509 *cert = sk_X509_value(shown, i);
 
-        if (pki_has_print(cert, peer->print) && X509_check_ca(cert) == 1 &&
-            X509_self_signed(cert, 1) == 1 && X509_up_ref(cert) == 1)
+        if (client_pki_has_print(cert, peer->print) && X509_check_ca(cert) == 1 &&
+            X509_up_ref(cert) == 1)
             peer->ca = cert;
     }
     peer->other_ca = peer->ca == NULL;
@@ -198,12 +198,7 @@ static bool set_body(struct http_try *t, const char *path, const char *content_t
     (void)snprintf(type, sizeof type, "Content-Type: %s", content_type);
 
     t->sent = malloc(n + 1);
-    struct curl_slist *first = curl_slist_append(NULL, type);
-    /* Without it libcurl asks before it sends a long body, and waits a second for an answer that
-     * does not come. */
-    t->headers = first != NULL ? curl_slist_append(first, "Expect:") : NULL;
-    if (t->headers == NULL)
-        curl_slist_free_all(first);
+    t->headers = curl_slist_append(NULL, type);
     if (t->sent == NULL || t->headers == NULL)
         return false;
     if (n > 0)

@@ -24,7 +24,7 @@ static int no_passphrase(char *buf, int size, int rwflag, void *ctx)
     return -1;
 }
 
-X509 *pki_certificate(const char *pem)
+X509 *client_pki_certificate(const char *pem)
 {
     BIO *b = BIO_new_mem_buf(pem, -1);
     X509 *cert = b != NULL ? PEM_read_bio_X509(b, NULL, no_passphrase, NULL) : NULL;
@@ -34,7 +34,7 @@ X509 *pki_certificate(const char *pem)
     return cert;
 }
 
-EVP_PKEY *pki_key(const char *pem)
+EVP_PKEY *client_pki_key(const char *pem)
 {
     BIO *b = BIO_new_mem_buf(pem, -1);
     EVP_PKEY *key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL) : NULL;
@@ -44,7 +44,7 @@ EVP_PKEY *pki_key(const char *pem)
     return key;
 }
 
-bool pki_issued(X509 *ca, X509 *cert)
+bool client_pki_issued(X509 *ca, X509 *cert)
 {
     bool yes =
         X509_check_issued(ca, cert) == X509_V_OK && X509_verify(cert, X509_get0_pubkey(ca)) == 1;
@@ -53,7 +53,7 @@ bool pki_issued(X509 *ca, X509 *cert)
     return yes;
 }
 
-bool pki_is_p256(EVP_PKEY *key)
+bool client_pki_is_p256(EVP_PKEY *key)
 {
     char group[32];
     size_t n;
@@ -76,7 +76,7 @@ int client_pki_verify(EVP_PKEY *key, const uint8_t *msg, size_t msg_len, const u
     return good ? 0 : GF_E_ACK_BAD;
 }
 
-bool pki_has_print(X509 *cert, const uint8_t print[static PKI_PRINT_LEN])
+bool client_pki_has_print(X509 *cert, const uint8_t print[static PKI_PRINT_LEN])
 {
     uint8_t hash[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -116,7 +116,7 @@ static X509_REQ *make_request(EVP_PKEY *key, const char *name)
     return req;
 }
 
-int pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request,
+int client_pki_request(const char *name, char *ret_key, size_t key_cap, char *ret_request,
                 size_t request_cap)
 {
     EVP_PKEY *key = EVP_EC_gen(SN_X9_62_prime256v1);

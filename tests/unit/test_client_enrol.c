@@ -59,6 +59,7 @@ static void make_code(const struct tls_id *of, char ret[static 32])
 struct office {
     const char *leave_out, *instead_of, *instead;
     const struct tls_id *issuer;        /* of the device's certificate; NULL: the CA */
+    bool foreign;                       /* everything of another CA, fitting together */
     const char *raw;                    /* this whole answer */
 };
 
@@ -78,6 +79,10 @@ static size_t respond(void *ctx, const char *request, size_t n, char *ret, size_
     out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "device_id", DEVICE, "cert_pem", cert,
                     "ca_pem", ca.cert_pem, "sign_pem", sign.cert_pem, "staff", "T-1", "url",
                     "https://office.example:8443");
+    if (o->foreign) {
+        (void)json_object_set_new(out, "ca_pem", json_string(other_ca.cert_pem));
+        (void)json_object_set_new(out, "sign_pem", json_string(other_id.cert_pem));
+    }
     if (o->leave_out != NULL)
         (void)json_object_del(out, o->leave_out);
     if (o->instead_of != NULL)
@@ -254,6 +259,9 @@ static void only_the_office_of_the_code_gets_the_code(void **state)
         else                                    /* the right CA's own key serves, under no name */
             how.id = &ca;
         int r = enrol(&how, code, &result, request, &why);
+        if (bad <= 20)
+            assert_int_equal(strstr(why.detail, "not the one that the code names") != NULL,
+                             bad != 17);
         if (r != GF_E_OFFICE_TLS || request[0] != '\0')
             fail_msg("case %d: %d %s, the server read \"%s\"", bad, r, why.detail, request);
     }
@@ -301,6 +309,8 @@ static void answers_that_do_not_fit_are_refused(void **state)
             fail_msg("case %zu: %d %s", i, r, why.detail);
     }
     o = (struct office){.issuer = &other_ca};
+    assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_TLS);
+    o = (struct office){.issuer = &other_ca, .foreign = true};
     assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_TLS);
     o = (struct office){.raw = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"};
     assert_int_equal(enrol(&how, code, &result, request, &why), GF_E_OFFICE_ANSWER);

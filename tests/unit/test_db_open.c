@@ -42,6 +42,8 @@ static void a_new_store_is_private_and_opens_again(void **state)
     assert_string_equal(text, "https://office.example:8443");
     store_world_close(&w);
     assert_int_not_equal(stat(store_world_path(&w, "gasfitter.db-wal"), &st), 0);
+    assert_int_equal(stat(store_world_path(&w, "gasfitter.lock"), &st), 0);
+    assert_int_equal(st.st_size, 0);
 }
 
 static void settings_and_secrets_come_back(void **state)
