@@ -231,7 +231,7 @@ static void look(struct bt_central *c)
         return;
     c->is_heard = true;
     (void)gf_copy(c->device, sizeof c->device, s.best->path);
-    bt_central_go(c, s.worth == 3 ? BT_RESOLVE : c->scan_through ? BT_CONNECT : BT_QUIET);
+    bt_central_go(c, c->scan_through ? BT_CONNECT : BT_QUIET);
 }
 
 static void look_again(struct bt_central *c, const struct bt_end *end)

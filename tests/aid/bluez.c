@@ -13,7 +13,7 @@
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECTS "org.freedesktop.DBus.ObjectManager"
 #define UUID(n) "8a5c000" n "-2f4d-4b7e-9c61-d0b3f1e7a942"
-#define OTHER_SERVICE AID_DEVICE "/service0005"
+#define ATTRIBUTES 24
 
 /* ---- objects ---- */
 
@@ -65,17 +65,26 @@ struct attribute {
     const char *flags[2];
 };
 
-static size_t attributes(const struct aid_bluez *b, struct attribute ret[8])
+/* Services that look like the meter's but for their UUID, before it and after it. */
+#define LOOKALIKE(s) \
+    {AID_DEVICE s, UUID("9"), NULL, {NULL, NULL}}, \
+    {AID_DEVICE s "/char1", UUID("2"), AID_DEVICE s, {"write-without-response", NULL}}, \
+    {AID_DEVICE s "/char2", UUID("3"), AID_DEVICE s, {"notify", NULL}}, \
+    {AID_DEVICE s "/char3", UUID("4"), AID_DEVICE s, {"read", "write"}}
+
+static const struct attribute lookalikes[] = {
+    LOOKALIKE("/service0001"), LOOKALIKE("/service0005"), LOOKALIKE("/service0020"),
+    LOOKALIKE("/service0030"), LOOKALIKE("/service0040"),
+};
+
+static size_t attributes(const struct aid_bluez *b, struct attribute ret[ATTRIBUTES])
 {
     enum aid_table table = b->table;
     size_t n = 0;
 
     if (table == AID_TABLE_TWICE) {
-        ret[n++] = (struct attribute){OTHER_SERVICE, UUID("9"), NULL, {NULL, NULL}};
-        ret[n++] = (struct attribute){OTHER_SERVICE "/char0006", UUID("2"), OTHER_SERVICE,
-                                      {"write-without-response", NULL}};
-        ret[n++] = (struct attribute){OTHER_SERVICE "/char0008", UUID("4"), OTHER_SERVICE,
-                                      {"read", "write"}};
+        memcpy(ret, lookalikes, sizeof lookalikes);
+        n = sizeof lookalikes / sizeof lookalikes[0];
     }
     ret[n++] = (struct attribute){AID_DEVICE "/service000a", UUID("1"), NULL, {NULL, NULL}};
     ret[n++] = (struct attribute){AID_RX, UUID("2"), AID_DEVICE "/service000a",
@@ -115,7 +124,7 @@ static void append_managed(sd_bus_message *m, const char *path, struct aid_bluez
 
 static void reply_objects(struct aid_bluez *b, sd_bus_message *call)
 {
-    struct attribute list[8];
+    struct attribute list[ATTRIBUTES];
     size_t n = b->has_table ? attributes(b, list) : 0;
     sd_bus_message *m = NULL;
 
@@ -164,7 +173,7 @@ static void removed(struct aid_bluez *b, const char *path, const char *iface)
 
 void aid_bluez_table(struct aid_bluez *b, bool there)
 {
-    struct attribute list[8];
+    struct attribute list[ATTRIBUTES];
     size_t n = attributes(b, list);
 
     for (size_t i = 0; i < n && b->has_table != there; i++)
@@ -391,6 +400,26 @@ static const struct {
     {"UnregisterAdvertisement", on_unregister_advert},
 };
 
+static int hold(struct aid_bluez *b, sd_bus_message *m)
+{
+    for (size_t i = 0; i < AID_HELD; i++)
+        if (b->held[i] == NULL) {
+            b->held[i] = sd_bus_message_ref(m);
+            break;
+        }
+    return 1;
+}
+
+void aid_bluez_answer_late(struct aid_bluez *b)
+{
+    for (size_t i = 0; i < AID_HELD; i++) {
+        if (b->held[i] != NULL)
+            (void)sd_bus_reply_method_errorf(b->held[i], PREFIX "Error.Failed",
+                                             "le-connection-abort-by-local");
+        b->held[i] = sd_bus_message_unref(b->held[i]);
+    }
+}
+
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
     struct aid_bluez *b = userdata;
@@ -404,7 +433,8 @@ static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         if (r->member == NULL || r->times == 0 || strcmp(r->member, member) != 0)
             continue;
         r->times -= r->times > 0;
-        return r->error == NULL ? 1 : sd_bus_reply_method_errorf(m, r->error, "%s", r->text);
+        return r->error == NULL ? hold(b, m)
+                                : sd_bus_reply_method_errorf(m, r->error, "%s", r->text);
     }
     if (strcmp(member, "GetManagedObjects") == 0) {
         reply_objects(b, m);
@@ -480,5 +510,7 @@ int aid_bluez_start(struct aid_bluez *b, const char *address)
 
 void aid_bluez_stop(struct aid_bluez *b)
 {
+    for (size_t i = 0; i < AID_HELD; i++)
+        b->held[i] = sd_bus_message_unref(b->held[i]);
     b->bus = sd_bus_close_unref(b->bus);
 }

@@ -20,8 +20,9 @@
 #define AID_TX AID_DEVICE "/service000a/char000d"
 #define AID_CTL AID_DEVICE "/service000a/char0010"
 #define AID_RULES 8
+#define AID_HELD 8
 
-/* The next `times` calls of a method (-1: all) fail so. error NULL: no answer ever comes. */
+/* The next `times` calls of a method (-1: all) fail so. error NULL: they are held unanswered. */
 struct aid_rule {
     const char *member;
     int times;
@@ -34,13 +35,14 @@ enum aid_table {
     AID_TABLE_NONE,             /* resolved, and nothing is there */
     AID_TABLE_NO_CTL,
     AID_TABLE_RX_BOTH_WRITES,   /* RX has both kinds of write */
-    AID_TABLE_TWICE,            /* before ours, another service has characteristics of our UUIDs */
+    AID_TABLE_TWICE,            /* other services have characteristics of our UUIDs too */
 };
 
 struct aid_bluez {
     sd_bus *bus;
     struct gf_source source;    /* of the loop that the test runs */
     struct aid_rule rules[AID_RULES];
+    sd_bus_message *held[AID_HELD];
 
     /* the world, to be set by the test */
     bool powered, on_air;       /* the meter advertises: it is heard when discovery starts */
@@ -76,6 +78,9 @@ void aid_bluez_stop(struct aid_bluez *b);
 /* Add a rule. */
 void aid_bluez_rule(struct aid_bluez *b, const char *member, int times, const char *error,
                     const char *text);
+
+/* Answer what is held now, late: an error that says that the link was not made. */
+void aid_bluez_answer_late(struct aid_bluez *b);
 
 /* Things that happen by themselves. */
 void aid_bluez_heard(struct aid_bluez *b);                  /* an advertisement */

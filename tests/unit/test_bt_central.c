@@ -215,7 +215,8 @@ struct fault {
     struct aid_bluez world;     /* its settings, added to the good ones */
     void (*hook)(struct world *w);
     int expect;                 /* 0: ready in the end; else down with that */
-    unsigned connects, removes; /* how many calls of Connect and RemoveDevice; 0 connects: any */
+    unsigned connects, removes; /* how many calls of Connect and RemoveDevice */
+    unsigned disconnects;       /* that it needs at least: Connect() is ended before the next */
 };
 
 static const struct fault faults[] = {
@@ -244,7 +245,8 @@ static const struct fault faults[] = {
      .expect = GF_E_LINK_TIMEOUT, .connects = 4},
     {.name = "connect in progress", .connects = 13,
      .rule = {"Connect", 12, BLUEZ "InProgress", "In Progress"}},
-    {.name = "connect never answers", .rule = {"Connect", 1, NULL, NULL}, .connects = 2},
+    {.name = "connect never answers", .rule = {"Connect", 1, NULL, NULL}, .connects = 2,
+     .disconnects = 1},
     {.name = "link without an answer", .rule = {"Connect", -1, NULL, NULL},
      .hook = link_without_answer, .connects = 1},
     {.name = "object unknown", .connects = 2,
@@ -327,10 +329,14 @@ static void check_fault(const struct fault *f)
     assert_int_equal(w->downs, f->expect != 0);
     assert_int_equal(w->bluez.calls.connect, f->connects);
     assert_int_equal(w->bluez.calls.remove, f->removes);
+    assert_true(w->bluez.calls.disconnect >= f->disconnects);
     if (strcmp(f->name, "gone at the stop of discovery") != 0 &&
         strncmp(f->name, "stop", 4) != 0 && strcmp(f->name, "object unknown") != 0)
         assert_false(w->bluez.connect_while_scanning);
     if (f->expect == 0) {
+        assert_string_equal(w->central->rx, AID_RX);
+        assert_string_equal(w->central->tx, AID_TX);
+        assert_string_equal(w->central->ctl, AID_CTL);
         assert_int_equal(w->link.ctl_len, 3);
         assert_memory_equal(w->link.ctl, "\1\2\3", 3);
         assert_int_equal(w->link.att_mtu, w->bluez.no_mtu || w->bluez.mtu < 23 ? 23 : 517);
@@ -480,6 +486,12 @@ static void test_power_everywhere(void **state)
                 w->port->connect(w->port->ctx, w->bluez.id_hash, "", 600000), 0);
         }
         await(w, &w->ready, places[i].state == BT_READY ? 2 : 1, "ready");
+
+        /* What was asked before it was off is answered now, to nobody. */
+        aid_bluez_answer_late(&w->bluez);
+        for (int n = 0; n < 5; n++)
+            step(w);
+        assert_int_equal(w->central->state, BT_READY);
         (void)teardown(&gone);
     }
 }
