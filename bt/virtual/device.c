@@ -456,6 +456,7 @@ static void take_report(struct vb_device *device, const struct vb_heard *how,
     if (take_blobs(&device->service_data, &device->n_service_data, report->service_data,
                    report->n_service_data) || (how->duplicates && report->n_service_data > 0))
         note(changes, "ServiceData");
+    device->connectable = report->connectable;
     if (device->flags != report->flags) {
         device->flags = report->flags;
         note(changes, "AdvertisingFlags");
@@ -493,4 +494,6 @@ void vb_device_unheard(struct vb_device *device)
         note(&changes, "TxPower");
     device->has_rssi = device->has_tx_power = false;
     vb_changed_list(device->adapter->vb, device->path, VB_DEVICE, changes.names, changes.n);
+    if (device->temporary && !device->connectable && !device->connected)
+        vb_device_remove(device);
 }

@@ -20,7 +20,8 @@ struct vb_heard {
 void vb_device_heard(struct vb_adapter *adapter, struct vb_adapter *from,
                      const struct vb_heard *how);
 
-/* The discovery ended: what is known of the signal is no longer. */
+/* The discovery ended: what is known of the signal is no longer, and a temporary device that
+ * cannot be connected to goes. */
 void vb_device_unheard(struct vb_device *device);
 
 /* The device, or NULL. */

@@ -95,11 +95,15 @@ static void scan_anew(struct vb_adapter *adapter)
 
 static void end_scan(struct vb_adapter *adapter)
 {
-    struct vb_device *device;
+    struct vb_device *device = TAILQ_FIRST(&adapter->devices);
 
     vb_timer_stop(&adapter->scan);
-    TAILQ_FOREACH(device, &adapter->devices, next)
+    while (device) {
+        struct vb_device *following = TAILQ_NEXT(device, next);
+
         vb_device_unheard(device);
+        device = following;
+    }
     if (!adapter->discovering)
         return;
     adapter->discovering = false;

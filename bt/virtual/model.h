@@ -195,6 +195,7 @@ struct vb_device {
     bool temporary, connected, resolved, trusted, blocked, paired, legacy;
     bool browsed;        /* its services have been read at least once: UUIDs are theirs */
     bool found;          /* in the discovery that is on */
+    bool connectable;    /* as last heard */
     bool remove_at_drop; /* RemoveDevice waits for the link's end */
     bool has_rssi, has_tx_power, has_appearance;
     int16_t rssi, tx_power;

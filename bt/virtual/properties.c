@@ -332,7 +332,8 @@ void vb_introspect(struct vb *vb, const struct vb_object *object, const char *pa
         return;
     }
     (void)fprintf(out,
-                  "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\" "
+                  "<!DOCTYPE node PUBLIC "
+                  "\"-//freedesktop//DTD D-BUS Object Introspection 1.0//EN\" "
                   "\"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n"
                   "<node>\n%s%s",
                   standard, strcmp(path, "/") == 0 ? manager : "");

@@ -95,7 +95,8 @@ static int send_objects(struct aid_peer *peer, sd_bus_message *call)
 static int append_adv(const struct aid_peer *peer, sd_bus_message *m)
 {
     uint8_t data[64] = {1, 2, 3, 4, 5, 6};
-    int r = sd_bus_message_append(m, "{sv}{sv}", "Type", "s", "peripheral", "LocalName", "s",
+    int r = sd_bus_message_append(m, "{sv}{sv}", "Type", "s",
+                                  peer->broadcast ? "broadcast" : "peripheral", "LocalName", "s",
                                   peer->name ? peer->name : "peer");
 
     if (r < 0 || peer->hidden)

@@ -33,6 +33,7 @@ struct aid_peer {
     const char *name;                    /* LocalName; NULL: "peer" */
     size_t n_manufacturer;               /* bytes of manufacturer data; 0: 6 */
     bool hidden, bare;                   /* not Discoverable, no UUIDs; only no UUIDs */
+    bool broadcast;                      /* with hidden: cannot be connected to */
     /* What happened. */
     uint8_t value[600]; /* the last one written to ctl, rx, both or big; what ctl and big read */
     size_t n_value;

@@ -117,6 +117,22 @@ const char *vbworld_char(struct vbworld *w, const char *uuid)
     return path;
 }
 
+const char *vbworld_path(struct vbworld *w, const char *uuid, char path[static 256])
+{
+    (void)snprintf(path, 256, "%s", vbworld_char(w, uuid));
+    return path;
+}
+
+const char *vbworld_line(const char *path, const void *bytes, size_t n)
+{
+    static char line[2048];
+    int at = snprintf(line, sizeof line, "%s Value=", path + strlen("/org/bluez/"));
+
+    for (size_t i = 0; i < n; i++)
+        at += snprintf(line + at, sizeof line - (size_t)at, "%02x", ((const uint8_t *)bytes)[i]);
+    return line;
+}
+
 long long vbworld_count(struct vbworld *w, const char *name)
 {
     char text[4096] = "", key[64];

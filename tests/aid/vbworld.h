@@ -46,6 +46,12 @@ void vbworld_peer_dies(struct vbworld *w);
  * "" when there is none. */
 const char *vbworld_char(struct vbworld *w, const char *uuid);
 
+/* The same into the caller's buffer; returns it. */
+const char *vbworld_path(struct vbworld *w, const char *uuid, char path[static 256]);
+
+/* The log's line for a characteristic's new value; kept until the next call. */
+const char *vbworld_line(const char *path, const void *bytes, size_t n);
+
 /* A counter of the device by its name. */
 long long vbworld_count(struct vbworld *w, const char *name);
 

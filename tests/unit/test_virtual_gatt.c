@@ -1,15 +1,9 @@
-/* test_virtual_gatt.c - virtual-bluez: reading, writing, subscribing, and what errors become. */
+/* test_virtual_gatt.c - virtual-bluez: reading, writing, errors, services that change. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
-#include <stdio.h>
 #include <string.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,19 +23,6 @@ static void ready(struct vbworld *w, const char *const options[])
     assert_int_equal(vbworld_ready(w), 0);
 }
 
-/* The path of a characteristic in a buffer of the caller. */
-static const char *path_of(struct vbworld *w, const char *uuid, char path[static 256])
-{
-    (void)snprintf(path, 256, "%s", vbworld_char(w, uuid));
-    assert_true(path[0] == '/');
-    return path;
-}
-
-static const char *on_char(struct vbworld *w, const char *path, const char *member)
-{
-    return aid_do(&w->loop, w->client, path, VB_CHAR1, member);
-}
-
 static bool wrote(void *arg)
 {
     return ((struct vbworld *)arg)->peer.n_writes > 0;
@@ -50,17 +31,6 @@ static bool wrote(void *arg)
 static void wait_written(struct vbworld *w)
 {
     assert_true(aid_wait(&w->loop, wrote, w, AID_WAIT_MS));
-}
-
-/* n bytes as hex, and "PATH Value=" before them. */
-static const char *value_line(const char *path, const uint8_t *p, size_t n)
-{
-    static char line[2048];
-    int at = snprintf(line, sizeof line, "%s Value=", path + strlen("/org/bluez/"));
-
-    for (size_t i = 0; i < n; i++)
-        at += snprintf(line + at, sizeof line - (size_t)at, "%02x", p[i]);
-    return line;
 }
 
 /* ---- properties ------------------------------------------------------------------------------ */
@@ -72,8 +42,8 @@ static void properties_come_and_go(void **state)
 
     (void)state;
     ready(&w, wide);
-    path_of(&w, AID_PEER_TX, tx);
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_TX, tx);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "Flags"), "notify");
     assert_string_equal(aid_get(&w.loop, w.client, ctl, VB_CHAR1, "Flags"), "read,write");
     assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "Notifying"), "false");
@@ -86,7 +56,7 @@ static void properties_come_and_go(void **state)
     assert_string_equal(vbworld_read(&w, ctl, 0, value, sizeof value), "");
     assert_string_equal(value, "0000");
     assert_string_equal(aid_get(&w.loop, w.client, ctl, VB_CHAR1, "Value"), "0000");
-    assert_int_equal(aid_log_count(&w.log, value_line(ctl, w.peer.value, 2)), 1);
+    assert_int_equal(aid_log_count(&w.log, vbworld_line(ctl, w.peer.value, 2)), 1);
     assert_int_equal(w.peer.mtu, 517);
     assert_string_equal(w.peer.device, "/org/bluez/hci1/dev_02_00_00_00_00_00");
     assert_string_equal(aid_do(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Disconnect"), "");
@@ -102,7 +72,7 @@ static void old_releases_lack_properties(void **state)
 
     (void)state;
     ready(&w, (const char *const[]){FAST, "--version", "5.55", NULL});
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     assert_non_null(strstr(aid_get(&w.loop, w.client, ctl, VB_CHAR1, "MTU"), "No such"));
     assert_non_null(strstr(aid_get(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Bonded"), "No such"));
     assert_int_equal(vbworld_stop(&w), 0);
@@ -115,7 +85,7 @@ static void new_releases_show_claimed_services(void **state)
 
     (void)state;
     ready(&w, (const char *const[]){FAST, "--version", "5.87", NULL});
-    path_of(&w, "00002a00-0000-1000-8000-00805f9b34fb", name);
+    vbworld_path(&w, "00002a00-0000-1000-8000-00805f9b34fb", name);
     assert_string_equal(vbworld_write(&w, name, "x", 1, "request", 0),
                         "NotAuthorized: Operation Not Authorized");
     assert_int_equal(vbworld_stop(&w), 0);
@@ -133,12 +103,12 @@ static void long_values_are_sliced(void **state)
         struct vbworld w;
 
         ready(&w, options[i]);
-        path_of(&w, AID_PEER_BIG, big);
+        vbworld_path(&w, AID_PEER_BIG, big);
         memcpy(w.peer.value, bytes, 300);
         w.peer.n_value = 300;
         assert_string_equal(vbworld_read(&w, big, 0, value, sizeof value), "");
         assert_int_equal(strlen(value), 600);
-        assert_int_equal(aid_log_count(&w.log, value_line(big, bytes, 300)), 1);
+        assert_int_equal(aid_log_count(&w.log, vbworld_line(big, bytes, 300)), 1);
         assert_int_equal(w.peer.n_reads, i == 0 ? 1 : 14); /* 22 bytes each: 13 full, 14 more */
         assert_string_equal(vbworld_read(&w, big, 290, value, sizeof value), "");
         assert_string_equal(value, "22232425262728292a2b");
@@ -166,7 +136,7 @@ static void the_largest_write(void **state)
         struct vbworld w;
 
         ready(&w, (const char *const[]){FAST, "--version", rows[i].version, NULL});
-        path_of(&w, AID_PEER_BIG, big);
+        vbworld_path(&w, AID_PEER_BIG, big);
         assert_string_equal(vbworld_write(&w, big, bytes, rows[i].n, "request", 0), "");
         assert_int_equal(w.peer.n_value, rows[i].n);
         assert_string_equal(vbworld_write(&w, big, bytes, rows[i].n + 1, "request", 0),
@@ -183,8 +153,8 @@ static void commands_are_answered_when_queued(void **state)
 
     (void)state;
     ready(&w, narrow);
-    path_of(&w, AID_PEER_RX, rx);
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_RX, rx);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     w.peer.silent = true;
     assert_string_equal(vbworld_write(&w, rx, bytes, 20, "command", 0), "");
     wait_written(&w);
@@ -230,7 +200,7 @@ static void application_errors_reach_the_client(void **state)
 
     (void)state;
     ready(&w, wide);
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         w.peer.error_name = rows[i].name;
         w.peer.error_text = rows[i].text;
@@ -238,14 +208,14 @@ static void application_errors_reach_the_client(void **state)
         assert_string_equal(vbworld_read(&w, ctl, 0, value, sizeof value), rows[i].read);
     }
     /* With both kinds of write the acknowledgement comes before the application has seen it. */
-    path_of(&w, AID_PEER_BOTH, both);
+    vbworld_path(&w, AID_PEER_BOTH, both);
     w.peer.n_writes = 0;
     assert_string_equal(vbworld_write(&w, both, "x", 1, "request", 0), "");
     wait_written(&w);
     /* What the table itself forbids never reaches the application. */
-    assert_string_equal(vbworld_read(&w, path_of(&w, AID_PEER_RX, rx), 0, value, sizeof value),
+    assert_string_equal(vbworld_read(&w, vbworld_path(&w, AID_PEER_RX, rx), 0, value, sizeof value),
                         "NotPermitted: Read not permitted");
-    assert_string_equal(vbworld_write(&w, path_of(&w, AID_PEER_TX, tx), "x", 1, "request", 0),
+    assert_string_equal(vbworld_write(&w, vbworld_path(&w, AID_PEER_TX, tx), "x", 1, "request", 0),
                         "NotPermitted: Write not permitted");
     assert_int_equal(vbworld_stop(&w), 0);
 }
@@ -257,7 +227,7 @@ static void a_silent_application_is_an_error(void **state)
 
     (void)state;
     ready(&w, wide);
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     w.peer.silent = true; /* for 5 s, which are 0.1 s */
     assert_string_equal(vbworld_write(&w, ctl, "x", 1, "request", 0),
                         "Failed: Operation failed with ATT error: 0x0e");
@@ -275,7 +245,7 @@ static void one_write_at_a_time(void **state)
 
     (void)state;
     ready(&w, (const char *const[]){"--adv-ms", "20", NULL});
-    path_of(&w, AID_PEER_CTL, ctl);
+    vbworld_path(&w, AID_PEER_CTL, ctl);
     w.peer.silent = true;
     (void)sd_bus_message_new_method_call(w.client, &m, "org.bluez", ctl, VB_CHAR1, "WriteValue");
     (void)sd_bus_message_append_array(m, 'y', "x", 1);
@@ -286,117 +256,6 @@ static void one_write_at_a_time(void **state)
     assert_string_equal(aid_call_end(&w.loop, &first),
                         "Failed: Operation failed with ATT error: 0x0e");
     aid_call_done(&first);
-    assert_int_equal(vbworld_stop(&w), 0);
-}
-
-/* ---- subscribing ----------------------------------------------------------------------------- */
-
-static void subscriptions_start_and_stop(void **state)
-{
-    static const struct {
-        const char *const *options;
-        size_t n;
-    } rows[] = {{wide, 512}, {narrow, 20}};
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char tx[256], ctl[256], on[300], off[300];
-        struct vbworld w;
-
-        ready(&w, rows[i].options);
-        path_of(&w, AID_PEER_TX, tx);
-        (void)snprintf(on, sizeof on, "%s Notifying=true", tx + strlen("/org/bluez/"));
-        (void)snprintf(off, sizeof off, "%s Notifying=false", tx + strlen("/org/bluez/"));
-        aid_peer_notify(&w.peer, false, bytes, 3); /* nobody has subscribed: it goes nowhere */
-        assert_string_equal(on_char(&w, tx, "StopNotify"), "Failed: No notify session started");
-        assert_string_equal(on_char(&w, path_of(&w, AID_PEER_CTL, ctl), "StartNotify"),
-                            "NotSupported: Operation is not supported");
-        assert_string_equal(on_char(&w, tx, "StartNotify"), "");
-        assert_string_equal(on_char(&w, tx, "StartNotify"), "");
-        assert_int_equal(w.peer.n_start, 1);
-        assert_int_equal(aid_log_count(&w.log, on), 1);
-        for (int k = 0; k < 3; k++) /* the same value each time is still told each time */
-            aid_peer_notify(&w.peer, false, bytes, 600);
-        aid_peer_notify(&w.peer, false, bytes, 1);
-        assert_true(aid_log_wait(&w.loop, &w.log, value_line(tx, bytes, 1)));
-        assert_int_equal(aid_log_count(&w.log, value_line(tx, bytes, rows[i].n)), 3);
-        assert_int_equal(aid_log_count(&w.log, value_line(tx, bytes, 3)), 0);
-        assert_string_equal(on_char(&w, tx, "StopNotify"), "");
-        assert_true(aid_log_wait(&w.loop, &w.log, off));
-        assert_int_equal(vbworld_stop(&w), 0);
-    }
-}
-
-static bool confirmed(void *arg)
-{
-    return ((struct vbworld *)arg)->peer.n_confirm == 2;
-}
-
-static void indications_are_confirmed_in_turn(void **state)
-{
-    struct vbworld w;
-    char ind[256];
-
-    (void)state;
-    ready(&w, wide);
-    path_of(&w, AID_PEER_IND, ind);
-    assert_string_equal(on_char(&w, ind, "StartNotify"), "");
-    aid_peer_notify(&w.peer, true, bytes, 2);
-    aid_peer_notify(&w.peer, true, bytes, 4);
-    assert_true(aid_wait(&w.loop, confirmed, &w, AID_WAIT_MS));
-    assert_true(aid_log_wait(&w.loop, &w.log, value_line(ind, bytes, 4)));
-    assert_int_equal(vbworld_count(&w, "indications"), 2);
-    assert_int_equal(vbworld_count(&w, "confirmations"), 2);
-    assert_int_equal(vbworld_stop(&w), 0);
-}
-
-static bool stopped(void *arg)
-{
-    return ((struct vbworld *)arg)->peer.n_stop == 1;
-}
-
-static bool started_again(void *arg)
-{
-    return ((struct vbworld *)arg)->peer.n_start == 2;
-}
-
-static void sessions_outlive_the_link(void **state)
-{
-    struct vbworld w;
-    char tx[256];
-
-    (void)state;
-    ready(&w, wide);
-    path_of(&w, AID_PEER_TX, tx);
-    assert_string_equal(on_char(&w, tx, "StartNotify"), "");
-    assert_string_equal(aid_do(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Disconnect"), "");
-    assert_true(aid_wait(&w.loop, stopped, &w, AID_WAIT_MS));
-    assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "Notifying"), "true");
-    assert_string_equal(aid_do(&w.loop, w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
-    assert_true(aid_wait(&w.loop, started_again, &w, AID_WAIT_MS));
-    assert_string_equal(on_char(&w, tx, "StartNotify"), "");
-    aid_peer_notify(&w.peer, false, bytes, 5);
-    assert_true(aid_log_wait(&w.loop, &w.log, value_line(tx, bytes, 5)));
-    assert_int_equal(vbworld_stop(&w), 0);
-}
-
-static void a_client_that_leaves_takes_its_session_along(void **state)
-{
-    struct vbworld w;
-    sd_bus *other;
-    char tx[256];
-
-    (void)state;
-    ready(&w, wide);
-    path_of(&w, AID_PEER_TX, tx);
-    other = aid_connect(&w.loop, w.bus.address);
-    assert_non_null(other);
-    assert_string_equal(aid_do(&w.loop, other, tx, VB_CHAR1, "StartNotify"), "");
-    assert_string_equal(aid_do(&w.loop, other, VB_HCI0, VB_ADAPTER1, "StartDiscovery"), "");
-    aid_disconnect(&w.loop, other);
-    assert_true(aid_wait(&w.loop, stopped, &w, AID_WAIT_MS));
-    assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "Notifying"), "false");
-    assert_string_equal(aid_get(&w.loop, w.client, VB_HCI0, VB_ADAPTER1, "Discovering"), "false");
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
@@ -444,105 +303,6 @@ static void a_changed_table_is_read_anew(void **state)
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
-/* ---- sockets --------------------------------------------------------------------------------- */
-
-/* Acquire; the socket, whose MTU is *mtu; -1 with the error in text. */
-static int acquire(struct vbworld *w, const char *path, const char *member, uint16_t *mtu,
-                   const char **text)
-{
-    struct aid_call call;
-    int fd = -1, kept = -1;
-
-    aid_call_start(w->client, &call, path, VB_CHAR1, member, "a{sv}", 0);
-    *text = aid_call_end(&w->loop, &call);
-    if (**text == '\0' && sd_bus_message_read(call.reply, "hq", &fd, mtu) > 0)
-        kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    aid_call_done(&call);
-    return kept;
-}
-
-static ssize_t receive(struct vbworld *w, int fd, void *to, size_t cap)
-{
-    long long end = aid_now_ms() + AID_WAIT_MS;
-    ssize_t n;
-
-    while ((n = recv(fd, to, cap, MSG_DONTWAIT)) < 0 && errno == EAGAIN && aid_now_ms() < end)
-        aid_pump(&w->loop, 10);
-    return n;
-}
-
-static void sockets_carry_values(void **state)
-{
-    char rx[256], tx[256], ctl[256];
-    const char *text;
-    struct vbworld w;
-    uint8_t got[600];
-    uint16_t mtu = 0;
-    int to, from;
-
-    (void)state;
-    ready(&w, narrow);
-    path_of(&w, AID_PEER_RX, rx);
-    path_of(&w, AID_PEER_TX, tx);
-    to = acquire(&w, rx, "AcquireWrite", &mtu, &text);
-    assert_true(to >= 0);
-    assert_int_equal(mtu, 23);
-    assert_int_equal(acquire(&w, rx, "AcquireWrite", &mtu, &text), -1);
-    assert_string_equal(text, "NotPermitted: Write acquired");
-    assert_string_equal(vbworld_write(&w, rx, "x", 1, "command", 0),
-                        "NotPermitted: Write acquired");
-    assert_int_equal(acquire(&w, path_of(&w, AID_PEER_CTL, ctl), "AcquireWrite", &mtu, &text), -1);
-    assert_string_equal(text, "NotSupported: Operation is not supported");
-
-    assert_int_equal(send(to, bytes, 21, 0), 21); /* too long for the MTU: lost without a word */
-    assert_int_equal(send(to, bytes, 20, 0), 20);
-    wait_written(&w);
-    assert_int_equal(w.peer.n_value, 20);
-    assert_int_equal(w.peer.n_writes, 1);
-
-    from = acquire(&w, tx, "AcquireNotify", &mtu, &text);
-    assert_true(from >= 0);
-    assert_string_equal(on_char(&w, tx, "StartNotify"), "NotPermitted: Notify acquired");
-    assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "NotifyAcquired"), "true");
-    aid_peer_notify(&w.peer, false, bytes, 7);
-    assert_int_equal(receive(&w, from, got, sizeof got), 7);
-    assert_memory_equal(got, bytes, 7);
-    assert_non_null(strstr(aid_get(&w.loop, w.client, tx, VB_CHAR1, "Value"), "No such"));
-
-    vbworld_peer_dies(&w);
-    assert_int_equal(receive(&w, from, got, sizeof got), 0); /* hung up */
-    assert_int_equal(receive(&w, to, got, sizeof got), 0);
-    assert_true(aid_log_wait(&w.loop, &w.log, VB_LOG_DEV " Connected=false"));
-    (void)close(from);
-    (void)close(to);
-    assert_int_equal(vbworld_stop(&w), 0);
-}
-
-static void closing_the_socket_ends_the_subscription(void **state)
-{
-    const char *text;
-    struct vbworld w;
-    char tx[256];
-    uint16_t mtu;
-    int from;
-
-    (void)state;
-    ready(&w, wide);
-    path_of(&w, AID_PEER_TX, tx);
-    assert_string_equal(on_char(&w, tx, "StartNotify"), "");
-    assert_int_equal(acquire(&w, tx, "AcquireNotify", &mtu, &text), -1);
-    assert_string_equal(text, "InProgress: In Progress");
-    assert_string_equal(on_char(&w, tx, "StopNotify"), "");
-    assert_true(aid_wait(&w.loop, stopped, &w, AID_WAIT_MS));
-    from = acquire(&w, tx, "AcquireNotify", &mtu, &text);
-    assert_true(from >= 0);
-    w.peer.n_stop = 0;
-    (void)close(from);
-    assert_true(aid_wait(&w.loop, stopped, &w, AID_WAIT_MS));
-    assert_string_equal(aid_get(&w.loop, w.client, tx, VB_CHAR1, "NotifyAcquired"), "false");
-    assert_int_equal(vbworld_stop(&w), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,14 +315,8 @@ int main(void)
         cmocka_unit_test(application_errors_reach_the_client),
         cmocka_unit_test(a_silent_application_is_an_error),
         cmocka_unit_test(one_write_at_a_time),
-        cmocka_unit_test(subscriptions_start_and_stop),
-        cmocka_unit_test(indications_are_confirmed_in_turn),
-        cmocka_unit_test(sessions_outlive_the_link),
-        cmocka_unit_test(a_client_that_leaves_takes_its_session_along),
         cmocka_unit_test(services_that_come_later_are_found),
         cmocka_unit_test(a_changed_table_is_read_anew),
-        cmocka_unit_test(sockets_carry_values),
-        cmocka_unit_test(closing_the_socket_ends_the_subscription),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -154,6 +154,20 @@ static void temporary_devices_go(void **state)
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
+static void broadcasters_go_with_the_discovery(void **state)
+{
+    struct vbworld w;
+
+    (void)state;
+    assert_int_equal(vbworld_start(&w, plain), 0);
+    w.peer.hidden = w.peer.broadcast = true;
+    assert_string_equal(set_filter(&w, "Pattern", "s", "pe"), "");
+    assert_int_equal(vbworld_seen(&w), 0);
+    assert_string_equal(on_adapter(&w, "StopDiscovery"), "");
+    assert_true(aid_log_wait(&w.loop, &w.log, "removed " VB_LOG_DEV));
+    assert_int_equal(vbworld_stop(&w), 0);
+}
+
 static void no_power_no_radio(void **state)
 {
     struct aid_call call;
@@ -504,6 +518,7 @@ int main(void)
         cmocka_unit_test(filters_hide_and_show),
         cmocka_unit_test(undiscoverable_devices_need_a_filter),
         cmocka_unit_test(temporary_devices_go),
+        cmocka_unit_test(broadcasters_go_with_the_discovery),
         cmocka_unit_test(no_power_no_radio),
         cmocka_unit_test(registrations_are_checked),
         cmocka_unit_test(connecting_tells_in_bluez_order),
