@@ -46,7 +46,7 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := tui backend client db bt virtual host field openssl meter real common
+LIBNAMES := aid tui backend client db bt virtual host field openssl meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
@@ -64,11 +64,12 @@ virtual-bluez_PKG  := libsystemd
 PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
-TEST_LIBS  := tui backend client db bt virtual host field openssl meter real common
+TEST_LIBS  := aid tui backend client db bt virtual host field openssl meter real common
 TEST_PKG   := cmocka vterm ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl openssl
-TEST_AID   := $(wildcard tests/aid/*.c)
+aid_SRC    := $(wildcard tests/aid/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 SHELL_TESTS := $(wildcard tests/t-*.sh)
 
@@ -121,11 +122,11 @@ $(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
 	$(call say,CC)
 	$(Q)$(CC) -std=c11 -O2 -g $(SANFL) -ffreestanding -I. -I$(BUILD)/gen -I$(<D) -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))

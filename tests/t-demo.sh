@@ -8,11 +8,12 @@ export W=${BUILD_TMP:-$PWD/$BUILD/tmp}/demo RATE=10
 
 before=$(git status --porcelain 2>/dev/null || true)
 run 0 "the demo" tests/tools/demo
-for words in "Scan" "Key" "Open" "Purge" "Zero" "clock" "Commission"; do
-    says "$words" "a step about: $words"
+for n in $(seq 14); do
+    says "$(printf '[%2d/14]' "$n")" "step $n is told"
 done
+says "receipt 9" "the meter's last receipt is told"
 says "audit: clean" "the audit is clean"
 says "certificate" "there is a certificate"
-[ -z "$(pgrep -f "$W" || true)" ]; ok $? "no process is left"
-[ "$before" = "$(git status --porcelain 2>/dev/null || true)" ]; ok $? "no file is left outside the build tree"
+is "$(pgrep -f "$W" || true)" "" "no process is left"
+is "$(git status --porcelain 2>/dev/null || true)" "$before" "no file is left outside the build tree"
 done_testing

@@ -7,6 +7,11 @@ ok() {
     if [ "$1" = 0 ]; then echo "ok $TAP_N - $2"; else echo "not ok $TAP_N - $2"; TAP_BAD=1; fi
     return 0
 }
+# is GOT WANT NAME
+is() {
+    [ "$1" = "$2" ] || printf '# got "%s", not "%s"\n' "$1" "$2"
+    ok "$([ "$1" = "$2" ] && echo 0 || echo 1)" "$3"
+}
 # run WANT NAME CMD... - CMD's exit status is WANT; its output is in $OUT, and shown when the test fails
 run() {
     local want=$1 name=$2 code=0
