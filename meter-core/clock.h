@@ -4,10 +4,11 @@
 
 #include "meter-core/meter_state.h"
 
-#define MC_CLOCK_SLACK_S 60 /* an RTC that is trimmed may step back so far; judged is at the floor all the same */
+/* An RTC that is trimmed may step back so far; judged is at the floor all the same. */
+#define MC_CLOCK_SLACK_S 60
 
 enum mc_clock_state {
-    MC_CLOCK_NEVER_SET = 0, /* no set_clock ever came, so the meter was never commissioned: times are not judged */
+    MC_CLOCK_NEVER_SET = 0, /* never commissioned either: times are not judged */
     MC_CLOCK_VALID = 1,
     MC_CLOCK_LOST = 2,      /* it was set, but the RTC has gone back since (it lost its supply) */
 };

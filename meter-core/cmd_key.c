@@ -4,9 +4,11 @@
 #include "meter-core/pb.h"
 
 /* Open the envelope of the request. OK, or why not. */
-static gasm_Refusal open_envelope(struct mc_meter *m, uint32_t *ret_epoch, uint8_t ret_key[static MC_KEY_LEN])
+static gasm_Refusal open_envelope(struct mc_meter *m, uint32_t *ret_epoch,
+                                  uint8_t ret_key[static MC_KEY_LEN])
 {
-    struct gf_span bytes = {m->request.body.install_key.envelope.bytes, m->request.body.install_key.envelope.size};
+    struct gf_span bytes = {m->request.body.install_key.envelope.bytes,
+                            m->request.body.install_key.envelope.size};
     struct mc_wrap wrap = {.wrap_root = m->core.factory_key};
     gasm_KeyEnvelope shown = gasm_KeyEnvelope_init_zero;
     char meter_id[GF_METER_ID_TEXT] = {0};
@@ -22,12 +24,14 @@ static gasm_Refusal open_envelope(struct mc_meter *m, uint32_t *ret_epoch, uint8
     wrap.wrap_epoch = shown.wrap_epoch;
     if (shown.wrap_epoch != 0)
         wrap.wrap_root = m->core.active_key;
-    return mc_envelope_open(m->ports.crypto, &wrap, bytes, ret_epoch, ret_key) == 0 ? gasm_Refusal_OK
-                                                                                   : gasm_Refusal_MISMATCH;
+    return mc_envelope_open(m->ports.crypto, &wrap, bytes, ret_epoch, ret_key) == 0
+               ? gasm_Refusal_OK
+               : gasm_Refusal_MISMATCH;
 }
 
 /* May this epoch come next? An epoch number never has two keys. */
-static gasm_Refusal judge_epoch(const struct mc_meter *m, uint32_t epoch, const uint8_t key[static MC_KEY_LEN])
+static gasm_Refusal judge_epoch(const struct mc_meter *m, uint32_t epoch,
+                                const uint8_t key[static MC_KEY_LEN])
 {
     const struct mc_core *core = &m->core;
 
@@ -53,7 +57,9 @@ int mc_cmd_install_key(struct mc_meter *m, struct mc_tx *tx)
     if (why == gasm_Refusal_OK) {
         tx->next.pending_epoch = epoch;
         memcpy(tx->next.pending_key, key, sizeof key);
-        tx->log = (struct mc_logged){.event = MC_EVENT_KEY_INSTALLED, .a = epoch, .b = m->core.active_epoch};
+        tx->log = (struct mc_logged){.event = MC_EVENT_KEY_INSTALLED,
+                                     .a = epoch,
+                                     .b = m->core.active_epoch};
     }
     gf_wipe(key, sizeof key);
     return (int)why;

@@ -28,32 +28,34 @@
 #define C(name) gasm_Command_##name
 
 static const struct mc_command_row rows[] = {
-    {C(IDENTIFY), "identify", ANY, ANY, BORN, FACTORY | CLOCKLESS, 0, RES(identity), mc_cmd_identify, NULL},
-    {C(INSTALL_KEY), "install_key", R(KEY), ANY, S(FACTORY) | KEYED_ON, CHANGE | FACTORY | CLOCKLESS,
-     REQ(install_key), 0, mc_cmd_install_key, NULL},
-    {C(OPEN_ACCOUNT), "open_account", R(OPEN), ANY, OPENING, CHANGE | SHUT,
-     REQ(open_account), RES(balance), mc_cmd_open_account, NULL},
+    {C(IDENTIFY), "identify", ANY, ANY, BORN, FACTORY | CLOCKLESS, 0, RES(identity),
+     mc_cmd_identify, NULL},
+    {C(INSTALL_KEY), "install_key", R(KEY), ANY, S(FACTORY) | KEYED_ON,
+     CHANGE | FACTORY | CLOCKLESS, REQ(install_key), 0, mc_cmd_install_key, NULL},
+    {C(OPEN_ACCOUNT), "open_account", R(OPEN), ANY, OPENING, CHANGE | SHUT, REQ(open_account),
+     RES(balance), mc_cmd_open_account, NULL},
     {C(PURGE_START), "purge_start", R(PURGE), ANY, OPENING, CHANGE | ACCOUNT | SHUT | POWER,
      REQ(purge_start), RES(purge), mc_cmd_purge_start, mc_purge_began},
-    {C(PURGE_KEEPALIVE), "purge_keepalive", R(PURGE), ANY, OPENING, 0,
-     0, RES(purge), mc_cmd_purge_keepalive, NULL},
-    {C(PURGE_STOP), "purge_stop", R(PURGE), ANY, OPENING, CHANGE | CLOCKLESS,
-     0, RES(purge), mc_cmd_purge_stop, NULL},
+    {C(PURGE_KEEPALIVE), "purge_keepalive", R(PURGE), ANY, OPENING, 0, 0, RES(purge),
+     mc_cmd_purge_keepalive, NULL},
+    {C(PURGE_STOP), "purge_stop", R(PURGE), ANY, OPENING, CHANGE | CLOCKLESS, 0, RES(purge),
+     mc_cmd_purge_stop, NULL},
     {C(ZERO_CLEAR), "zero_clear", R(CLEAR), R(SUPERVISE), S(PURGED) | S(CLEARED) | S(IN_SERVICE),
      CHANGE | ACCOUNT | SHUT, REQ(zero_clear), RES(balance), mc_cmd_zero_clear, NULL},
-    {C(SET_CLOCK), "set_clock", R(CLOCK), ANY, KEYED_ON, CHANGE | CLOCKLESS,
-     REQ(set_clock), RES(clock_set), mc_cmd_set_clock, NULL},
+    {C(SET_CLOCK), "set_clock", R(CLOCK), ANY, KEYED_ON, CHANGE | CLOCKLESS, REQ(set_clock),
+     RES(clock_set), mc_cmd_set_clock, NULL},
     {C(SET_PARAMETERS), "set_parameters", R(PARAMETERS), ANY, OPENING | S(IN_SERVICE), CHANGE,
      REQ(set_parameters), 0, mc_cmd_set_parameters, NULL},
-    {C(GET_PARAMETERS), "get_parameters", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
-     0, RES(parameters), mc_cmd_get_parameters, NULL},
-    {C(COMMISSION), "commission", R(COMMISSION), ANY, S(CLEARED), CHANGE | ACCOUNT | SHUT | CLOCK | PARAMETERS,
-     0, RES(balance), mc_cmd_commission, NULL},
-    {C(READ_BALANCE), "read_balance", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
-     0, RES(balance), mc_cmd_read_balance, NULL},
+    {C(GET_PARAMETERS), "get_parameters", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS, 0,
+     RES(parameters), mc_cmd_get_parameters, NULL},
+    {C(COMMISSION), "commission", R(COMMISSION), ANY, S(CLEARED),
+     CHANGE | ACCOUNT | SHUT | CLOCK | PARAMETERS, 0, RES(balance), mc_cmd_commission, NULL},
+    {C(READ_BALANCE), "read_balance", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS, 0,
+     RES(balance), mc_cmd_read_balance, NULL},
     {C(READ_RECEIPTS), "read_receipts", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
      REQ(read_receipts), RES(receipts), mc_cmd_read_receipts, NULL},
-    {C(KEY_ACTIVATED), "key_activated", R(NEVER), ANY, S(FACTORY) | KEYED_ON, CHANGE, 0, 0, NULL, NULL},
+    {C(KEY_ACTIVATED), "key_activated", R(NEVER), ANY, S(FACTORY) | KEYED_ON, CHANGE, 0, 0, NULL,
+     NULL},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -118,7 +120,8 @@ static gasm_Refusal judge_state(const struct mc_meter *m, const struct mc_comman
         if (m->core.grant_open != 0)
             return gasm_Refusal_STATE;
         if (!mc_valve_is_shut(m))
-            return mc_valve_state(m) == gasm_ValveState_VALVE_MOVING ? gasm_Refusal_BUSY : gasm_Refusal_STATE;
+            return mc_valve_state(m) == gasm_ValveState_VALVE_MOVING ? gasm_Refusal_BUSY
+                                                                     : gasm_Refusal_STATE;
     }
     if ((row->needs & MC_NEED_CLOCK) != 0 && mc_clock_state(m) != MC_CLOCK_VALID)
         return gasm_Refusal_CLOCK;
@@ -137,7 +140,8 @@ uint32_t mc_commands_allowed(const struct mc_meter *m)
 
     for (size_t i = 0; i < ROWS && m->authenticated; i++)
         if (rows[i].handler != NULL && judge_ticket(m, &rows[i]) == gasm_Refusal_OK &&
-            judge_use(m, &rows[i]) == gasm_Refusal_OK && judge_state(m, &rows[i]) == gasm_Refusal_OK)
+            judge_use(m, &rows[i]) == gasm_Refusal_OK &&
+            judge_state(m, &rows[i]) == gasm_Refusal_OK)
             bits |= 1u << rows[i].id;
     return bits;
 }
@@ -205,7 +209,8 @@ int mc_command_answer(struct mc_meter *m, struct gf_span *ret_answer)
     return 1;
 }
 
-static int refuse(struct mc_meter *m, gasm_Refusal why, gasm_Stage reached, struct gf_span *ret_answer)
+static int refuse(struct mc_meter *m, gasm_Refusal why, gasm_Stage reached,
+                  struct gf_span *ret_answer)
 {
     mc_command_respond(m, why, reached);
     return mc_command_answer(m, ret_answer);
@@ -221,7 +226,8 @@ gasm_Refusal mc_command_store_refusal(int rc)
 /* A remembered operation id: its stored answer, or MISMATCH. */
 static int repeat(struct mc_meter *m, const struct mc_kept *kept, struct gf_span *ret_answer)
 {
-    if (kept->command != m->request.command || memcmp(kept->content_hash, m->content_hash, MC_HASH_LEN) != 0)
+    if (kept->command != m->request.command ||
+        memcmp(kept->content_hash, m->content_hash, MC_HASH_LEN) != 0)
         return refuse(m, gasm_Refusal_MISMATCH, gasm_Stage_STAGE_VALIDATION, ret_answer);
     *ret_answer = kept->answer;
     return 1;
@@ -238,7 +244,8 @@ static gasm_Refusal judge_base(const struct mc_meter *m)
 }
 
 /* Journal an operation that its handler accepted, and answer. */
-static int commit(struct mc_meter *m, const struct mc_command_row *row, struct mc_tx *tx, struct gf_span *ret_answer)
+static int commit(struct mc_meter *m, const struct mc_command_row *row, struct mc_tx *tx,
+                  struct gf_span *ret_answer)
 {
     struct mc_op op = {.command = row->id,
                        .base_seq = m->request.base_receipt_seq,
@@ -258,7 +265,8 @@ static int commit(struct mc_meter *m, const struct mc_command_row *row, struct m
     return 1;
 }
 
-/* Answer what the handler said, when there is nothing to journal. A refusal keeps the body that it was given. */
+/* Answer what the handler said, when there is nothing to journal. A refusal keeps the body that it
+ * was given. */
 static int answer_unchanged(struct mc_meter *m, int said, struct gf_span *ret_answer)
 {
     if (said > gasm_Refusal_OK) {
@@ -295,7 +303,8 @@ static int execute(struct mc_meter *m, const struct mc_command_row *row, struct 
 }
 
 /* A command that only reads, or keeps a grant alive. */
-static int read_out(struct mc_meter *m, const struct mc_command_row *row, struct gf_span *ret_answer)
+static int read_out(struct mc_meter *m, const struct mc_command_row *row,
+                    struct gf_span *ret_answer)
 {
     gasm_Refusal why = judge_state(m, row);
 

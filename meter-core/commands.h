@@ -1,27 +1,30 @@
 /* commands.h - the command table, and how a command is judged, executed and answered. Freestanding.
  *
- * A row says everything that decides whether a command may run; handlers judge only its content. identify answers
- * from the same rows.
+ * A row says everything that decides whether a command may run; handlers judge only its content.
+ * identify answers from the same rows.
  *
- * The ladder. An answer's `reached` is where it stopped: FORMAT (not understood: wrong body, wrong operation id);
- * AUTHENTICATION (the ticket does not allow it: RIGHT, CLOCK, USED, OVERFLOW when 32 other tickets are still counted);
- * VALIDATION (MISMATCH, OLD, STATE, RANGE and what else the handler finds); EXECUTION (OK; NVM or BUSY when the journal
- * could not take it and nothing was done).
+ * The ladder. An answer's `reached` is where it stopped: FORMAT (not understood: wrong body, wrong
+ * operation id); AUTHENTICATION (the ticket does not allow it: RIGHT, CLOCK, USED, OVERFLOW when 32
+ * other tickets are still counted); VALIDATION (MISMATCH, OLD, STATE, RANGE and what else the
+ * handler finds); EXECUTION (OK; NVM or BUSY when the journal could not take it and nothing was
+ * done).
  *
- * Repeats. The last 64 executed operations are remembered with their answers. The same id with the same command and
- * body (by the hash of the body message's bytes as received; of no bytes for a command without body) gets its answer
- * again, byte for byte, in whatever state the meter is; the ticket's right is still needed. A base above the present
- * receipt sequence is RANGE: this meter never had it.
+ * Repeats. The last 64 executed operations are remembered with their answers. The same id with the
+ * same command and body (by the hash of the body message's bytes as received; of no bytes for a
+ * command without body) gets its answer again, byte for byte, in whatever state the meter is; the
+ * ticket's right is still needed. A base above the present receipt sequence is RANGE: this meter
+ * never had it.
  *
  * RANGE names in `place` the parameter's id, or the number of the field in the command's body.
  *
- * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its answer comes later
- * than others, and it alone. If the meter ended the grant by itself (volume, time, presence, link, reset, fault),
- * a purge_stop that comes afterwards is answered OK with the receipt of that ending (command PURGE_STOP, operation id
- * mc_op_id_purge_end) and its Purge body; it changes nothing and is not remembered. Without any ended grant: STATE.
- * KEYED becomes PURGED when a grant ended by purge_stop or by its volume and at least one pulse flowed; time,
- * presence, link, reset and fault do not advance it. A grant may be repeated until commission as long as the ticket's
- * volume lasts.
+ * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its
+ * answer comes later than others, and it alone. If the meter ended the grant by itself (volume,
+ * time, presence, link, reset, fault), a purge_stop that comes afterwards is answered OK with the
+ * receipt of that ending (command PURGE_STOP, operation id mc_op_id_purge_end) and its Purge body;
+ * it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
+ * when a grant ended by purge_stop or by its volume and at least one pulse flowed; time, presence,
+ * link, reset and fault do not advance it. A grant may be repeated until commission as long as the
+ * ticket's volume lasts.
  */
 #ifndef GF_METER_COMMANDS_H
 #define GF_METER_COMMANDS_H
@@ -30,14 +33,14 @@
 
 /* What a command needs besides right and state; bits of mc_command_row.needs. */
 enum mc_need {
-    MC_NEED_OP_ID = 1 << 0,         /* it changes something: operation id, use of the ticket, receipt */
-    MC_NEED_ACCOUNT = 1 << 1,       /* an account number is set */
-    MC_NEED_SHUT = 1 << 2,          /* no purge grant, and the valve reports shut */
-    MC_NEED_POWER = 1 << 3,         /* battery and temperature allow the valve to move */
-    MC_NEED_CLOCK = 1 << 4,         /* a valid clock */
-    MC_NEED_PARAMETERS = 1 << 5,    /* set_parameters was executed once */
-    MC_MAY_FACTORY = 1 << 6,        /* a factory ticket may send it */
-    MC_MAY_CLOCKLESS = 1 << 7,      /* allowed while the clock is lost */
+    MC_NEED_OP_ID = 1 << 0,   /* it changes something: operation id, use of the ticket, receipt */
+    MC_NEED_ACCOUNT = 1 << 1, /* an account number is set */
+    MC_NEED_SHUT = 1 << 2,    /* no purge grant, and the valve reports shut */
+    MC_NEED_POWER = 1 << 3,   /* battery and temperature allow the valve to move */
+    MC_NEED_CLOCK = 1 << 4,   /* a valid clock */
+    MC_NEED_PARAMETERS = 1 << 5, /* set_parameters was executed once */
+    MC_MAY_FACTORY = 1 << 6,     /* a factory ticket may send it */
+    MC_MAY_CLOCKLESS = 1 << 7,   /* allowed while the clock is lost */
 };
 
 #define MC_RIGHT_ANY 0xFF           /* every ticket has it */
@@ -47,8 +50,8 @@ enum mc_need {
 #define MC_LATER (-1)               /* the answer comes when the valve is shut */
 #define MC_ANSWERED (-2)            /* m->response is the answer: nothing to journal */
 
-/* Judge the content and put the change into *tx (NULL for a command that changes nothing) and the answer's body into
- * m->response. Changes nothing itself. */
+/* Judge the content and put the change into *tx (NULL for a command that changes nothing) and the
+ * answer's body into m->response. Changes nothing itself. */
 typedef int mc_handler(struct mc_meter *m, struct mc_tx *tx);
 
 struct mc_command_row {
@@ -72,8 +75,8 @@ uint32_t mc_commands_allowed(const struct mc_meter *m);
 /* Decode a plain request into m->request and m->content_hash. 0; GF_E_FORMAT; GF_E_CRYPTO. */
 int mc_command_decode(struct mc_meter *m, struct gf_span plain);
 
-/* Run m->request (`decoded`: what mc_command_decode() said). 1: *ret_answer, in m->rec, is to be sent;
- * 0: the answer comes later; negative: end the session. */
+/* Run m->request (`decoded`: what mc_command_decode() said). 1: *ret_answer, in m->rec, is to be
+ * sent; 0: the answer comes later; negative: end the session. */
 int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer);
 
 /* Encode m->response into m->rec. As mc_command_run(). */
@@ -86,12 +89,13 @@ void mc_command_respond(struct mc_meter *m, gasm_Refusal result, gasm_Stage reac
 gasm_Refusal mc_command_store_refusal(int rc);
 
 /* Handlers, one for each row. */
-mc_handler mc_cmd_identify, mc_cmd_install_key, mc_cmd_open_account, mc_cmd_purge_start, mc_cmd_purge_keepalive,
-    mc_cmd_purge_stop, mc_cmd_zero_clear, mc_cmd_set_clock, mc_cmd_set_parameters, mc_cmd_get_parameters,
-    mc_cmd_commission, mc_cmd_read_balance, mc_cmd_read_receipts;
+mc_handler mc_cmd_identify, mc_cmd_install_key, mc_cmd_open_account, mc_cmd_purge_start,
+    mc_cmd_purge_keepalive, mc_cmd_purge_stop, mc_cmd_zero_clear, mc_cmd_set_clock,
+    mc_cmd_set_parameters, mc_cmd_get_parameters, mc_cmd_commission, mc_cmd_read_balance,
+    mc_cmd_read_receipts;
 
-/* The pending key proved itself: it becomes the active one, in one record with a receipt of its own. As
- * mc_store_operation(). */
+/* The pending key proved itself: it becomes the active one, in one record with a receipt of its
+ * own. As mc_store_operation(). */
 int mc_key_activate(struct mc_meter *m);
 
 #endif

@@ -11,20 +11,48 @@ struct member {
 #define BYTES(tag, m) {tag, (uint8_t)SIZE(m), 1, true, (uint16_t)offsetof(struct mc_core, m)}
 
 static const struct member members[] = {
-    BYTES(1, meter_id), BYTES(2, factory_key), NUMBER(3, meter_type), NUMBER(4, pulse_l),
-    NUMBER(5, life), NUMBER(7, active_epoch), NUMBER(8, pending_epoch),
-    BYTES(9, active_key), BYTES(10, pending_key), NUMBER(11, account_no),
-    NUMBER(12, totals.index_l), NUMBER(13, totals.purged_l), NUMBER(14, totals.opening_index_l),
-    NUMBER(15, totals.opening_purged_l), NUMBER(16, totals.purchased_l), NUMBER(17, totals.imported_l),
-    NUMBER(18, totals.forgiven_l), NUMBER(19, totals.debited_l), NUMBER(20, totals.cleared_l),
+    BYTES(1, meter_id),
+    BYTES(2, factory_key),
+    NUMBER(3, meter_type),
+    NUMBER(4, pulse_l),
+    NUMBER(5, life),
+    NUMBER(7, active_epoch),
+    NUMBER(8, pending_epoch),
+    BYTES(9, active_key),
+    BYTES(10, pending_key),
+    NUMBER(11, account_no),
+    NUMBER(12, totals.index_l),
+    NUMBER(13, totals.purged_l),
+    NUMBER(14, totals.opening_index_l),
+    NUMBER(15, totals.opening_purged_l),
+    NUMBER(16, totals.purchased_l),
+    NUMBER(17, totals.imported_l),
+    NUMBER(18, totals.forgiven_l),
+    NUMBER(19, totals.debited_l),
+    NUMBER(20, totals.cleared_l),
     NUMBER(21, totals.exported_l),
-    NUMBER(22, receipt_seq), NUMBER(23, event_seq), NUMBER(24, serial_floor), NUMBER(25, session_reserved),
-    NUMBER(26, starts), BYTES(27, last_hash),
-    NUMBER(28, clock_was_set), NUMBER(29, clock_offset_ms), NUMBER(30, floor_s), NUMBER(31, params_were_set),
+    NUMBER(22, receipt_seq),
+    NUMBER(23, event_seq),
+    NUMBER(24, serial_floor),
+    NUMBER(25, session_reserved),
+    NUMBER(26, starts),
+    BYTES(27, last_hash),
+    NUMBER(28, clock_was_set),
+    NUMBER(29, clock_offset_ms),
+    NUMBER(30, floor_s),
+    NUMBER(31, params_were_set),
     {32, 8, (uint8_t)MC_PARAM_COUNT, false, (uint16_t)offsetof(struct mc_core, params)},
-    NUMBER(33, grant_open), BYTES(34, grant_op), NUMBER(35, grant_l), NUMBER(36, grant_s),
-    NUMBER(37, grant_from_l), NUMBER(38, grant_serial), NUMBER(39, grant_scope), NUMBER(40, purge_end),
-    NUMBER(41, purge_end_seq), NUMBER(42, purge_flowed_l), NUMBER(43, purge_elapsed_s),
+    NUMBER(33, grant_open),
+    BYTES(34, grant_op),
+    NUMBER(35, grant_l),
+    NUMBER(36, grant_s),
+    NUMBER(37, grant_from_l),
+    NUMBER(38, grant_serial),
+    NUMBER(39, grant_scope),
+    NUMBER(40, purge_end),
+    NUMBER(41, purge_end_seq),
+    NUMBER(42, purge_flowed_l),
+    NUMBER(43, purge_elapsed_s),
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 #define TAG_INDEX 12
@@ -62,7 +90,8 @@ static void save(struct mc_core *core, const struct member *d, size_t i, uint64_
 }
 
 /* True when element i of a member differs; `from` NULL stands for a core of zeroes. */
-static bool differs(const struct mc_core *from, const struct mc_core *to, const struct member *d, size_t i)
+static bool differs(const struct mc_core *from, const struct mc_core *to, const struct member *d,
+                    size_t i)
 {
     const uint8_t *at = (const uint8_t *)to + d->at;
     uint8_t any = 0;
@@ -76,7 +105,8 @@ static bool differs(const struct mc_core *from, const struct mc_core *to, const 
     return any != 0;
 }
 
-void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to, bool with_index)
+void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to,
+                   bool with_index)
 {
     for (size_t m = 0; m < MEMBERS; m++) {
         const struct member *d = &members[m];

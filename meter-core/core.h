@@ -1,7 +1,8 @@
 /* core.h - the entries that persist a meter's registers and states in the journal. Freestanding.
  *
- * An entry: tag 1, [index 1 when the member is an array], value. Numbers are little-endian in the member's width. Tags
- * are never reused. One table (core.c) serves writing and replay; all values are absolute.
+ * An entry: tag 1, [index 1 when the member is an array], value. Numbers are little-endian in the
+ * member's width. Tags are never reused. One table (core.c) serves writing and replay; all values
+ * are absolute.
  */
 #ifndef GF_METER_CORE_H
 #define GF_METER_CORE_H
@@ -15,8 +16,10 @@ struct mc_logged {
     int64_t at_s, a, b;
 };
 
-/* Write the entries that make `to` of `from` (NULL: of zeroes); index and purged volume in any case `with_index`. */
-void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to, bool with_index);
+/* Write the entries that make `to` of `from` (NULL: of zeroes); index and purged volume in any case
+ * `with_index`. */
+void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to,
+                   bool with_index);
 
 /* What was used of the ticket at `place`. */
 void mc_core_write_use(struct gf_writer *w, size_t place, const struct mc_use *use);

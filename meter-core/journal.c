@@ -5,8 +5,9 @@
 #include "common/crc.h"
 #include "common/err.h"
 
-#define SECTOR_AT (2u * MC_JOURNAL_SLOT)    /* offset of the SECTOR record; the ERASED mark stands before it */
-#define FIRST (4u * MC_JOURNAL_SLOT)        /* offset of the first record after both */
+/* Offsets in a sector: the ERASED mark stands at 0, then the SECTOR record, then the others. */
+#define SECTOR_AT (2u * MC_JOURNAL_SLOT)
+#define FIRST (4u * MC_JOURNAL_SLOT)
 #define ALL_ONES 0xFFFFFFFFu
 
 /* What stands at an offset of a sector. */
@@ -80,7 +81,8 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     (void)gf_rd_uint(&r, 1);    /* always zero; the CRC says whether it still is */
     ret->len = (uint32_t)gf_rd_uint(&r, 2);
     ret->total = mc_journal_cost(ret->len);
-    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence == ALL_ONES || ret->total > left)
+    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence == ALL_ONES ||
+        ret->total > left)
         return 0;
     if (crc_of(j, base_of(j) + at, ret->total - 4, &crc) != 0 ||
         j->nvm->read(j->nvm->ctx, base_of(j) + at + ret->total - 4, tail, sizeof tail) != 0)
@@ -108,8 +110,10 @@ static int find_end(const struct mc_journal *j, uint32_t *ret)
     return 0;
 }
 
-/* A record of n numbers at the start of a sector. 0; GF_E_FORMAT when it is not there; GF_E_STORE. */
-static int read_mark(const struct mc_journal *j, uint32_t at, enum mc_record_type type, uint32_t *ret, size_t n)
+/* A record of n numbers at the start of a sector. 0; GF_E_FORMAT when it is not there;
+ * GF_E_STORE. */
+static int read_mark(const struct mc_journal *j, uint32_t at, enum mc_record_type type,
+                     uint32_t *ret, size_t n)
 {
     struct found f;
     uint8_t b[8];
@@ -172,7 +176,8 @@ static int put(struct mc_journal *j, const uint8_t *rec, uint32_t total, uint32_
     return 0;
 }
 
-int mc_journal_append(struct mc_journal *j, enum mc_record_type type, uint8_t *rec, size_t len, uint32_t *ret_addr)
+int mc_journal_append(struct mc_journal *j, enum mc_record_type type, uint8_t *rec, size_t len,
+                      uint32_t *ret_addr)
 {
     uint32_t at = j->pos;
     int rc = put(j, rec, finish(rec, type, j->sequence + 1, len), j->sequence + 1);
@@ -215,7 +220,8 @@ static int begin_sector(struct mc_journal *j)
     return append_mark(j, MC_RECORD_SECTOR, v, 2);
 }
 
-/* True when the next sector holds an ERASED mark and nothing else, and nothing can have been begun there. */
+/* True when the next sector holds an ERASED mark and nothing else, and nothing can have been begun
+ * there. */
 static int is_prepared(const struct mc_journal *j, bool *ret)
 {
     struct mc_journal next = {.nvm = j->nvm, .sector = next_sector(j)};
@@ -224,7 +230,8 @@ static int is_prepared(const struct mc_journal *j, bool *ret)
 
     if (rc == GF_E_STORE || find_end(&next, &end) != 0)
         return GF_E_STORE;
-    /* Without room for a TURN (and the slot that a start skips) there may have been one that is not recorded. */
+    /* Without room for a TURN (and the slot that a start skips) there may have been one that is not
+     * recorded. */
     *ret = rc == 0 && end == SECTOR_AT && !j->turned && mc_journal_free(j) >= 2 * MC_JOURNAL_SLOT;
     return 0;
 }
@@ -250,7 +257,9 @@ int mc_journal_format(struct mc_journal *j, const struct mc_nvm *nvm)
 
 int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
 {
-    struct mc_journal next = {.nvm = j->nvm, .sector = next_sector(j), .generation = j->generation + 1};
+    struct mc_journal next = {.nvm = j->nvm,
+                              .sector = next_sector(j),
+                              .generation = j->generation + 1};
 
     if (!j->prepared)
         return GF_E_NOT_NOW;
@@ -269,10 +278,11 @@ int mc_journal_commit(struct mc_journal *j)
     return append_mark(j, MC_RECORD_COMMIT, NULL, 0);
 }
 
-/* Go over the present sector's records from FIRST on; see mc_journal_replay(). Leaves in *end a journal whose pos,
- * sequence and last are those of the sector, and in *ret_committed whether a COMMIT counts. `visit` may be NULL. */
-static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx, struct mc_journal *end,
-                bool *ret_committed)
+/* Go over the present sector's records from FIRST on; see mc_journal_replay(). Leaves in *end a
+ * journal whose pos, sequence and last are those of the sector, and in *ret_committed whether a
+ * COMMIT counts. `visit` may be NULL. */
+static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx,
+                struct mc_journal *end, bool *ret_committed)
 {
     struct found held = {0}, f;
     uint32_t used, at = FIRST, held_at = 0;
@@ -288,12 +298,13 @@ static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx, 
         if (!over && look(j, at, &f) != 0)
             return GF_E_STORE;
         if (!over && !f.whole) {
-            at += MC_JOURNAL_SLOT;      /* a torn header may have read as erased, so its length says nothing */
+            /* A torn header may have read as erased, so its length says nothing. */
+            at += MC_JOURNAL_SLOT;
             continue;
         }
         if (held.whole && (over || f.sequence > held.sequence)) {
-            struct mc_record record = {(enum mc_record_type)held.type, base_of(j) + held_at + MC_JOURNAL_HEAD,
-                                       held.len};
+            struct mc_record record = {(enum mc_record_type)held.type,
+                                       base_of(j) + held_at + MC_JOURNAL_HEAD, held.len};
 
             *ret_committed = *ret_committed || held.type == MC_RECORD_COMMIT;
             end->turned = end->turned || held.type == MC_RECORD_TURN;

@@ -1,4 +1,5 @@
-/* link.h - the meter's end of a connection: hello, session, deadlines; private to meter-core. Freestanding. */
+/* link.h - the meter's end of a connection: hello, session, deadlines; private to meter-core.
+ * Freestanding. */
 #ifndef GF_METER_LINK_H
 #define GF_METER_LINK_H
 

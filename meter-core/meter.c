@@ -30,7 +30,8 @@ int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *bi
     const struct mc_param_row *rows = mc_params(&n);
     int rc;
 
-    if (gf_meter_id_check(birth->meter_id, NULL) != 0 || (birth->pulse_l != 1 && birth->pulse_l != 10))
+    if (gf_meter_id_check(birth->meter_id, NULL) != 0 ||
+        (birth->pulse_l != 1 && birth->pulse_l != 10))
         return GF_E_FORMAT;
     if (!mc_journal_fits(&ports->nvm))
         return GF_E_STORE;
@@ -154,7 +155,8 @@ void mc_meter_pulse(struct mc_meter *m, uint32_t n)
     m->core.totals.index_l += flowed_l;
     if (granted)
         m->core.totals.purged_l += flowed_l;
-    if ((granted || m->core.totals.index_l - m->index_saved_l >= INDEX_STEP_L) && mc_store_index(m) != 0)
+    if ((granted || m->core.totals.index_l - m->index_saved_l >= INDEX_STEP_L) &&
+        mc_store_index(m) != 0)
         mc_purge_end(m, gasm_PurgeEnd_PURGE_FAULT);
     log_flow_while_shut(m, flowed_l);
     poll_valve(m);

@@ -1,7 +1,9 @@
-/* meter.h - the meter: everything that a Bluetooth prepaid gas meter does. Freestanding, no heap, no globals.
+/* meter.h - the meter: everything that a Bluetooth prepaid gas meter does. Freestanding, no heap,
+ * no globals.
  *
- * The caller allocates one struct mc_meter, hands it its ports, and then tells it what happens (time, pulses, link);
- * all effects leave through the ports. Every state change is one journal record, written before its answer leaves.
+ * The caller allocates one struct mc_meter, hands it its ports, and then tells it what happens
+ * (time, pulses, link); all effects leave through the ports. Every state change is one journal
+ * record, written before its answer leaves.
  */
 #ifndef GF_METER_METER_H
 #define GF_METER_METER_H
@@ -16,13 +18,15 @@
 #include "meter-core/gatt.h"
 #include "meter-core/proto/meter.pb.h"
 
-/* NVM: `sectors` sectors of `sector_size` bytes, programmed in units of `unit` bytes (4, 8 or 16), erased whole to 0xFF.
- * A unit may be programmed once between erases. Functions return 0 or GF_E_STORE. Power may fail inside any of them. */
+/* NVM: `sectors` sectors of `sector_size` bytes, programmed in units of `unit` bytes (4, 8 or 16),
+ * erased whole to 0xFF. A unit may be programmed once between erases. Functions return 0 or
+ * GF_E_STORE. Power may fail inside any of them. */
 struct mc_nvm {
     void *ctx;
     uint32_t sector_size, sectors, unit;
     int (*read)(void *ctx, uint32_t addr, void *ret, size_t n);
-    int (*program)(void *ctx, uint32_t addr, const void *from, size_t n);   /* addr and n multiples of unit */
+    /* addr and n are multiples of unit */
+    int (*program)(void *ctx, uint32_t addr, const void *from, size_t n);
     int (*erase)(void *ctx, uint32_t sector);
 };
 
@@ -35,7 +39,7 @@ struct mc_valve {
 };
 
 struct mc_ports {
-    const struct gf_clock *clock;       /* utc_ms is the RTC; mc_meter keeps its own offset once set_clock came */
+    const struct gf_clock *clock;       /* utc_ms is the RTC; the meter keeps an offset to it */
     const struct gf_random *random;
     const struct mc_crypto *crypto;
     struct mc_nvm nvm;
@@ -55,16 +59,18 @@ struct mc_birth {
 
 struct mc_meter;                        /* meter_state.h has the body; its size: mc_meter_size() */
 
-/* Make a new meter in erased or foreign NVM: state FACTORY. 0, GF_E_FORMAT (bad id, bad pulse), GF_E_STORE (also when
- * the geometry cannot hold a journal), GF_E_NOT_NOW when the NVM holds a meter already: it is left as it is. */
+/* Make a new meter in erased or foreign NVM: state FACTORY. 0, GF_E_FORMAT (bad id, bad pulse),
+ * GF_E_STORE (also when the geometry cannot hold a journal), GF_E_NOT_NOW when the NVM holds a
+ * meter already: it is left as it is. */
 int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *birth);
 
 /* Bytes of struct mc_meter; for callers that do not include meter_state.h. */
 size_t mc_meter_size(void);
 
-/* Wake up: recover the journal, close the valve, end what a reset ended (a purge grant is receipted with what flowed).
- * 0; GF_E_STORE when the NVM holds no meter or cannot be used: the meter then stays shut and refuses everything.
- * Copies *ports; what they point to is borrowed for life. *m must not be moved from here on. */
+/* Wake up: recover the journal, close the valve, end what a reset ended (a purge grant is receipted
+ * with what flowed). 0; GF_E_STORE when the NVM holds no meter or cannot be used: the meter then
+ * stays shut and refuses everything. Copies *ports; what they point to is borrowed for life. *m
+ * must not be moved from here on. */
 int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports);
 
 /* Time has passed: run the timers. Returns ms until it must be called again, at most 1000. */
@@ -80,10 +86,12 @@ void mc_meter_disconnected(struct mc_meter *m);
 /* A fragment was written to RX. */
 void mc_meter_rx(struct mc_meter *m, const uint8_t *frag, size_t n);
 
-/* The next fragment to notify on TX: its length, or 0. Call until 0 after each of the functions above. */
+/* The next fragment to notify on TX: its length, or 0. Call until 0 after each of the functions
+ * above. */
 size_t mc_meter_tx(struct mc_meter *m, uint8_t *ret, size_t cap);
 
-/* True once when the meter wants the central dropped (no authentication in time, silence, broken framing). */
+/* True once when the meter wants the central dropped (no authentication in time, silence, broken
+ * framing). */
 bool mc_meter_wants_drop(struct mc_meter *m);
 
 /* CTL. Write: 0, or GF_E_FORMAT (answered to the central as an ATT error). */

@@ -11,7 +11,8 @@
 
 static uint16_t fragment_limit(const struct mc_meter *m, uint16_t peer)
 {
-    uint16_t limit = m->link.mtu < MC_FRAGMENT_MIN + 3 ? MC_FRAGMENT_MIN : (uint16_t)(m->link.mtu - 3);
+    uint16_t limit =
+        m->link.mtu < MC_FRAGMENT_MIN + 3 ? MC_FRAGMENT_MIN : (uint16_t)(m->link.mtu - 3);
 
     if (limit > MC_FRAGMENT_MAX)
         limit = MC_FRAGMENT_MAX;
@@ -162,15 +163,16 @@ static int welcome(struct mc_meter *m, struct gf_span hello, const gasm_ClientHe
     if (rc == 0)
         rc = next_session(m, &no);
     if (rc == 0)
-        rc = mc_server_welcome(&m->session, m->ports.crypto, m->ports.random, hello, decoded, key, no, m->out,
-                               sizeof m->out);
+        rc = mc_server_welcome(&m->session, m->ports.crypto, m->ports.random, hello, decoded, key,
+                               no, m->out, sizeof m->out);
     gf_wipe(key, sizeof key);
     return rc;
 }
 
 static gasm_Refusal judge_hello(struct mc_meter *m, struct gf_span hello, gasm_ClientHello *ret)
 {
-    if (mc_pb_decode(gasm_ClientHello_fields, hello, ret) != 0 || ret->version != MC_PROTOCOL_VERSION)
+    if (mc_pb_decode(gasm_ClientHello_fields, hello, ret) != 0 ||
+        ret->version != MC_PROTOCOL_VERSION)
         return gasm_Refusal_FORMAT;
     if (mc_ticket_decode((struct gf_span){ret->ticket.bytes, ret->ticket.size}, &m->ticket) != 0)
         return gasm_Refusal_FORMAT;
@@ -209,8 +211,8 @@ static void take_hello(struct mc_meter *m, struct gf_span hello)
 
 /* ---- requests ---- */
 
-/* The first request proved the client's key. What follows from that is journalled: a higher serial floor, and the
- * activation of a new key. 0 or an error. */
+/* The first request proved the client's key. What follows from that is journalled: a higher serial
+ * floor, and the activation of a new key. 0 or an error. */
 static int proved(struct mc_meter *m)
 {
     int rc = 0;
@@ -318,7 +320,8 @@ void mc_link_poll(struct mc_meter *m)
     int64_t now_ms = mc_mono_ms(m);
 
     if (m->link.up && !m->link.dropped) {
-        /* An expired ticket ends its session, but not under a grant, which has limits of its own. */
+        /* An expired ticket ends its session, but not under a grant, which has limits of its
+         * own. */
         bool expired = m->authenticated && m->core.grant_open == 0 &&
                        mc_ticket_time(m, &m->ticket) == gasm_Refusal_OLD;
 
@@ -327,7 +330,8 @@ void mc_link_poll(struct mc_meter *m)
     }
     if (m->usable && m->link.refused > 0 &&
         (!m->link.refused_logged || now_ms - m->link.refused_ms >= MC_REFUSED_LOG_MS) &&
-        mc_store_event(m, MC_EVENT_REFUSED, (int64_t)m->link.refused, (int64_t)m->link.refused_last) == 0) {
+        mc_store_event(m, MC_EVENT_REFUSED, (int64_t)m->link.refused,
+                       (int64_t)m->link.refused_last) == 0) {
         m->link.refused = 0;
         m->link.refused_logged = true;
         m->link.refused_ms = now_ms;

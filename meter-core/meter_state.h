@@ -1,7 +1,8 @@
-/* meter_state.h - the body of struct mc_meter; private to meter-core, and to callers that allocate one. Freestanding.
+/* meter_state.h - the body of struct mc_meter; private to meter-core, and to callers that allocate
+ * one. Freestanding.
  *
- * core is what the journal holds: it changes only through store.h, after the record is on flash. Everything else
- * dies at a reset.
+ * core is what the journal holds: it changes only through store.h, after the record is on flash.
+ * Everything else dies at a reset.
  */
 #ifndef GF_METER_METER_STATE_H
 #define GF_METER_METER_STATE_H
@@ -14,11 +15,12 @@
 #include "meter-core/session.h"
 
 #define MC_FIRMWARE 0x00000100u         /* version, 0x00MMmmpp */
-#define MC_OPS_KEPT 64                  /* executed operations and their receipts that are remembered */
+#define MC_OPS_KEPT 64 /* executed operations and their receipts that are remembered */
 #define MC_COUNTED 32                   /* tickets whose uses and purge volume are counted */
-#define MC_REC_MAX 1504                 /* bytes of the largest record: a snapshot; holds a plain message too */
+#define MC_REC_MAX 1504 /* bytes of the largest record: a snapshot; holds a plain message too */
 
-/* Persisted registers and states. core.c has a row for each member; a member without one is not kept. */
+/* Persisted registers and states. core.c has a row for each member; a member without one is not
+ * kept. */
 struct mc_core {
     /* since birth */
     uint8_t meter_id[GF_METER_ID_LEN];
@@ -42,7 +44,7 @@ struct mc_core {
     uint8_t params_were_set;
     int64_t params[MC_PARAM_COUNT];
     /* the purge grant that is alive or was the last */
-    uint8_t grant_open;                 /* 1 from the record of purge_start to the record of its end */
+    uint8_t grant_open; /* 1 from the record of purge_start to the record of its end */
     uint8_t grant_op[GF_UUID_LEN];      /* operation id of its purge_start */
     uint32_t grant_l, grant_s;
     uint64_t grant_from_l;              /* purged_l when it began */
@@ -56,7 +58,7 @@ struct mc_core {
 /* What was used of one ticket. serial 0 with scope 0: the place is free. */
 struct mc_use {
     uint64_t serial;
-    uint32_t scope;                     /* its epoch; for a factory ticket MC_SCOPE_FACTORY | epoch that it installs */
+    uint32_t scope;     /* its epoch; of a factory ticket MC_SCOPE_FACTORY | epoch it installs */
     uint32_t uses;
     uint32_t purged_l;
     uint32_t not_after_s;               /* capped at 2^32 - 1 */
@@ -65,12 +67,12 @@ struct mc_use {
 
 /* The valve and the purge grant, as the meter drives them (purge.c, valve.c). */
 struct mc_purge {
-    bool closing;                       /* the end is decided; waiting for the valve to report shut */
+    bool closing; /* the end is decided; waiting for the valve to report shut */
     bool live;                          /* began in this life: not found open at the start */
     gasm_PurgeEnd end;
     int64_t began_ms, ended_ms, alive_ms;   /* mono: start, decision to end, last keep-alive */
     int64_t retry_ms;                   /* mono: the end's record is tried again then */
-    bool stopping;                      /* a purge_stop decided the end: its operation goes into the record */
+    bool stopping; /* a purge_stop decided the end: its operation goes into the record */
     bool answering;                     /* a purge_stop waits for its answer */
     uint8_t op_id[GF_UUID_LEN];         /* of that purge_stop */
     uint8_t content_hash[MC_HASH_LEN];
@@ -87,8 +89,8 @@ struct mc_drive {
 struct mc_link {
     bool up;
     bool drop;                          /* to be told to the caller once */
-    bool dropped;                       /* told or about to be: nothing more is heard on this connection */
-    bool leave;                         /* drop once the answer is out: only an erase makes room for more */
+    bool dropped; /* told or about to be: nothing more is heard on this connection */
+    bool leave;   /* drop once the answer is out: only an erase makes room for more */
     uint16_t mtu;
     uint8_t epoch;                      /* fragment epoch */
     bool heard;                         /* a fragment came since the last authentication ended */
@@ -108,7 +110,7 @@ struct mc_meter {
     bool usable;                        /* the journal was recovered; false refuses everything */
     struct mc_core core;
     struct mc_use uses[MC_COUNTED];
-    uint32_t kept[MC_OPS_KEPT];         /* NVM address of the operation with receipt seq, at seq % MC_OPS_KEPT; or 0 */
+    uint32_t kept[MC_OPS_KEPT];         /* at seq % MC_OPS_KEPT: NVM address of its operation */
     struct mc_journal journal;
     uint64_t index_saved_l;             /* index_l of the last record */
     uint64_t session_next;
@@ -122,7 +124,7 @@ struct mc_meter {
     bool authenticated;                 /* a client's proof held in this session */
     bool use_counted;                   /* this session's use of its ticket is counted */
     gasm_Ticket ticket;                 /* of the session */
-    /* scratch of one message: the decoded request, the answer being made, the record or plain bytes */
+    /* scratch of one message: the decoded request, the answer being made, record or plain bytes */
     gasm_Request request;
     uint8_t content_hash[MC_HASH_LEN];
     gasm_Response response;

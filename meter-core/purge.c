@@ -109,7 +109,8 @@ static bool is_over(struct mc_meter *m)
 static void describe_end(struct mc_meter *m, struct mc_tx *tx)
 {
     struct mc_core *next = &tx->next;
-    bool done = m->purge.end == gasm_PurgeEnd_PURGE_STOPPED || m->purge.end == gasm_PurgeEnd_PURGE_VOLUME;
+    bool done =
+        m->purge.end == gasm_PurgeEnd_PURGE_STOPPED || m->purge.end == gasm_PurgeEnd_PURGE_VOLUME;
 
     next->grant_open = 0;
     next->purge_end = (uint8_t)m->purge.end;

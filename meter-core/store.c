@@ -1,8 +1,8 @@
 /* store.c - the meter's persisted state; see store.h.
  *
- * Payloads. Snapshot and change: entries (core.h). Operation: id 16 | receipt sequence 8 | base 8 | command 1
- * | content hash 32 | answer length 2 | answer | entries. Kept operation: the same without entries. Index: index_l 8
- * | purged_l 8.
+ * Payloads. Snapshot and change: entries (core.h). Operation: id 16 | receipt sequence 8 | base 8 |
+ * command 1 | content hash 32 | answer length 2 | answer | entries. Kept operation: the same
+ * without entries. Index: index_l 8 | purged_l 8.
  */
 #include "meter-core/store.h"
 
@@ -64,8 +64,8 @@ static int visit(void *ctx, const struct mc_record *record)
 }
 
 /* Append a snapshot to *j; rec is scratch of MC_REC_MAX bytes. */
-static int write_snapshot(struct mc_journal *j, const struct mc_core *core, const struct mc_use *uses, size_t n_uses,
-                          uint8_t *rec)
+static int write_snapshot(struct mc_journal *j, const struct mc_core *core,
+                          const struct mc_use *uses, size_t n_uses, uint8_t *rec)
 {
     struct gf_writer w = {rec + MC_JOURNAL_HEAD, PAYLOAD_MAX, 0, false};
 
@@ -88,7 +88,8 @@ static int carry(struct mc_meter *m, struct mc_journal *j, uint64_t seq, uint32_
     if (nvm->read(nvm->ctx, addr, to, OP_HEAD) != 0)
         return GF_E_STORE;
     answer = (size_t)gf_rd_uint(&r, 2);
-    if (answer > PAYLOAD_MAX - OP_HEAD || nvm->read(nvm->ctx, addr + OP_HEAD, to + OP_HEAD, answer) != 0)
+    if (answer > PAYLOAD_MAX - OP_HEAD ||
+        nvm->read(nvm->ctx, addr + OP_HEAD, to + OP_HEAD, answer) != 0)
         return GF_E_STORE;
     return mc_journal_append(j, MC_RECORD_KEPT, m->rec, OP_HEAD + answer, ret_addr);
 }
@@ -137,8 +138,8 @@ int mc_store_recover(struct mc_meter *m)
         return GF_E_STORE;
     m->index_saved_l = m->core.totals.index_l;
     rc = mc_journal_settle(&m->journal, m->rec, sizeof m->rec);
-    /* The other sector may be a turn that was cut short, whose commit reads well another day: it goes before anything
-     * new is written here. */
+    /* The other sector may be a turn that was cut short, whose commit reads well another day: it
+     * goes before anything new is written here. */
     if ((rc != 0 && rc != GF_E_SPACE) || mc_journal_prepare(&m->journal) != 0)
         return GF_E_STORE;
     if (rc == GF_E_SPACE && (turn_over(m) != 0 || mc_journal_prepare(&m->journal) != 0))
@@ -164,7 +165,8 @@ static uint32_t grant_needs(const struct mc_core *core)
 
     if (core->grant_open == 0)
         return 0;
-    return (uint32_t)(left_l / core->pulse_l) * mc_journal_cost(INDEX_PAYLOAD) + mc_journal_cost(PAYLOAD_MAX);
+    return (uint32_t)(left_l / core->pulse_l) * mc_journal_cost(INDEX_PAYLOAD) +
+           mc_journal_cost(PAYLOAD_MAX);
 }
 
 int mc_store_room(struct mc_meter *m, uint32_t n)
@@ -248,7 +250,8 @@ int mc_store_index(struct mc_meter *m)
     int rc = 0;
 
     /* Only a full sector needs room made: what a grant needs for its end is its own. */
-    if (mc_journal_free(&m->journal) < mc_journal_cost(INDEX_PAYLOAD) + mc_journal_cost(PAYLOAD_MAX))
+    if (mc_journal_free(&m->journal) <
+        mc_journal_cost(INDEX_PAYLOAD) + mc_journal_cost(PAYLOAD_MAX))
         rc = mc_store_room(m, mc_journal_cost(INDEX_PAYLOAD));
     if (rc != 0)
         return rc;
@@ -262,8 +265,8 @@ int mc_store_index(struct mc_meter *m)
 
 /* ---- operations ---- */
 
-static void copy_receipt_base(const struct mc_meter *m, const struct mc_tx *tx, const struct mc_op *op,
-                              gasm_Receipt *r)
+static void copy_receipt_base(const struct mc_meter *m, const struct mc_tx *tx,
+                              const struct mc_op *op, gasm_Receipt *r)
 {
     *r = (gasm_Receipt)gasm_Receipt_init_zero;
     memcpy(r->meter_id, m->core.meter_id, sizeof r->meter_id);
@@ -310,8 +313,8 @@ static int make_receipt(struct mc_meter *m, struct mc_tx *tx, const struct mc_op
 }
 
 /* The operation's part of the record, with the answer. */
-static void write_operation(struct mc_meter *m, const struct mc_tx *tx, const struct mc_op *op, struct gf_writer *w,
-                            struct gf_span *ret_answer)
+static void write_operation(struct mc_meter *m, const struct mc_tx *tx, const struct mc_op *op,
+                            struct gf_writer *w, struct gf_span *ret_answer)
 {
     static const uint8_t none[MC_HASH_LEN] = {0};
     struct gf_writer len = {w->p + OP_HEAD - 2, 2, 0, false};
@@ -333,7 +336,8 @@ static void write_operation(struct mc_meter *m, const struct mc_tx *tx, const st
     w->n += (size_t)n;
 }
 
-int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op *op, struct gf_span *ret_answer)
+int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op *op,
+                       struct gf_span *ret_answer)
 {
     struct gf_writer w = {m->rec + MC_JOURNAL_HEAD, PAYLOAD_MAX, 0, false};
     gasm_Response *answer = &m->response;
@@ -414,8 +418,8 @@ struct gf_span mc_store_receipt(struct gf_span answer)
     bool eof;
 
     while (pb_decode_tag(&in, &wire, &tag, &eof)) {
-        if (tag == gasm_Response_receipt_tag && wire == PB_WT_STRING && pb_decode_varint32(&in, &n) &&
-            n <= in.bytes_left)
+        if (tag == gasm_Response_receipt_tag && wire == PB_WT_STRING &&
+            pb_decode_varint32(&in, &n) && n <= in.bytes_left)
             return (struct gf_span){answer.p + answer.n - in.bytes_left, n};
         if (tag == gasm_Response_receipt_tag || !pb_skip_field(&in, wire))
             break;

@@ -1,7 +1,8 @@
-/* store.h - the meter's persisted state: transactions, recovery, operations and receipts kept. Freestanding.
+/* store.h - the meter's persisted state: transactions, recovery, operations and receipts kept.
+ * Freestanding.
  *
- * A transaction is a changed copy of the core. Committing it writes one record with what differs (and, for an
- * operation, its receipt and answer), and only then the copy becomes the core.
+ * A transaction is a changed copy of the core. Committing it writes one record with what differs
+ * (and, for an operation, its receipt and answer), and only then the copy becomes the core.
  */
 #ifndef GF_METER_STORE_H
 #define GF_METER_STORE_H
@@ -12,7 +13,7 @@ struct mc_tx {
     struct mc_core next;        /* what the core shall be */
     int slot;                   /* the counted ticket that changes; -1 for none */
     struct mc_use use;          /* ... to this */
-    struct mc_logged log;       /* the event that goes with it; MC_EVENT_NONE for none. Dated when it is committed */
+    struct mc_logged log;       /* the event that goes with it, or MC_EVENT_NONE; dated at commit */
 };
 
 /* What makes a transaction an operation with a receipt. */
@@ -22,10 +23,11 @@ struct mc_op {
     uint64_t base_seq;
     const uint8_t *content_hash;    /* MC_HASH_LEN bytes; NULL when the meter acted by itself */
     uint64_t ticket_serial;         /* 0 when it acted by itself */
-    uint64_t flowed_l;              /* under the purge grant that this ends: not in the receipt's totals before */
+    uint64_t flowed_l;              /* under the grant that this ends: not in the totals before */
 };
 
-/* An operation found in the journal: its answer as it was given. Lies in m->rec until that is used again. */
+/* An operation found in the journal: its answer as it was given. Lies in m->rec until that is used
+ * again. */
 struct mc_kept {
     gasm_Command command;
     uint8_t content_hash[MC_HASH_LEN];
@@ -41,8 +43,8 @@ int mc_store_recover(struct mc_meter *m);
 /* Begin a transaction: a copy of the core, nothing else. */
 void mc_store_begin(const struct mc_meter *m, struct mc_tx *tx);
 
-/* Make room for records of `n` bytes in all without erasing, by turning to the next sector when that is prepared.
- * 0; GF_E_NOT_NOW when only an erase would help; GF_E_STORE. Uses m->rec. */
+/* Make room for records of `n` bytes in all without erasing, by turning to the next sector when
+ * that is prepared. 0; GF_E_NOT_NOW when only an erase would help; GF_E_STORE. Uses m->rec. */
 int mc_store_room(struct mc_meter *m, uint32_t n);
 
 /* Erase the next sector if it needs it. Only when no session and no purge grant is alive. */
@@ -51,10 +53,11 @@ int mc_store_tidy(struct mc_meter *m);
 /* Commit without a receipt. 0; GF_E_NOT_NOW, GF_E_STORE: nothing changed. */
 int mc_store_change(struct mc_meter *m, struct mc_tx *tx);
 
-/* Commit an operation: next sequence, receipt chained and sealed, answer completed from m->response (its body, place
- * and stage are the caller's; the rest is filled in) and encoded. *ret_answer lies in m->rec until that is used again.
- * 0; GF_E_NOT_NOW, GF_E_STORE, GF_E_CRYPTO: nothing changed. */
-int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op *op, struct gf_span *ret_answer);
+/* Commit an operation: next sequence, receipt chained and sealed, answer completed from m->response
+ * (its body, place and stage are the caller's; the rest is filled in) and encoded. *ret_answer lies
+ * in m->rec until that is used again. 0; GF_E_NOT_NOW, GF_E_STORE, GF_E_CRYPTO: nothing changed. */
+int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op *op,
+                       struct gf_span *ret_answer);
 
 /* The index record, small and frequent: index_l and purged_l. 0; GF_E_NOT_NOW, GF_E_STORE. */
 int mc_store_index(struct mc_meter *m);

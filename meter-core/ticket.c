@@ -7,8 +7,8 @@ gasm_Refusal mc_ticket_time(const struct mc_meter *m, const gasm_Ticket *t)
 {
     int64_t now_s = mc_clock_judge_s(m);
 
-    /* A clock that was never set stands at 0, one that is lost at its floor: either can tell that a time has passed,
-     * neither that it has not come yet. */
+    /* A clock that was never set stands at 0, one that is lost at its floor: either can tell that a
+     * time has passed, neither that it has not come yet. */
     if (now_s > t->not_after_s)
         return gasm_Refusal_OLD;
     if (mc_clock_state(m) == MC_CLOCK_VALID && now_s < t->not_before_s)
@@ -29,7 +29,8 @@ gasm_Refusal mc_ticket_judge(const struct mc_meter *m, const gasm_Ticket *t)
 {
     if (memcmp(t->meter_id, m->core.meter_id, sizeof t->meter_id) != 0)
         return gasm_Refusal_WRONG_METER;
-    if (mc_ticket_root(m, t) == NULL || (t->epoch == 0 && t->installs_epoch <= m->core.active_epoch))
+    if (mc_ticket_root(m, t) == NULL ||
+        (t->epoch == 0 && t->installs_epoch <= m->core.active_epoch))
         return gasm_Refusal_KEY_EXPIRED;
     if (t->role != gasm_Role_CUSTOMER && t->serial < m->core.serial_floor)
         return gasm_Refusal_OLD;
@@ -49,13 +50,14 @@ int mc_ticket_place(const struct mc_meter *m, uint64_t serial, uint32_t scope)
     return -1;
 }
 
-/* True when no session can ever use that ticket again. The clock may be set back as far as its floor, so only the
- * floor makes a ticket expired for ever. */
+/* True when no session can ever use that ticket again. The clock may be set back as far as its
+ * floor, so only the floor makes a ticket expired for ever. */
 static bool is_void(const struct mc_meter *m, const struct mc_use *use)
 {
     uint32_t epoch = use->scope & ~MC_SCOPE_FACTORY;
 
-    if ((use->scope & MC_SCOPE_FACTORY) != 0 ? epoch <= m->core.active_epoch : epoch < m->core.active_epoch)
+    if ((use->scope & MC_SCOPE_FACTORY) != 0 ? epoch <= m->core.active_epoch
+                                             : epoch < m->core.active_epoch)
         return true;
     return m->core.floor_s > (int64_t)use->not_after_s && use->not_after_s != UINT32_MAX;
 }

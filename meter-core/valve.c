@@ -29,7 +29,8 @@ gasm_ValveState mc_valve_state(const struct mc_meter *m)
 bool mc_valve_is_shut(const struct mc_meter *m)
 {
     /* Just after an order to open, the end switch still says shut: so the order counts too. */
-    return !m->drive.want_open && m->drive.commanded && mc_valve_state(m) == gasm_ValveState_VALVE_SHUT;
+    return !m->drive.want_open && m->drive.commanded &&
+           mc_valve_state(m) == gasm_ValveState_VALVE_SHUT;
 }
 
 static void give_order(struct mc_meter *m)
@@ -63,6 +64,7 @@ void mc_valve_poll(struct mc_meter *m)
     if (!d->commanded || mc_mono_ms(m) - d->since_ms < param(m, MC_PARAM_VALVE_TRAVEL) * 1000)
         return;
     if (!d->fault_logged)
-        d->fault_logged = mc_store_event(m, MC_EVENT_VALVE_FAULT, (int64_t)state, (int64_t)m->core.totals.index_l) == 0;
+        d->fault_logged = mc_store_event(m, MC_EVENT_VALVE_FAULT, (int64_t)state,
+                                         (int64_t)m->core.totals.index_l) == 0;
     give_order(m);      /* again, and again */
 }

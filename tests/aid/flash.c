@@ -79,7 +79,8 @@ static int flash_program(void *ctx, uint32_t addr, const void *from, size_t n)
         return GF_E_STORE;
     insist(addr % f->unit == 0 && n % f->unit == 0, "programmed beside a unit");
     insist(addr + n <= (size_t)f->sector_size * f->sectors, "programmed outside");
-    insist(addr / f->sector_size != f->half_erased, "programmed a sector whose erase was cut short");
+    insist(addr / f->sector_size != f->half_erased,
+           "programmed a sector whose erase was cut short");
     for (uint32_t at = addr; at < addr + n; at += f->unit, p += f->unit) {
         for (uint32_t i = 0; i < f->unit; i++)
             insist(f->bytes[at + i] == 0xFF, "programmed twice");
@@ -120,7 +121,11 @@ static int flash_erase(void *ctx, uint32_t sector)
 
 void aid_flash_init(struct aid_flash *f, uint32_t sector_size, uint32_t sectors, uint32_t unit)
 {
-    *f = (struct aid_flash){.sector_size = sector_size, .sectors = sectors, .unit = unit, .cut_in = -1, .half_erased = -1};
+    *f = (struct aid_flash){.sector_size = sector_size,
+                            .sectors = sectors,
+                            .unit = unit,
+                            .cut_in = -1,
+                            .half_erased = -1};
     f->bytes = malloc((size_t)sector_size * sectors);
     insist(f->bytes != NULL, "no memory");
     memset(f->bytes, 0x5A, (size_t)sector_size * sectors);

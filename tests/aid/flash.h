@@ -1,8 +1,9 @@
 #ifndef GF_TESTS_AID_FLASH_H
 #define GF_TESTS_AID_FLASH_H
 /*
- * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. It aborts the test when a unit
- * is programmed twice between erases (but for one that a cut had begun, with the same bytes). After a cut everything is refused until aid_flash_boot().
+ * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. It aborts
+ * the test when a unit is programmed twice between erases (but for one that a cut had begun, with
+ * the same bytes). After a cut everything is refused until aid_flash_boot().
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ enum aid_cut {
 struct aid_flash {
     uint8_t *bytes;                 /* sector_size * sectors */
     uint32_t sector_size, sectors, unit;
-    int64_t cut_in;                 /* program units and erases until the power fails; below 0: never */
+    int64_t cut_in; /* program units and erases until the power fails; below 0: never */
     enum aid_cut cut;
     bool dead;
     uint64_t programmed, erased;    /* units and sectors since it was made */
@@ -33,7 +34,7 @@ struct aid_flash {
     uint32_t weak_at, weak_n;       /* n 0: none */
     uint32_t weak_boots;
     uint8_t weak[64];               /* what it will be */
-    int64_t half_erased;            /* the sector whose erase a cut hit: whatever it reads, erase it again; or -1 */
+    int64_t half_erased;            /* the sector whose erase a cut hit, or -1 */
 };
 
 /* Foreign bytes in every sector. unit is 4, 8 or 16. */

@@ -70,7 +70,8 @@ static int ask_ok(struct aid_story *s, const gasm_Request *r)
     int rc = aid_world_ask(s->w, r);
 
     if (rc == 0 && s->w->answer.result != gasm_Refusal_OK)
-        fail_msg("command %d refused: %d at stage %d", r->command, s->w->answer.result, s->w->answer.reached);
+        fail_msg("command %d refused: %d at stage %d", r->command, s->w->answer.result,
+                 s->w->answer.reached);
     return rc;
 }
 
@@ -79,12 +80,14 @@ static int install_key(struct aid_story *s)
     gasm_Request r = planned(s, gasm_Command_INSTALL_KEY, AID_INSTALL_KEY + 1);
     int rc = greet(s, &s->factory);
 
-    if (rc == GF_E_TICKET && s->w->refusal.reason == gasm_Refusal_KEY_EXPIRED && s->w->refusal.active_epoch == 1)
+    if (rc == GF_E_TICKET && s->w->refusal.reason == gasm_Refusal_KEY_EXPIRED &&
+        s->w->refusal.active_epoch == 1)
         return 0;
     if (rc != 0)
         return rc;
     r.which_body = gasm_Request_install_key_tag;
-    r.body.install_key.envelope.size = (pb_size_t)aid_world_envelope(1, 0, r.body.install_key.envelope.bytes);
+    r.body.install_key.envelope.size =
+        (pb_size_t)aid_world_envelope(1, 0, r.body.install_key.envelope.bytes);
     return ask_ok(s, &r);
 }
 
@@ -198,8 +201,10 @@ static int set_parameters(struct aid_story *s)
 
     r.which_body = gasm_Request_set_parameters_tag;
     r.body.set_parameters.parameters_count = 2;
-    r.body.set_parameters.parameters[0] = (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = 7000};
-    r.body.set_parameters.parameters[1] = (gasm_Parameter){.id = MC_PARAM_BATTERY_MIN, .value = 2900};
+    r.body.set_parameters.parameters[0] =
+        (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = 7000};
+    r.body.set_parameters.parameters[1] =
+        (gasm_Parameter){.id = MC_PARAM_BATTERY_MIN, .value = 2900};
     return rc == 0 ? ask_ok(s, &r) : rc;
 }
 
@@ -236,7 +241,8 @@ void aid_story_steps(struct aid_story *s, enum aid_step first, enum aid_step las
 /* ---- what must be true ---- */
 
 /* Open and chain one sealed receipt. */
-static void take_receipt(const gasm_Receipts_receipts_t *sealed, uint8_t hash[static MC_HASH_LEN], gasm_Receipt *ret)
+static void take_receipt(const gasm_Receipts_receipts_t *sealed, uint8_t hash[static MC_HASH_LEN],
+                         gasm_Receipt *ret)
 {
     const struct mc_crypto *crypto = mc_crypto_openssl();
     struct gf_span bytes = {sealed->bytes, sealed->size};
@@ -348,7 +354,8 @@ void aid_greet(struct aid_world *w, const gasm_Ticket *ticket)
     assert_int_equal(aid_world_hello(w, &pass), 0);
 }
 
-void aid_expect(struct aid_world *w, const gasm_Request *request, gasm_Refusal result, gasm_Stage reached)
+void aid_expect(struct aid_world *w, const gasm_Request *request, gasm_Refusal result,
+                gasm_Stage reached)
 {
     uint64_t receipts = w->meter->core.receipt_seq;
 
@@ -367,6 +374,7 @@ gasm_Request aid_set_one(const struct aid_world *w, uint32_t op, int64_t value)
 
     r.which_body = gasm_Request_set_parameters_tag;
     r.body.set_parameters.parameters_count = 1;
-    r.body.set_parameters.parameters[0] = (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = value};
+    r.body.set_parameters.parameters[0] =
+        (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = value};
     return r;
 }

@@ -226,7 +226,8 @@ void aid_world_connect(struct aid_world *w, uint16_t mtu)
     rc = mc_meter_ctl_write(w->meter, write, sizeof write);
     assert(rc == 0);
     mc_pipe_reset(&w->pipe, w->fragment_epoch,
-                  (uint16_t)(mtu - 3 < read.fragment_limit ? mtu - 3 : read.fragment_limit), read.credits);
+                  (uint16_t)(mtu - 3 < read.fragment_limit ? mtu - 3 : read.fragment_limit),
+                  read.credits);
 }
 
 void aid_world_disconnect(struct aid_world *w)
@@ -272,7 +273,8 @@ struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket)
     assert(n > 0);
     pass.ticket_n = (size_t)n;
     aid_world_root(ticket->epoch, root);
-    n = mc_ticket_key(mc_crypto_openssl(), root, (struct gf_span){pass.ticket, pass.ticket_n}, pass.key);
+    n = mc_ticket_key(mc_crypto_openssl(), root, (struct gf_span){pass.ticket, pass.ticket_n},
+                      pass.key);
     assert(n == 0);
     return pass;
 }
@@ -280,7 +282,10 @@ struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket)
 size_t aid_world_envelope(uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static MC_ENVELOPE_MAX])
 {
     uint8_t wrap_root[MC_KEY_LEN], key[MC_KEY_LEN];
-    struct mc_wrap wrap = {.meter_id = AID_METER_ID, .epoch = epoch, .wrap_epoch = wrap_epoch, .wrap_root = wrap_root};
+    struct mc_wrap wrap = {.meter_id = AID_METER_ID,
+                           .epoch = epoch,
+                           .wrap_epoch = wrap_epoch,
+                           .wrap_root = wrap_root};
     int n;
 
     aid_world_root(wrap_epoch, wrap_root);
@@ -306,8 +311,9 @@ static int hello_once(struct aid_world *w, const struct aid_pass *pass)
 {
     static const uint8_t run_id[16] = "a run of a test";
     uint64_t seen = w->answers;
-    int n = mc_client_hello(&w->session, &w->random_port, (struct gf_span){pass->ticket, pass->ticket_n}, pass->key,
-                            run_id, w->out, sizeof w->out);
+    int n = mc_client_hello(&w->session, &w->random_port,
+                            (struct gf_span){pass->ticket, pass->ticket_n}, pass->key, run_id,
+                            w->out, sizeof w->out);
 
     assert(n > 0);
     if (!w->up)

@@ -4,8 +4,8 @@
  * A meter in this process with everything that it needs: flash in RAM, a simulated clock, seeded
  * randomness, a valve, gas; and a client that speaks to it in fragments, as a central would.
  *
- * Time moves only when told (or while the client waits for an answer). A power cut is planned with flash.cut_in: from
- * then on the meter is dead until aid_world_restart().
+ * Time moves only when told (or while the client waits for an answer). A power cut is planned with
+ * flash.cut_in: from then on the meter is dead until aid_world_restart().
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,8 +23,8 @@ struct aid_valve {
     bool opening;                   /* the travel's direction */
     int64_t until_ms;               /* of the travel, mono */
     int64_t travel_ms;
-    int64_t lag_ms;                 /* after an order the end switch still says what it said, for so long */
-    bool ordered;                   /* ... which is now; the travel begins at until_ms - travel_ms */
+    int64_t lag_ms; /* after an order the end switch still says what it said, for so long */
+    bool ordered;   /* ... which is now; the travel begins at until_ms - travel_ms */
     bool stuck;                     /* the motor takes orders and nothing moves */
     uint32_t opened, shut;          /* orders taken */
 };
@@ -84,24 +84,26 @@ void aid_world_pass(struct aid_world *w, int64_t ms);
 void aid_world_connect(struct aid_world *w, uint16_t mtu);
 void aid_world_disconnect(struct aid_world *w);
 
-/* Tickets and envelopes as head office makes them. The account key of an epoch is aid_root_key(0x40 + epoch),
- * epoch 0 is the factory key. */
+/* Tickets and envelopes as head office makes them. The account key of epoch e is
+ * aid_root_key(0x40 + e), epoch 0 is the factory key. */
 void aid_world_root(uint32_t epoch, uint8_t ret[static MC_KEY_LEN]);
-gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial);  /* every right; generous limits; account 1001 */
+gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial);  /* every right; account 1001 */
 struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket);
 size_t aid_world_envelope(uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static MC_ENVELOPE_MAX]);
 
-/* Handshake. Waits out the second between two hellos. 0; GF_E_TICKET with w->refusal; GF_E_LINK_LOST. */
+/* Handshake. Waits out the second between two hellos. 0; GF_E_TICKET with w->refusal;
+ * GF_E_LINK_LOST. */
 int aid_world_hello(struct aid_world *w, const struct aid_pass *pass);
 
-/* One request and its answer in w->answer. 0; GF_E_LINK_LOST (dropped, or the power failed), GF_E_LINK_TIMEOUT,
- * GF_E_SESSION. The first after a hello carries the proof. */
+/* One request and its answer in w->answer. 0; GF_E_LINK_LOST (dropped, or the power failed),
+ * GF_E_LINK_TIMEOUT, GF_E_SESSION. The first after a hello carries the proof. */
 int aid_world_ask(struct aid_world *w, const gasm_Request *request);
 
 /* Send without waiting; the answer is looked for by aid_world_pass() (w->answers counts up). */
 int aid_world_send(struct aid_world *w, const gasm_Request *request);
 
-/* A request of `command`. op numbers the operation id: 0 for none. The base is the meter's receipt sequence. */
+/* A request of `command`. op numbers the operation id: 0 for none. The base is the meter's receipt
+ * sequence. */
 gasm_Request aid_request(const struct aid_world *w, gasm_Command command, uint32_t op);
 void aid_op_id(uint32_t op, uint8_t ret[static GF_UUID_LEN]);
 

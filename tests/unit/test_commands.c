@@ -1,4 +1,5 @@
-/* test_commands.c - the command table walked whole: every state and right; form, repeats, needs, accounts. */
+/* test_commands.c - the command table walked whole: every state and right; form, repeats, needs,
+ * accounts. */
 #include "meter-core/commands.h"
 
 #include <setjmp.h>
@@ -29,14 +30,16 @@ static void test_table(void **state)
         assert_true(rows[i].states != 0);
         assert_int_equal(rows[i].states & MC_STATE(gasm_LifeState_LIFE_UNKNOWN), 0);
         assert_true(rows[i].right <= gasm_Right_RIGHT_NEVER || rows[i].right == MC_RIGHT_ANY);
-        /* Only what nobody can send has no handler; only changes have something to do afterwards. */
+        /* Only what nobody can send has no handler; only changes have something to do
+         * afterwards. */
         assert_int_equal(rows[i].handler == NULL, rows[i].right == gasm_Right_RIGHT_NEVER);
         assert_true(rows[i].done == NULL || changes);
         /* Whatever any ticket may send changes nothing. */
         assert_true(rows[i].right != MC_RIGHT_ANY || !changes);
         /* A factory ticket: those two. */
         assert_int_equal((rows[i].needs & MC_MAY_FACTORY) != 0,
-                         rows[i].id == gasm_Command_IDENTIFY || rows[i].id == gasm_Command_INSTALL_KEY);
+                         rows[i].id == gasm_Command_IDENTIFY ||
+                             rows[i].id == gasm_Command_INSTALL_KEY);
         for (const char *c = rows[i].name; *c != '\0'; c++)
             assert_true((*c >= 'a' && *c <= 'z') || *c == '_');
     }
@@ -44,7 +47,8 @@ static void test_table(void **state)
 
 /* ---- every state, ticket and right ---- */
 
-/* A request of the right form, whose content is wrong or without effect as far as that is possible. */
+/* A request of the right form, whose content is wrong or without effect as far as that is
+ * possible. */
 static gasm_Request formed(const struct aid_world *w, const struct mc_command_row *row, uint32_t op)
 {
     gasm_Request r = aid_request(w, row->id, (row->needs & MC_NEED_OP_ID) != 0 ? op : 0);
@@ -66,7 +70,8 @@ static gasm_Request formed(const struct aid_world *w, const struct mc_command_ro
 }
 
 /* Could the row be refused for this reason in this state, by the table alone? */
-static gasm_Refusal expected(const struct aid_world *w, const struct mc_command_row *row, const gasm_Ticket *t)
+static gasm_Refusal expected(const struct aid_world *w, const struct mc_command_row *row,
+                             const gasm_Ticket *t)
 {
     uint8_t life = w->meter->core.life;
 
@@ -84,8 +89,10 @@ static gasm_Refusal expected(const struct aid_world *w, const struct mc_command_
     return gasm_Refusal_OK;
 }
 
-/* One command in one state under one ticket: what the table says, and identify says the same before. */
-static void check_one(struct aid_world *w, const struct mc_command_row *row, const gasm_Ticket *t, uint32_t op)
+/* One command in one state under one ticket: what the table says, and identify says the same
+ * before. */
+static void check_one(struct aid_world *w, const struct mc_command_row *row, const gasm_Ticket *t,
+                      uint32_t op)
 {
     struct aid_pass pass = aid_world_pass_of(t);
     gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0), r = formed(w, row, op);
@@ -98,7 +105,8 @@ static void check_one(struct aid_world *w, const struct mc_command_row *row, con
     assert_int_equal(aid_world_ask(w, &r), 0);
     got = w->answer.result;
     if (want == gasm_Refusal_OK) {
-        /* The table lets it in; the handler may still find the content wrong, but never the right. */
+        /* The table lets it in; the handler may still find the content wrong, but never the
+         * right. */
         assert_true(got != gasm_Refusal_RIGHT || row->id == gasm_Command_INSTALL_KEY ||
                     row->id == gasm_Command_OPEN_ACCOUNT);
         assert_true(w->answer.reached >= gasm_Stage_STAGE_VALIDATION);
@@ -191,7 +199,8 @@ static void test_form(void **state)
     for (size_t i = 0; i < n; i++) {
         if (rows[i].handler == NULL)
             continue;
-        /* No operation id where one is needed, one where none is, a short one; no body, another's body. */
+        /* No operation id where one is needed, one where none is, a short one; no body, another's
+         * body. */
         r = formed(w, &rows[i], 77);
         if (r.op_id.size > 0)
             r.op_id.size = 0;
@@ -225,7 +234,8 @@ static void test_decode(void **state)
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
 
     (void)state;
-    assert_int_equal(mc_command_decode(w->meter, (struct gf_span){two_bodies, sizeof two_bodies}), GF_E_FORMAT);
+    assert_int_equal(mc_command_decode(w->meter, (struct gf_span){two_bodies, sizeof two_bodies}),
+                     GF_E_FORMAT);
     assert_int_equal(mc_command_decode(w->meter, (struct gf_span){cut, sizeof cut}), GF_E_FORMAT);
     assert_int_equal(mc_command_decode(w->meter, (struct gf_span){unknown, sizeof unknown}), 0);
     assert_int_equal(w->meter->request.command, gasm_Command_IDENTIFY);
@@ -238,7 +248,8 @@ static void test_repeats(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_OPEN_ACCOUNT);
     gasm_Ticket t = aid_world_ticket(1, 2);
-    gasm_Request a = aid_set_one(w, 500, 111), b = aid_set_one(w, 500, 222), c = aid_set_one(w, 501, 333), other = a;
+    gasm_Request a = aid_set_one(w, 500, 111), b = aid_set_one(w, 500, 222),
+                 c = aid_set_one(w, 501, 333), other = a;
     gasm_Response first;
     uint32_t uses;
 
@@ -278,7 +289,8 @@ static void test_repeats(void **state)
     aid_world_free(w);
 }
 
-/* 64 are remembered, no more; an unknown one whose base is older than those is OLD, the next younger one is taken. */
+/* 64 are remembered, no more; an unknown one whose base is older than those is OLD, the next
+ * younger one is taken. */
 static void test_old(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_OPEN_ACCOUNT);
@@ -314,7 +326,8 @@ static void test_account(void **state)
     r.which_body = gasm_Request_open_account_tag;
     r.body.open_account.account_no = 1002;
     aid_greet(w, &t);
-    aid_expect(w, &r, gasm_Refusal_RIGHT, gasm_Stage_STAGE_VALIDATION);     /* not the ticket's number */
+    aid_expect(w, &r, gasm_Refusal_RIGHT,
+               gasm_Stage_STAGE_VALIDATION); /* not the ticket's number */
     r.body.open_account.account_no = 1001;
     aid_expect(w, &r, gasm_Refusal_OLD, gasm_Stage_STAGE_VALIDATION);       /* it is open */
     t.account_no = 1000;
@@ -333,7 +346,8 @@ static void test_account(void **state)
     assert_int_equal(w->answer.body.balance.account_no, 1005);
     assert_int_equal(w->answer.body.balance.residual_l, 0);
     assert_int_equal(w->answer.body.balance.totals.opening_index_l, w->meter->core.totals.index_l);
-    assert_int_equal(w->answer.body.balance.totals.opening_purged_l, w->meter->core.totals.purged_l);
+    assert_int_equal(w->answer.body.balance.totals.opening_purged_l,
+                     w->meter->core.totals.purged_l);
     assert_true(w->meter->core.totals.index_l > w->meter->core.totals.purged_l);
     aid_world_free(w);
 }
@@ -395,7 +409,8 @@ static void test_needs(void **state)
     for (size_t i = 0; i < n; i++) {
         gasm_Request r = formed(w, &rows[i], 440 + (uint32_t)i);
 
-        if ((rows[i].needs & MC_NEED_ACCOUNT) != 0 && (rows[i].states & MC_STATE(gasm_LifeState_PURGED)) != 0)
+        if ((rows[i].needs & MC_NEED_ACCOUNT) != 0 &&
+            (rows[i].states & MC_STATE(gasm_LifeState_PURGED)) != 0)
             aid_expect(w, &r, gasm_Refusal_STATE, gasm_Stage_STAGE_VALIDATION);
     }
     aid_world_free(w);
@@ -405,13 +420,15 @@ static void test_needs(void **state)
         for (size_t i = 0; i < n; i++) {
             gasm_Request r = formed(w, &rows[i], 460 + (uint32_t)i);
 
-            if (v == gasm_ValveState_VALVE_SHUT || (rows[i].needs & MC_NEED_SHUT) == 0 || rows[i].handler == NULL)
+            if (v == gasm_ValveState_VALVE_SHUT || (rows[i].needs & MC_NEED_SHUT) == 0 ||
+                rows[i].handler == NULL)
                 continue;
             w->valve.state = v;
             w->valve.until_ms = INT64_MAX;
             w->valve.stuck = true;
-            aid_expect(w, &r, v == gasm_ValveState_VALVE_MOVING ? gasm_Refusal_BUSY : gasm_Refusal_STATE,
-                   gasm_Stage_STAGE_VALIDATION);
+            aid_expect(w, &r,
+                       v == gasm_ValveState_VALVE_MOVING ? gasm_Refusal_BUSY : gasm_Refusal_STATE,
+                       gasm_Stage_STAGE_VALIDATION);
         }
     aid_world_free(w);
 }

@@ -1,4 +1,5 @@
-/* test_cuts.c - the whole opening of an account with the power cut at every program unit and erase. */
+/* test_cuts.c - the whole opening of an account with the power cut at every program unit and
+ * erase. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -54,10 +55,12 @@ static void sweep_opening(uint32_t left, int64_t stride)
 
     for (; more; at += stride)
         for (enum aid_cut cut = 0; cut < AID_CUTS; cut++) {
-            /* Each place is cut in one way at least; in the whole campaign in all, and in the recovery again. */
+            /* Each place is cut in one way at least; in the whole campaign in all, and in the
+             * recovery again. */
             if (!is_whole_campaign() && cut != (enum aid_cut)(at % AID_CUTS))
                 continue;
-            more = open_with_cut(left < AID_FLASH_SECTOR, left, cut, at, is_whole_campaign() ? (at * 7 + cut) % 60 : -1);
+            more = open_with_cut(left < AID_FLASH_SECTOR, left, cut, at,
+                                 is_whole_campaign() ? (at * 7 + cut) % 60 : -1);
             places++;
         }
     print_message("# %u openings with a power cut, %u bytes free at first\n", places, left);

@@ -1,4 +1,5 @@
-/* test_journal.c - the journal under power cuts at every program unit and erase, also during recovery. */
+/* test_journal.c - the journal under power cuts at every program unit and erase, also during
+ * recovery. */
 #include "meter-core/journal.h"
 
 #include <setjmp.h>
@@ -15,8 +16,9 @@
 #define PAYLOAD_MAX 1400u
 #define SEEN_MAX 4000
 
-/* A user of the journal in the way that the meter uses it: it counts up, one record a number, and carries the last
- * number over to the next sector. `try` tells a record from an earlier attempt at the same number. */
+/* A user of the journal in the way that the meter uses it: it counts up, one record a number, and
+ * carries the last number over to the next sector. `try` tells a record from an earlier attempt at
+ * the same number. */
 struct counter {
     struct aid_flash flash;
     struct mc_nvm nvm;
@@ -34,7 +36,8 @@ static size_t length_of(uint32_t number)
     return number % 7 == 0 ? 300 : 8 + number % 20;
 }
 
-static int put(struct counter *c, struct mc_journal *j, enum mc_record_type type, uint32_t number, uint32_t try)
+static int put(struct counter *c, struct mc_journal *j, enum mc_record_type type, uint32_t number,
+               uint32_t try)
 {
     size_t n = length_of(number);
     struct gf_writer w = {c->rec + MC_JOURNAL_HEAD, n, 0, false};
@@ -164,7 +167,9 @@ static void test_fits(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct mc_nvm nvm = {.sector_size = cases[i].size, .sectors = cases[i].sectors, .unit = cases[i].unit};
+        struct mc_nvm nvm = {.sector_size = cases[i].size,
+                             .sectors = cases[i].sectors,
+                             .unit = cases[i].unit};
 
         assert_int_equal(mc_journal_fits(&nvm), cases[i].fits);
     }
@@ -265,7 +270,8 @@ static void test_full(void **state)
 
 /* ---- power cuts ---- */
 
-/* What a sweep starts from: a sector that is nearly full, so that the next records turn to the other one. */
+/* What a sweep starts from: a sector that is nearly full, so that the next records turn to the
+ * other one. */
 struct image {
     struct counter start;
     uint8_t *bytes;
@@ -291,7 +297,7 @@ static struct image nearly_full(uint32_t unit, uint32_t left)
     assert_int_equal(begin(c), 0);
     while (mc_journal_free(&c->j) > 400 + left)
         assert_int_equal(count(c), 0);
-    while (left < 100 && mc_journal_free(&c->j) > left)     /* exactly: with records that say nothing */
+    while (left < 100 && mc_journal_free(&c->j) > left) /* exactly: with records that say nothing */
         assert_int_equal(mc_journal_append(&c->j, MC_RECORD_COMMIT, c->rec, 0, NULL), 0);
     im.start = *c;
     im.bytes = c->flash.bytes;
@@ -314,8 +320,8 @@ static int sweep_on(struct counter *c, uint32_t until)
     return rc;
 }
 
-/* After a cut: recover, with a second cut in the recovery when second >= 0. What was acknowledged is there; what is
- * trusted stays. */
+/* After a cut: recover, with a second cut in the recovery when second >= 0. What was acknowledged
+ * is there; what is trusted stays. */
 static void check_recovery(struct counter *c, uint32_t until, int64_t second)
 {
     uint32_t acked = c->number, trusted, trusted_try;
@@ -385,7 +391,8 @@ static bool is_whole_campaign(void)
 }
 
 /* stride: of the first cuts; twice: with second cuts as well. */
-static void sweep(const struct image *im, struct counter *c, enum aid_cut cut, int64_t stride, bool twice)
+static void sweep(const struct image *im, struct counter *c, enum aid_cut cut, int64_t stride,
+                  bool twice)
 {
     uint32_t until = im->start.number + SWEPT, cuts = 0;
 
@@ -398,7 +405,8 @@ static void sweep(const struct image *im, struct counter *c, enum aid_cut cut, i
         assert_true(c->flash.dead);
         cuts++;
         check_going_on(c, until);
-        for (int64_t second = -1; second < (twice ? 60 : 0); second += is_whole_campaign() ? 1 : 7) {
+        for (int64_t second = -1; second < (twice ? 60 : 0);
+             second += is_whole_campaign() ? 1 : 7) {
             load(c, im);
             c->flash.cut = cut;
             c->flash.cut_in = k;

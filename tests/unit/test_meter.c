@@ -1,5 +1,5 @@
-/* test_meter.c - the meter as a whole, through its link: the opening of an account, the deadlines of a connection, the
- * clock, a long life. */
+/* test_meter.c - the meter as a whole, through its link: the opening of an account, the deadlines
+ * of a connection, the clock, a long life. */
 #include "meter-core/meter.h"
 
 #include <setjmp.h>
@@ -16,9 +16,10 @@
 static void test_size(void **state)
 {
     (void)state;
-    print_message("# struct mc_meter: %zu bytes (pipe %zu, core %zu, uses %zu, response %zu, request %zu)\n",
-                  sizeof(struct mc_meter), sizeof(struct mc_pipe), sizeof(struct mc_core),
-                  sizeof(struct mc_use) * MC_COUNTED, sizeof(gasm_Response), sizeof(gasm_Request));
+    print_message(
+        "# struct mc_meter: %zu bytes (pipe %zu, core %zu, uses %zu, response %zu, request %zu)\n",
+        sizeof(struct mc_meter), sizeof(struct mc_pipe), sizeof(struct mc_core),
+        sizeof(struct mc_use) * MC_COUNTED, sizeof(gasm_Response), sizeof(gasm_Request));
     assert_true(mc_meter_size() == sizeof(struct mc_meter));
     assert_true(mc_meter_size() <= 13 * 1024);
 }
@@ -29,7 +30,8 @@ static void test_manufacture(void **state)
     struct mc_birth birth = {.meter_id = AID_METER_ID, .pulse_l = 1};
 
     (void)state;
-    assert_int_equal(mc_meter_manufacture(&w->ports, &birth), GF_E_NOT_NOW);    /* there is one already */
+    assert_int_equal(mc_meter_manufacture(&w->ports, &birth),
+                     GF_E_NOT_NOW); /* there is one already */
     memset(w->flash.bytes, 0xFF, (size_t)AID_FLASH_SECTOR * AID_FLASH_SECTORS);
     birth.pulse_l = 2;
     assert_int_equal(mc_meter_manufacture(&w->ports, &birth), GF_E_FORMAT);
@@ -76,7 +78,8 @@ static size_t answer_bytes(const struct aid_world *w, uint8_t *ret, size_t cap)
     return (size_t)n;
 }
 
-/* Restart after each step, and do the step again: the same answer byte for byte, and no second effect. */
+/* Restart after each step, and do the step again: the same answer byte for byte, and no second
+ * effect. */
 static void test_restart_after_each_step(void **state)
 {
     uint8_t first[gasm_Response_size], again[gasm_Response_size];
@@ -163,7 +166,8 @@ static void test_deadlines(void **state)
     aid_world_free(w);
 }
 
-/* One hello a second; a repeated one is BUSY with the time to wait, and a right proof still counts. */
+/* One hello a second; a repeated one is BUSY with the time to wait, and a right proof still
+ * counts. */
 static void test_hello_rate(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
@@ -224,8 +228,8 @@ static void test_no_random(void **state)
 
     (void)state;
     aid_world_connect(w, 247);
-    n = mc_client_hello(&w->session, &w->random_port, (struct gf_span){pass.ticket, pass.ticket_n}, pass.key,
-                        (const uint8_t *)"0123456789abcdef", msg, sizeof msg);
+    n = mc_client_hello(&w->session, &w->random_port, (struct gf_span){pass.ticket, pass.ticket_n},
+                        pass.key, (const uint8_t *)"0123456789abcdef", msg, sizeof msg);
     assert_true(n > 0);
     w->random.fail = true;
     w->greeting = true;
@@ -237,7 +241,8 @@ static void test_no_random(void **state)
     aid_world_free(w);
 }
 
-/* Rights of the proof: a request without one, under a wrong key, or of an old session is refused, never opened. */
+/* Rights of the proof: a request without one, under a wrong key, or of an old session is refused,
+ * never opened. */
 static void test_wrong_proof(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
@@ -307,7 +312,8 @@ static void test_unusable(void **state)
     assert_int_equal(w->refusal.reason, gasm_Refusal_NVM);
     assert_int_not_equal(aid_world_ask(w, &who), 0);
     assert_int_equal(w->meter->core.life, gasm_LifeState_LIFE_UNKNOWN);
-    assert_int_equal(w->flash.programmed > 0 ? w->flash.bytes[0] : 0, 0xFF);    /* nothing was written */
+    assert_int_equal(w->flash.programmed > 0 ? w->flash.bytes[0] : 0,
+                     0xFF); /* nothing was written */
     aid_world_free(w);
 }
 
@@ -372,7 +378,8 @@ static void test_clock(void **state)
     aid_world_free(w);
 }
 
-/* The RTC lost its supply: after commissioning only what needs no clock is left, until set_clock. */
+/* The RTC lost its supply: after commissioning only what needs no clock is left, until
+ * set_clock. */
 static void test_clock_lost(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
@@ -413,7 +420,8 @@ static void test_clock_lost(void **state)
     aid_world_free(w);
 }
 
-/* The floor rises daily, and survives a restart: an expired ticket stays so though the RTC goes back. */
+/* The floor rises daily, and survives a restart: an expired ticket stays so though the RTC goes
+ * back. */
 static void test_floor(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
@@ -450,7 +458,8 @@ static void test_expires_in_session(void **state)
 
 /* ---- long life ---- */
 
-/* The index survives: at most what lies between two records is lost at a power cut. Over many turns of the journal. */
+/* The index survives: at most what lies between two records is lost at a power cut. Over many turns
+ * of the journal. */
 static void test_index(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
@@ -494,7 +503,8 @@ static void test_index_of_receipt(void **state)
     aid_world_free(w);
 }
 
-/* Power fails while the journal turns with much room left (a grant needs it): starts alone do not wear the flash. */
+/* Power fails while the journal turns with much room left (a grant needs it): starts alone do not
+ * wear the flash. */
 static void test_starts_after_cut_turn(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_OPEN_ACCOUNT);
@@ -522,7 +532,8 @@ static void test_starts_after_cut_turn(void **state)
     aid_world_free(w);
 }
 
-/* Many operations: the last 64 receipts are there, older operations are OLD, and nothing is erased in a session. */
+/* Many operations: the last 64 receipts are there, older operations are OLD, and nothing is erased
+ * in a session. */
 static void test_many_operations(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_SET_CLOCK);

@@ -1,4 +1,5 @@
-/* test_nvm_file.c - a meter's memory in a file: flash that survives, belongs to one program, and refuses what is none. */
+/* test_nvm_file.c - a meter's memory in a file: flash that survives, belongs to one program, and
+ * refuses what is none. */
 #include "meter-core/port/host/nvm_file.h"
 
 #include <fcntl.h>
@@ -67,7 +68,8 @@ static void test_flash(void **state)
     assert_memory_equal(b, want, 16);
     memcpy(want, "sixteen bytes ..", 16);
     assert_int_equal(f.nvm.program(f.nvm.ctx, NVM_FILE_SECTOR - 8, want, 16), 0);
-    assert_int_equal(f.nvm.program(f.nvm.ctx, NVM_FILE_SECTOR + 4, want, 8), GF_E_STORE);   /* not erased */
+    assert_int_equal(f.nvm.program(f.nvm.ctx, NVM_FILE_SECTOR + 4, want, 8),
+                     GF_E_STORE); /* not erased */
     assert_int_equal(f.nvm.program(f.nvm.ctx, 2, want, 8), GF_E_STORE);
     assert_int_equal(f.nvm.program(f.nvm.ctx, 0, want, 6), GF_E_STORE);
     assert_int_equal(f.nvm.program(f.nvm.ctx, 2 * NVM_FILE_SECTOR - 8, want, 16), GF_E_STORE);

@@ -91,7 +91,8 @@ static void test_defaults(void **state)
     aid_world_free(w);
 }
 
-/* Each parameter at both ends of its range and one beyond: alone, and as the last of a good list. */
+/* Each parameter at both ends of its range and one beyond: alone, and as the last of a good
+ * list. */
 static void test_ranges(void **state)
 {
     struct aid_world *w = ready();
@@ -180,8 +181,9 @@ static void test_valve_rests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table), cmocka_unit_test(test_defaults),    cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_lists), cmocka_unit_test(test_valve_rests),
+        cmocka_unit_test(test_table),       cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_ranges),      cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_valve_rests),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,5 +1,5 @@
-/* test_purge.c - the purge grant: each way in which it ends, its limits, and that each purged litre stands in exactly
- * one receipt. */
+/* test_purge.c - the purge grant: each way in which it ends, its limits, and that each purged litre
+ * stands in exactly one receipt. */
 #include "meter-core/purge.h"
 
 #include <setjmp.h>
@@ -79,7 +79,9 @@ static gasm_Receipt opened(const gasm_Response *a)
     gasm_Receipt r;
 
     aid_world_root(1, root);
-    assert_int_equal(mc_receipt_open(mc_crypto_openssl(), root, (struct gf_span){a->receipt.bytes, a->receipt.size}, &r), 0);
+    assert_int_equal(mc_receipt_open(mc_crypto_openssl(), root,
+                                     (struct gf_span){a->receipt.bytes, a->receipt.size}, &r),
+                     0);
     return r;
 }
 
@@ -202,7 +204,7 @@ static void test_time(void **state)
     r = ending(&s, true);
     assert_int_equal(r.purge_end, gasm_PurgeEnd_PURGE_TIME);
     assert_int_equal(s.w->answer.body.purge.elapsed_s, 7);
-    assert_int_equal(s.w->meter->core.life, gasm_LifeState_KEYED);      /* it does not count as purged */
+    assert_int_equal(s.w->meter->core.life, gasm_LifeState_KEYED); /* it does not count as purged */
     finish(&s);
 }
 
@@ -230,7 +232,8 @@ static void test_presence(void **state)
     finish(&s);
 }
 
-/* The connection goes; a new hello; a reset of the fragments: the session is gone, and the grant with it. */
+/* The connection goes; a new hello; a reset of the fragments: the session is gone, and the grant
+ * with it. */
 static void test_link(void **state)
 {
     (void)state;
@@ -258,7 +261,8 @@ static void test_link(void **state)
     }
 }
 
-/* Power fails at every moment of a grant; the valve stays where it is, and gas goes on flowing until it is shut. */
+/* Power fails at every moment of a grant; the valve stays where it is, and gas goes on flowing
+ * until it is shut. */
 static void test_reset(void **state)
 {
     (void)state;
@@ -274,17 +278,18 @@ static void test_reset(void **state)
         lost_l = s.w->meter->core.totals.purged_l;
         s.w->valve.stuck = at_ms > 6000;        /* not at once: the motor does not start */
         assert_int_equal(aid_world_restart(s.w), 0);
-        assert_true(s.w->meter->core.totals.purged_l >= lost_l);        /* each pulse was journalled */
+        assert_true(s.w->meter->core.totals.purged_l >= lost_l); /* each pulse was journalled */
         aid_world_pass(s.w, 2000);
         s.w->valve.stuck = false;
         aid_world_pass(s.w, 14000);
         assert_int_equal(s.w->meter->core.grant_open, 0);
         greet(&s);
-        assert_int_equal(aid_world_ask(s.w, &s.start), 0);              /* repeated: what it was told then */
+        assert_int_equal(aid_world_ask(s.w, &s.start), 0); /* repeated: what it was told then */
         assert_int_equal(s.w->answer.result, gasm_Refusal_OK);
         assert_int_equal(keep_alive(&s), gasm_Refusal_STATE);
         r = ending(&s, true);
-        assert_true(r.purge_end == gasm_PurgeEnd_PURGE_RESET || r.purge_end == gasm_PurgeEnd_PURGE_FAULT);
+        assert_true(r.purge_end == gasm_PurgeEnd_PURGE_RESET ||
+                    r.purge_end == gasm_PurgeEnd_PURGE_FAULT);
         assert_int_equal(r.purge_end == gasm_PurgeEnd_PURGE_FAULT, at_ms > 6000);
         assert_int_equal(s.w->answer.body.purge.elapsed_s, 0);
         assert_int_equal(s.w->meter->core.life, gasm_LifeState_KEYED);
@@ -316,8 +321,8 @@ static void test_faults(void **state)
     }
 }
 
-/* The valve never reports shut: after its travel time the end is journalled as a fault, and the stop answered. What
- * flows from then on is no purge. */
+/* The valve never reports shut: after its travel time the end is journalled as a fault, and the
+ * stop answered. What flows from then on is no purge. */
 static void test_stuck(void **state)
 {
     struct site s = make(1);
@@ -347,7 +352,8 @@ static void test_stuck(void **state)
     aid_world_free(s.w);
 }
 
-/* A stop that comes while the meter is closing by itself: the meter's own ending, once it is written. */
+/* A stop that comes while the meter is closing by itself: the meter's own ending, once it is
+ * written. */
 static void test_stop_while_closing(void **state)
 {
     struct site s = make(1);
@@ -366,7 +372,8 @@ static void test_stop_while_closing(void **state)
     finish(&s);
 }
 
-/* Stopped at once, while the end switch still says shut because the motor has not begun to open: that is not shut. */
+/* Stopped at once, while the end switch still says shut because the motor has not begun to open:
+ * that is not shut. */
 static void test_stop_at_once(void **state)
 {
     struct site s = make(1);
@@ -384,7 +391,8 @@ static void test_stop_at_once(void **state)
     finish(&s);
 }
 
-/* The link goes while the stop waits for the valve: the stop is journalled all the same, and answered when asked again. */
+/* The link goes while the stop waits for the valve: the stop is journalled all the same, and
+ * answered when asked again. */
 static void test_stop_and_leave(void **state)
 {
     struct site s = make(1);
@@ -414,7 +422,8 @@ static void test_stop_and_leave(void **state)
     finish(&s);
 }
 
-/* One request at a time: another one while an answer is owed ends the connection, not the ending. */
+/* One request at a time: another one while an answer is owed ends the connection, not the
+ * ending. */
 static void test_impatient(void **state)
 {
     struct site s = make(1);
@@ -456,7 +465,8 @@ static void test_ranges(void **state)
     struct site s = make(10);
     static const struct {
         uint32_t volume_l, limit_s, place;
-    } bad[] = {{0, 10, 1}, {9, 10, 1}, {61, 10, 1}, {UINT32_MAX, 10, 1}, {20, 0, 2}, {20, 121, 2}, {20, UINT32_MAX, 2}};
+    } bad[] = {{0, 10, 1}, {9, 10, 1},   {61, 10, 1},        {UINT32_MAX, 10, 1},
+               {20, 0, 2}, {20, 121, 2}, {20, UINT32_MAX, 2}};
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -513,7 +523,8 @@ static void test_total_volume(void **state)
             assert_int_equal(aid_world_restart(s.w), 0);
         aid_world_disconnect(s.w);
         aid_world_pass(s.w, 3000);
-        left_l -= s.w->meter->core.purge_flowed_l < left_l ? s.w->meter->core.purge_flowed_l : left_l;
+        left_l -=
+            s.w->meter->core.purge_flowed_l < left_l ? s.w->meter->core.purge_flowed_l : left_l;
         greet(&s);
     }
     assert_int_equal(s.w->meter->core.totals.purged_l + left_l, s.ticket.purge_volume_l);
@@ -572,14 +583,23 @@ static void test_no_grant(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop),          cmocka_unit_test(test_volume),
-        cmocka_unit_test(test_time),          cmocka_unit_test(test_presence),
-        cmocka_unit_test(test_link),          cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_faults),        cmocka_unit_test(test_stuck),
-        cmocka_unit_test(test_stop_while_closing), cmocka_unit_test(test_stop_and_leave),
-        cmocka_unit_test(test_stop_at_once),  cmocka_unit_test(test_impatient),     cmocka_unit_test(test_nothing_flowed),
-        cmocka_unit_test(test_ranges),        cmocka_unit_test(test_power),
-        cmocka_unit_test(test_total_volume),  cmocka_unit_test(test_no_erase),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_volume),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_presence),
+        cmocka_unit_test(test_link),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_stop_while_closing),
+        cmocka_unit_test(test_stop_and_leave),
+        cmocka_unit_test(test_stop_at_once),
+        cmocka_unit_test(test_impatient),
+        cmocka_unit_test(test_nothing_flowed),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_power),
+        cmocka_unit_test(test_total_volume),
+        cmocka_unit_test(test_no_erase),
         cmocka_unit_test(test_no_grant),
     };
 

@@ -1,4 +1,5 @@
-/* test_tables.c - docs/meter-tables.md says what the meter's tables say. GENERATE=1 writes it anew. */
+/* test_tables.c - docs/meter-tables.md says what the meter's tables say. GENERATE=1 writes it
+ * anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,24 +69,31 @@ static void print_document(FILE *f)
     const struct mc_param_row *params;
     const struct mc_event_row *events;
 
-    fprintf(f, "# The meter's tables\n\n"
-               "Printed from `meter-core/commands.c`, `params.h` and `events.h` by `tests/unit/test_tables.c` "
-               "(`GENERATE=1` writes it anew). Change the tables, not this page.\n\n"
-               "## Commands\n\nBody and answer are field numbers in `Request` and `Response`; 0 is none. In italics: what it "
-               "may do without. How a command is judged and answered: `meter-core/commands.h`.\n\n"
-               "| id | name | right | states | needs | body | answer |\n|---|---|---|---|---|---|---|\n");
+    fprintf(
+        f,
+        "# The meter's tables\n\n"
+        "Printed from `meter-core/commands.c`, `params.h` and `events.h` by "
+        "`tests/unit/test_tables.c` "
+        "(`GENERATE=1` writes it anew). Change the tables, not this page.\n\n"
+        "## Commands\n\nBody and answer are field numbers in `Request` and `Response`; 0 is none. "
+        "In italics: what it "
+        "may do without. How a command is judged and answered: `meter-core/commands.h`.\n\n"
+        "| id | name | right | states | needs | body | answer |\n|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < n; i++)
         print_command(f, &commands[i]);
     params = mc_params(&n);
-    fprintf(f, "\n## Parameters\n\n| id | name | unit | from | to | default | what it does |\n|---|---|---|---|---|---|---|\n");
+    fprintf(f, "\n## Parameters\n\n| id | name | unit | from | to | default | what it does "
+               "|\n|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < n; i++)
-        fprintf(f, "| %u | `%s` | %s | %d | %d | %d | %s |\n", (unsigned)params[i].id, params[i].text, params[i].unit,
-                (int)params[i].min, (int)params[i].max, (int)params[i].def, params[i].what);
+        fprintf(f, "| %u | `%s` | %s | %d | %d | %d | %s |\n", (unsigned)params[i].id,
+                params[i].text, params[i].unit, (int)params[i].min, (int)params[i].max,
+                (int)params[i].def, params[i].what);
     events = mc_events(&n);
-    fprintf(f, "\n## Events\n\n| code | name | group | what happened | a | b |\n|---|---|---|---|---|---|\n");
+    fprintf(f, "\n## Events\n\n| code | name | group | what happened | a | b "
+               "|\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < n; i++)
-        fprintf(f, "| %u | `%s` | %s | %s | %s | %s |\n", (unsigned)events[i].code, events[i].name, events[i].group,
-                events[i].text, events[i].a, events[i].b);
+        fprintf(f, "| %u | `%s` | %s | %s | %s | %s |\n", (unsigned)events[i].code, events[i].name,
+                events[i].group, events[i].text, events[i].a, events[i].b);
 }
 
 static void test_events(void **state)

@@ -1,4 +1,5 @@
-/* test_tickets.c - tickets that are refused, uses that are counted, keys that are installed and become active. */
+/* test_tickets.c - tickets that are refused, uses that are counted, keys that are installed and
+ * become active. */
 #include "meter-core/ticket.h"
 
 #include <setjmp.h>
@@ -118,7 +119,8 @@ static void test_unjudged(void **state)
     aid_world_free(w);
 }
 
-/* Uses: one for each session that changes something, counted over restarts; then USED, but reading and repeating go on. */
+/* Uses: one for each session that changes something, counted over restarts; then USED, but reading
+ * and repeating go on. */
 static void test_uses(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_ACTIVATE);
@@ -153,7 +155,8 @@ static void test_uses(void **state)
     aid_world_free(w);
 }
 
-/* 32 tickets are counted; a 33rd is refused as long as all are good; places of void ones are taken again. */
+/* 32 tickets are counted; a 33rd is refused as long as all are good; places of void ones are taken
+ * again. */
 static void test_counted_tickets(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_SET_CLOCK);
@@ -169,9 +172,11 @@ static void test_counted_tickets(void **state)
         r = aid_set_one(w, 800 + i, i);
         assert_int_equal(aid_world_ask(w, &r), 0);
         *(w->answer.result == gasm_Refusal_OK ? &taken : &full) += 1;
-        assert_true(w->answer.result == gasm_Refusal_OK || w->answer.result == gasm_Refusal_OVERFLOW);
+        assert_true(w->answer.result == gasm_Refusal_OK ||
+                    w->answer.result == gasm_Refusal_OVERFLOW);
     }
-    /* The factory ticket's place is free again, since its epoch is active; the opening's own ticket has one. */
+    /* The factory ticket's place is free again, since its epoch is active; the opening's own ticket
+     * has one. */
     assert_int_equal(taken, 31);
     assert_int_equal(full, 9);
     /* Two days later one has expired, and the floor says so. */
@@ -199,7 +204,8 @@ static void test_counted_tickets(void **state)
 
 /* ---- keys ---- */
 
-static gasm_Request key_request(const struct aid_world *w, uint32_t op, uint32_t epoch, uint32_t wrap_epoch)
+static gasm_Request key_request(const struct aid_world *w, uint32_t op, uint32_t epoch,
+                                uint32_t wrap_epoch)
 {
     gasm_Request r = aid_request(w, gasm_Command_INSTALL_KEY, op);
 
@@ -212,7 +218,8 @@ static gasm_Request key_request(const struct aid_world *w, uint32_t op, uint32_t
 static void test_keys(void **state)
 {
     struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
-    gasm_Ticket t = aid_world_ticket(1, 2), next = aid_world_ticket(3, 3), factory = aid_world_ticket(0, 4);
+    gasm_Ticket t = aid_world_ticket(1, 2), next = aid_world_ticket(3, 3),
+                factory = aid_world_ticket(0, 4);
     gasm_Request r, who = aid_request(w, gasm_Command_IDENTIFY, 0);
     uint8_t factory_root[MC_KEY_LEN], other_key[MC_KEY_LEN] = {9};
     uint64_t receipts;
@@ -246,7 +253,8 @@ static void test_keys(void **state)
     r.body.install_key.envelope.size = (pb_size_t)mc_envelope_seal(
         w->ports.crypto, &(struct mc_wrap){AID_METER_ID, 3, 0, factory_root}, other_key,
         r.body.install_key.envelope.bytes, sizeof r.body.install_key.envelope.bytes);
-    aid_expect(w, &r, gasm_Refusal_MISMATCH, gasm_Stage_STAGE_VALIDATION);      /* an epoch never has two keys */
+    aid_expect(w, &r, gasm_Refusal_MISMATCH,
+               gasm_Stage_STAGE_VALIDATION); /* an epoch never has two keys */
     r = key_request(w, 302, 2, 1);
     aid_expect(w, &r, gasm_Refusal_OLD, gasm_Stage_STAGE_VALIDATION);
     /* Pending over a restart; the old epoch still works; a hello alone activates nothing. */
@@ -259,7 +267,8 @@ static void test_keys(void **state)
     assert_int_equal(w->answer.body.identity.active_epoch, 3);
     assert_int_equal(w->answer.body.identity.pending_epoch, 0);
     assert_int_equal(w->meter->core.receipt_seq, receipts + 1);
-    assert_int_equal(w->meter->core.life, gasm_LifeState_IN_SERVICE);   /* the epoch touches nothing else */
+    assert_int_equal(w->meter->core.life,
+                     gasm_LifeState_IN_SERVICE); /* the epoch touches nothing else */
     assert_int_equal(hello_says(w, &t), gasm_Refusal_KEY_EXPIRED);
     assert_int_equal(w->refusal.active_epoch, 3);
     /* A factory ticket installs the epoch that it names, no other. */

@@ -74,8 +74,8 @@ static int file_program(void *ctx, uint32_t addr, const void *from, size_t n)
 {
     struct nvm_file *f = ctx;
 
-    if (addr % NVM_FILE_UNIT != 0 || n % NVM_FILE_UNIT != 0 || (off_t)addr + (off_t)n > FILE_BYTES ||
-        !is_erased(f, addr, n))
+    if (addr % NVM_FILE_UNIT != 0 || n % NVM_FILE_UNIT != 0 ||
+        (off_t)addr + (off_t)n > FILE_BYTES || !is_erased(f, addr, n))
         return GF_E_STORE;
     return write_all(f->fd, from, n, (off_t)addr) == 0 && fdatasync(f->fd) == 0 ? 0 : GF_E_STORE;
 }
