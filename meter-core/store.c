@@ -10,11 +10,20 @@
 
 #include "meter-core/clock.h"
 #include "meter-core/pb.h"
+#include "meter-core/purge.h"
 
 #define OP_HEAD (GF_UUID_LEN + 8 + 8 + 1 + MC_HASH_LEN + 2)
 #define OP_BASE_AT (GF_UUID_LEN + 8)
 #define PAYLOAD_MAX (MC_REC_MAX - MC_JOURNAL_EXTRA)
 #define INDEX_PAYLOAD 16
+#define ANSWER_MAX 640          /* of an operation: its receipt and a Balance at most */
+
+/* The smallest sector holds a carry-over at its largest, and behind it the longest grant. */
+#define SLOTS(len) (((len) + MC_JOURNAL_HEAD + 4 + 15) / MC_JOURNAL_SLOT * MC_JOURNAL_SLOT)
+_Static_assert(MC_OPS_KEPT * SLOTS(OP_HEAD + ANSWER_MAX) + 3 * SLOTS(PAYLOAD_MAX) +
+                       MC_GRANT_PULSES_MAX * SLOTS(INDEX_PAYLOAD) <=
+                   MC_JOURNAL_SECTOR_MIN,
+               "no room for a purge grant after a turn");
 
 /* ---- recovery ---- */
 
@@ -326,7 +335,7 @@ static void write_operation(struct mc_meter *m, const struct mc_tx *tx, const st
     gf_wr_uint(w, (uint64_t)op->command, 1);
     gf_wr(w, op->content_hash == NULL ? none : op->content_hash, MC_HASH_LEN);
     gf_wr_uint(w, 0, 2);
-    n = mc_pb_encode(gasm_Response_fields, &m->response, w->p + w->n, w->cap - w->n);
+    n = mc_pb_encode(gasm_Response_fields, &m->response, w->p + w->n, ANSWER_MAX);
     if (n < 0) {
         w->bad = true;
         return;
