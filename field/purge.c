@@ -8,7 +8,7 @@
  *
  *   no receipt of the start    nothing flowed; the operator is asked, the same request goes out
  *   start, but no end yet      the valve is still travelling; ask again in a second
- *   ended as intended          read the balance back; done
+ *   ended, and that counts     read the balance back; done
  *   ended otherwise            the operator is asked, then a new grant of what the ticket has left
  *
  * Gas flows only after the operator has answered all questions since the last interruption.
@@ -90,12 +90,6 @@ static bool look_at_grant(struct run *r, struct grant_end *ret)
         ret->flowed_l = receipt.after.purged_l - receipt.before.purged_l;
     }
     return true;
-}
-
-static bool as_intended(gasm_PurgeEnd end)
-{
-    return end == gasm_PurgeEnd_PURGE_STOPPED || end == gasm_PurgeEnd_PURGE_VOLUME ||
-           end == gasm_PurgeEnd_PURGE_TIME;
 }
 
 /* ---- asking, starting ---- */
@@ -267,7 +261,7 @@ static void ended(struct run *r, const struct grant_end *g)
     run_line(r, "flowed", "%llu l, receipt %llu", (unsigned long long)g->flowed_l,
              (unsigned long long)g->seq);
     r->view.purge.litres = (uint32_t)g->flowed_l;
-    if (as_intended(g->end) && r->identity.state >= gasm_LifeState_PURGED) {
+    if (r->identity.state >= gasm_LifeState_PURGED) {   /* the meter itself judges */
         r->stage = PURGE_READ;
         run_read(r, gasm_Command_READ_BALANCE);
         return;

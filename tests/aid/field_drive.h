@@ -31,7 +31,7 @@ struct field_program {
     struct run *run;
     struct sync *sync;
     struct field_operator who;
-    unsigned steps_done, retries;
+    unsigned steps_done, retries, answered;
     char last_text[RUN_LINE_LEN];
 };
 
@@ -97,6 +97,7 @@ static inline void drive_answer(struct field_program *p)
     if (p->who.refuses != NULL && v->ask_id != NULL && strcmp(p->who.refuses, v->ask_id) == 0)
         text = "no";
     assert_int_equal(run_answer(p->run, text), 0);
+    p->answered++;
 }
 
 /* One turn of the program's loop and 10 ms of the world. */

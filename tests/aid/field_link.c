@@ -117,6 +117,8 @@ static int send_fragment(void *ctx, const uint8_t *p, size_t n)
         l->full--;
         return GF_E_SPACE;
     }
+    if (n > l->longest)
+        l->longest = (uint16_t)n;
     memcpy(copy, p, n);
     if (carries(l) && !l->meter->flash.dead) {
         spoil(l, copy, n);
@@ -153,6 +155,10 @@ static void become_ready(struct field_link *l)
     mc_meter_ctl_read(l->meter->meter, ready.ctl);
     if (l->impostor != NULL)
         memcpy(ready.ctl + MC_CTL_LEN - GF_METER_ID_LEN, l->impostor, GF_METER_ID_LEN);
+    if (l->ctl_limit != 0) {
+        ready.ctl[6] = (uint8_t)l->ctl_limit;
+        ready.ctl[7] = (uint8_t)(l->ctl_limit >> 8);
+    }
     if (l->ctl_version != 0)
         ready.ctl[0] = l->ctl_version;
     if (may_deliver(l)) {

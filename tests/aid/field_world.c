@@ -151,6 +151,13 @@ static void check_receipt(struct field_world *w, uint64_t seq, uint8_t prev_hash
     memcpy(prev_hash, hash, 32);
 }
 
+void field_world_check_receipt(struct field_world *w, uint64_t seq, uint8_t prev_hash[static 32])
+{
+    struct tally tally = {0};
+
+    check_receipt(w, seq, prev_hash, &tally);
+}
+
 void field_world_check(struct field_world *w)
 {
     const struct mc_core *core = &w->meter->meter->core;

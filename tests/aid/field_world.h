@@ -30,6 +30,8 @@ struct field_link {
     unsigned full;              /* so many fragments are refused with GF_E_SPACE first */
     int ctl_fails;              /* what the next CTL write is answered with, once; 0: 0 */
     const char *impostor;       /* the meter id that CTL shows instead; NULL: the meter's */
+    uint16_t ctl_limit;         /* the fragment limit that CTL shows instead; 0: the meter's */
+    uint16_t longest;           /* fragment that the program sent */
     uint8_t ctl_version;        /* that CTL shows instead; 0: the meter's */
     /* private */
     bool wanted, up, fall, ctl_due;
@@ -128,6 +130,10 @@ void field_world_bury(struct field_world *w);
 
 /* The label of the meter, or of another one. */
 void field_label(const char *meter_id, char ret[static GF_LABEL_TEXT]);
+
+/* Receipt `seq` is at head office exactly once, authentic, and follows the one whose hash is
+ * prev_hash; its own hash goes there. Fails the test otherwise. */
+void field_world_check_receipt(struct field_world *w, uint64_t seq, uint8_t prev_hash[static 32]);
 
 /* What must hold of a finished opening, in meter and head office: fails the test when it does
  * not. */

@@ -407,6 +407,28 @@ static void a_refused_reset_is_tried_again(void **state)
     end(&s);
 }
 
+/* The meter takes shorter fragments than the MTU allows, or longer ones. */
+static void fragments_keep_to_both_limits(void **state)
+{
+    static const struct {
+        uint16_t mtu, ctl, longest;
+    } cases[] = {{247, 40, 40}, {247, 509, 244}, {23, 509, 20}, {517, 509, 509}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene s;
+
+        begin(&s, 20);
+        s.w->link.mtu = cases[i].mtu;
+        s.w->link.ctl_limit = cases[i].ctl;
+        assert_int_equal(open_with(&s, 1), 0);
+        assert_int_equal(ask(&s, false), 0);
+        assert_in_range(s.w->link.longest, cases[i].longest < 100 ? cases[i].longest : 100,
+                        cases[i].longest);
+        end(&s);
+    }
+}
+
 static void a_full_port_is_waited_for(void **state)
 {
     struct scene s;
@@ -506,6 +528,7 @@ int main(void)
         cmocka_unit_test(another_meter_answers),
         cmocka_unit_test(another_protocol),
         cmocka_unit_test(a_refused_reset_is_tried_again),
+        cmocka_unit_test(fragments_keep_to_both_limits),
         cmocka_unit_test(a_full_port_is_waited_for),
         cmocka_unit_test(refused_tickets),
         cmocka_unit_test(closed_at_every_moment),

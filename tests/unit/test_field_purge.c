@@ -347,6 +347,55 @@ static void no_gas_after_a_kill_without_a_person(void **state)
     finish(&s);
 }
 
+static void until_asked_for_the_word(struct scene *s)
+{
+    while (view(s)->ask != ASK_WORD) {
+        field_world_step(s->w);
+        (void)sync_tick(s->p.sync);
+        (void)run_tick(s->p.run);
+        if (view(s)->phase == RUN_ASK && view(s)->ask != ASK_WORD)
+            drive_answer(&s->p);
+    }
+}
+
+/* The link is lost with the request on its way: whoever confirmed may be gone when it is back, so
+ * all is asked again. */
+static void a_grant_is_not_sent_twice_without_a_person(void **state)
+{
+    for (unsigned n = 1; n < 5; n++) {
+        struct scene s;
+
+        (void)state;
+        begin(&s, 15, &careful);
+        until_asked_for_the_word(&s);
+        s.w->link.lose_at = s.w->link.fragments + n;
+        assert_int_equal(drive(&s.p), RUN_FINISHED);
+        assert_int_equal(s.p.answered, 1 + 3 + 3 + 1);
+        finish(&s);
+    }
+}
+
+/* The meter says that its valve is still moving: the request waits, and then it does not matter
+ * that the link falls. */
+static void a_busy_valve_is_waited_for(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 16, &careful);
+    until_asked_for_the_word(&s);
+    s.w->meter->valve.state = gasm_ValveState_VALVE_MOVING;
+    s.w->meter->valve.opening = false;
+    s.w->meter->valve.until_ms = s.w->meter->mono_ms + 1500;
+    drive_turn(&s.p);
+    for (int i = 0; i < 50; i++)
+        drive_turn(&s.p);
+    field_link_lose(&s.w->link);
+    assert_int_equal(drive(&s.p), RUN_FINISHED);
+    assert_int_equal(s.p.answered, 1 + 3 + 1);
+    finish(&s);
+}
+
 /* Killed after the grant was planned and before it was sent: asked again, then the very same
  * operation. */
 static void a_planned_grant_keeps_its_id(void **state)
@@ -395,6 +444,8 @@ int main(void)
         cmocka_unit_test(nothing_flows),
         cmocka_unit_test(cancelled_while_it_flows),
         cmocka_unit_test(no_gas_after_a_kill_without_a_person),
+        cmocka_unit_test(a_grant_is_not_sent_twice_without_a_person),
+        cmocka_unit_test(a_busy_valve_is_waited_for),
         cmocka_unit_test(a_planned_grant_keeps_its_id),
     };
 

@@ -1,4 +1,5 @@
-/* test_field_run.c - account opening on a real meter in this process: whole, and with what it lacks. */
+/* test_field_run.c - account opening on a real meter in this process: whole, and with what it
+ * lacks. */
 #include <stdlib.h>
 
 #include "meter-core/pb.h"
@@ -157,6 +158,22 @@ static void a_closed_job_is_not_started(void **state)
     scene_end(&s);
 }
 
+/* Head office closed the job when its last record was home, and then the program was killed: it
+ * still ends the run. */
+static void a_run_under_way_goes_on_when_its_job_is_closed(void **state)
+{
+    struct scene s = scene_new(41);
+
+    (void)state;
+    assert_int_equal(drive_start(&s.p, s.w, &careful), 0);
+    drive_to(&s.p, "certificate", RUN_WORK);
+    drive_end(&s.p);
+    gf_copy(s.w->store->data.jobs[0].state, 16, "done");
+    assert_int_equal(play(&s, &careful), RUN_FINISHED);
+    field_world_check(s.w);
+    scene_end(&s);
+}
+
 /* ---- the label ---- */
 
 static void refuse_label(struct scene *s, const char *text, int code)
@@ -209,9 +226,15 @@ static void another_meter_is_scanned_again(void **state)
     /* a restart begins with the scan, too */
     drive_end(&s.p);
     assert_int_equal(play(&s, &lost), RUN_STOPPED);
-    s.p.who = careful;
+    drive_end(&s.p);
+    assert_int_equal(play(&s, &lost), RUN_STOPPED);
     s.p.who.meter_id = AID_METER_ID;
     retry_to_the_end(&s);
+    scene_end(&s);
+    s = scene_new(8);
+    assert_int_equal(play(&s, &lost), RUN_STOPPED);
+    drive_end(&s.p);
+    assert_int_equal(play(&s, &careful), RUN_FINISHED);
     scene_end(&s);
 }
 
@@ -272,7 +295,7 @@ static void full_disk_at_every_save(void **state)
         }
         assert_int_equal(view(&s)->phase, RUN_STOPPED);
         assert_int_equal(view(&s)->fail.code, GF_E_DISK_FULL);
-        for (int i = 0; i < 800; i++)
+        for (int i = 0; i < 300; i++)       /* sooner than the meter's own 5 s of patience */
             drive_turn(&s.p);
         assert_int_equal(s.w->meter->valve.state, gasm_ValveState_VALVE_SHUT);
         retry_to_the_end(&s);
@@ -377,6 +400,45 @@ static void what_is_in_effect_is_not_done_again(void **state)
     scene_end(&s);
 }
 
+/* The same laptop opens an account on the meter for the second time, after the bench: receipts of
+ * the first opening are in its outbox already, under another job.
+ */
+static void the_second_life_of_a_meter(void **state)
+{
+    struct scene s = scene_new(42);
+    struct mc_core *core = &s.w->meter->meter->core;
+    gasm_Ticket factory = aid_world_ticket(0, 700), account = aid_world_ticket(2, 701);
+    sync_KeyIssue *key = &s.w->store->data.keys[1];
+    sync_Job *job = &s.w->store->data.jobs[0];
+    uint8_t prev[32] = {0};
+
+    (void)state;
+    assert_int_equal(play(&s, &careful), RUN_FINISHED);
+    drive_end(&s.p);
+    core->life = gasm_LifeState_FACTORY;        /* what a bench reset does */
+    core->account_no = 0;
+    job->id[0] ^= 1;
+    gf_copy(job->state, sizeof job->state, "assigned");
+    job->account_no = 1002;
+    memcpy(s.w->job.id, job->id, sizeof job->id);
+    factory.installs_epoch = 2;
+    account.account_no = 1002;
+    field_world_grant(s.w, &factory);
+    field_world_grant(s.w, &account);
+    *key = s.w->store->data.keys[0];
+    s.w->store->data.n_keys = 2;
+    key->epoch = 2;
+    key->envelope.size = (pb_size_t)aid_world_envelope(2, 0, key->envelope.bytes);
+    assert_int_equal(play(&s, &careful), RUN_FINISHED);
+    assert_int_equal(core->active_epoch, 2);
+    assert_int_equal(core->account_no, 1002);
+    assert_int_equal(sync_view(s.p.sync)->counts.waiting, 0);
+    for (uint64_t seq = 1; seq <= core->receipt_seq; seq++)
+        field_world_check_receipt(s.w, seq, prev);
+    assert_int_equal(core->receipt_seq, 18);
+    scene_end(&s);
+}
+
 /* A meter that came back from the bench: its key epochs and receipts go on from where they were. */
 static void a_meter_from_the_bench(void **state)
 {
@@ -411,6 +473,7 @@ int main(void)
         cmocka_unit_test(application_says_what_the_meter_says),
         cmocka_unit_test(start_refuses),
         cmocka_unit_test(a_closed_job_is_not_started),
+        cmocka_unit_test(a_run_under_way_goes_on_when_its_job_is_closed),
         cmocka_unit_test(labels_and_typed_ids),
         cmocka_unit_test(another_meter_is_scanned_again),
         cmocka_unit_test(unregistered_meter),
@@ -424,6 +487,7 @@ int main(void)
         cmocka_unit_test(another_account_is_open),
         cmocka_unit_test(what_is_in_effect_is_not_done_again),
         cmocka_unit_test(a_meter_from_the_bench),
+        cmocka_unit_test(the_second_life_of_a_meter),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
