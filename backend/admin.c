@@ -53,7 +53,8 @@ int admin_args(struct admin_args *args, struct gf_fail *why)
 }
 
 /* An option's number, or what it is without. */
-static int number_of(const struct admin_option *option, int64_t without, int64_t *ret, struct gf_fail *why)
+static int number_of(const struct admin_option *option, int64_t without, int64_t *ret,
+                     struct gf_fail *why)
 {
     *ret = without;
     if (option->n == 0 || gf_parse_int(option->values[0], INT32_MIN, INT32_MAX, ret) == 0)
@@ -124,7 +125,8 @@ int admin_revoke(struct admin *a, const char *const *argv, struct gf_fail *why)
 }
 
 /* Open a file, import it, say what was done. */
-static int import_file(struct admin *a, const char *path, const uint8_t *transport_key, struct gf_fail *why)
+static int import_file(struct admin *a, const char *path, const uint8_t *transport_key,
+                       struct gf_fail *why)
 {
     struct ho_imported counts = { 0 };
     char detail[160];
@@ -134,11 +136,14 @@ static int import_file(struct admin *a, const char *path, const uint8_t *transpo
         (void)snprintf(detail, sizeof detail, "%.100s: %s", path, strerror(errno));
         return gf_fail(why, GF_E_FILE, "file", detail);
     }
-    int r = handed(a, transport_key != NULL ? ho_import_meters(a->office, in, transport_key, &counts)
-                                            : ho_import_customers(a->office, in, &counts), why);
-    (void)fclose(in);           /* was only read */
+    int r = handed(a,
+                   transport_key != NULL ? ho_import_meters(a->office, in, transport_key, &counts)
+                                         : ho_import_customers(a->office, in, &counts),
+                   why);
+    (void)fclose(in); /* was only read */
     if (r == 0)
-        (void)fprintf(a->out, "%u added, %u changed, %u the same\n", counts.added, counts.changed, counts.same);
+        (void)fprintf(a->out, "%u added, %u changed, %u the same\n", counts.added, counts.changed,
+                      counts.same);
     return r;
 }
 
@@ -155,14 +160,18 @@ static int read_transport_key(const char *path, uint8_t ret[static HO_KEY_LEN], 
 
     int r = gf_unhex(text, ret, HO_KEY_LEN);
     gf_wipe(text, sizeof text);
-    return r == 0 ? 0 : gf_fail(why, GF_E_FORMAT, "transport key", "the file has to hold 64 hex digits");
+    return r == 0
+               ? 0
+               : gf_fail(why, GF_E_FORMAT, "transport key", "the file has to hold 64 hex digits");
 }
 
 int admin_import_meters(struct admin *a, const char *const *argv, struct gf_fail *why)
 {
     const char *words[1], *key_file[1];
     struct admin_option options[] = { { "--transport-key", true, key_file, 1, 0 } };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = 1, .words = words, .min = 1, .max = 1 };
+    struct admin_args args = {
+        .argv = argv, .options = options, .n_options = 1, .words = words, .min = 1, .max = 1
+    };
     uint8_t key[HO_KEY_LEN];
     int r = admin_args(&args, why);
 
@@ -190,12 +199,20 @@ int admin_work_order(struct admin *a, const char *const *argv, struct gf_fail *w
     const char *words[3], *due[1], *priority[1], *number[1], *litres[1], *seconds[1], *note[1],
         *parameters[PARAMETERS_MAX];
     struct admin_option options[] = {
-        { "--due", true, due, 1, 0 }, { "--priority", true, priority, 1, 0 }, { "--number", true, number, 1, 0 },
-        { "--purge-l", true, litres, 1, 0 }, { "--purge-s", true, seconds, 1, 0 }, { "--note", true, note, 1, 0 },
+        { "--due", true, due, 1, 0 },
+        { "--priority", true, priority, 1, 0 },
+        { "--number", true, number, 1, 0 },
+        { "--purge-l", true, litres, 1, 0 },
+        { "--purge-s", true, seconds, 1, 0 },
+        { "--note", true, note, 1, 0 },
         { "--param", true, parameters, PARAMETERS_MAX, 0 },
     };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = sizeof options / sizeof options[0],
-                               .words = words, .min = 3, .max = 3 };
+    struct admin_args args = { .argv = argv,
+                               .options = options,
+                               .n_options = sizeof options / sizeof options[0],
+                               .words = words,
+                               .min = 3,
+                               .max = 3 };
     struct ho_new_order order = { 0 };
     char made[32];
     int r = admin_args(&args, why);
@@ -220,8 +237,8 @@ int admin_work_order(struct admin *a, const char *const *argv, struct gf_fail *w
 
 /* ---- labels and certificates ---- */
 
-static int draw_label(struct admin *a, const char *text, const char *png_file, unsigned scale, bool ascii,
-                      struct gf_fail *why)
+static int draw_label(struct admin *a, const char *text, const char *png_file, unsigned scale,
+                      bool ascii, struct gf_fail *why)
 {
     struct label_code code;
     struct buf png = { 0 };
@@ -245,9 +262,13 @@ int admin_label(struct admin *a, const char *const *argv, struct gf_fail *why)
 {
     const char *words[1], *png[1], *scale_text[1];
     struct admin_option options[] = {
-        { "--png", true, png, 1, 0 }, { "--scale", true, scale_text, 1, 0 }, { "--ascii", false, NULL, 0, 0 },
+        { "--png", true, png, 1, 0 },
+        { "--scale", true, scale_text, 1, 0 },
+        { "--ascii", false, NULL, 0, 0 },
     };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = 3, .words = words, .min = 1, .max = 1 };
+    struct admin_args args = {
+        .argv = argv, .options = options, .n_options = 3, .words = words, .min = 1, .max = 1
+    };
     struct gf_label label = { 0 };
     struct ho_meter meter;
     char text[GF_LABEL_TEXT];
@@ -268,7 +289,8 @@ int admin_label(struct admin *a, const char *const *argv, struct gf_fail *why)
     (void)gf_copy(label.address, sizeof label.address, meter.bt_address);
     if ((r = gf_label_format(&label, text)) != 0)
         return gf_fail(why, r, "label", meter.id);
-    return draw_label(a, text, options[0].n > 0 ? png[0] : NULL, (unsigned)scale, options[2].n > 0, why);
+    return draw_label(a, text, options[0].n > 0 ? png[0] : NULL, (unsigned)scale, options[2].n > 0,
+                      why);
 }
 
 int admin_verify_certificate(struct admin *a, const char *const *argv, struct gf_fail *why)
@@ -286,6 +308,7 @@ int admin_verify_certificate(struct admin *a, const char *const *argv, struct gf
 
     int r = ho_certificate_check(a->office, text, why);
     if (r == 0)
-        (void)fprintf(a->out, "%.*s: signed by this head office, unchanged\n", (int)strcspn(text, "\n"), text);
+        (void)fprintf(a->out, "%.*s: signed by this head office, unchanged\n",
+                      (int)strcspn(text, "\n"), text);
     return r;
 }

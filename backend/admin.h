@@ -10,21 +10,22 @@
 struct admin {
     const char *dir;
     const struct office_ports *ports;
-    struct office *office;      /* NULL for a command that makes one */
+    struct office *office; /* NULL for a command that makes one */
     FILE *out;
 };
 
 /* An option of a command: its values are collected, the last counts where one is wanted. */
 struct admin_option {
-    const char *name;           /* "--due" */
+    const char *name; /* "--due" */
     bool has_value;
-    const char **values;        /* room for `room`; NULL for one without a value */
-    size_t room, n;             /* n: how often it stood there */
+    const char **values; /* room for `room`; NULL for one without a value */
+    size_t room, n;      /* n: how often it stood there */
 };
 
-/* Read arguments: `words` gets what is no option, at least min and at most max of them. GF_E_USAGE names the argument. */
+/* Read arguments: `words` gets what is no option, at least min and at most max of them. GF_E_USAGE
+ * names the argument. */
 struct admin_args {
-    const char *const *argv;    /* ended by NULL */
+    const char *const *argv; /* ended by NULL */
     struct admin_option *options;
     size_t n_options;
     const char **words;
@@ -35,7 +36,7 @@ int admin_args(struct admin_args *args, struct gf_fail *why);
 /* A command: 0, or a failure in *why. */
 struct admin_command {
     const char *name, *args, *help;
-    bool needs_office;          /* opened before, closed after */
+    bool needs_office; /* opened before, closed after */
     int (*run)(struct admin *a, const char *const *argv, struct gf_fail *why);
 };
 

@@ -1,4 +1,5 @@
-/* admin_show.c - the commands that only read: registers as tables or JSON, and the audit's report; see admin.h. */
+/* admin_show.c - the commands that only read: registers as tables or JSON, and the audit's report;
+ * see admin.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 enum shown { TEXT, NUMBER, HEX, UUID, UTC_MS, UTC_S, LIFE, COMMAND };
 
 struct column {
-    const char *name;           /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     enum shown shown;
 };
 
@@ -26,35 +27,76 @@ static const struct register_view {
     struct column columns[COLUMNS_MAX + 1];
 } views[] = {
     { "meters",
-      "SELECT meter_id, type, pulse_l, verification_date, bt_address, life_state, active_epoch, account_no, last_seq"
-      " FROM meter WHERE org_id = ?1 ORDER BY meter_id",
-      { { "meter_id", TEXT }, { "type", NUMBER }, { "pulse_l", NUMBER }, { "verified", TEXT }, { "bt_address", TEXT },
-        { "state", LIFE }, { "key_epoch", NUMBER }, { "account_no", NUMBER }, { "receipts", NUMBER }, { NULL, TEXT } } },
+      "SELECT meter_id, type, pulse_l, verification_date, bt_address, life_state, active_epoch, "
+      "account_no, last_seq FROM meter WHERE org_id = ?1 ORDER BY meter_id",
+      { { "meter_id", TEXT },
+        { "type", NUMBER },
+        { "pulse_l", NUMBER },
+        { "verified", TEXT },
+        { "bt_address", TEXT },
+        { "state", LIFE },
+        { "key_epoch", NUMBER },
+        { "account_no", NUMBER },
+        { "receipts", NUMBER },
+        { NULL, TEXT } } },
     { "orders",
-      "SELECT w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, w.staff_no, w.account_no, w.due,"
-      " w.code, COALESCE(c.number, '') FROM work_order w LEFT JOIN certificate c ON c.org_id = w.org_id"
-      " AND c.order_id = w.order_id WHERE w.org_id = ?1 ORDER BY w.number",
-      { { "number", TEXT }, { "kind", TEXT }, { "state", TEXT }, { "meter_id", TEXT }, { "supply_point", TEXT },
-        { "customer_no", TEXT }, { "staff", TEXT }, { "account_no", NUMBER }, { "due", TEXT }, { "code", TEXT },
-        { "certificate", TEXT }, { NULL, TEXT } } },
+      "SELECT w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, w.staff_no, "
+      "w.account_no, w.due, w.code, COALESCE(c.number, '') FROM work_order w LEFT JOIN certificate "
+      "c ON c.org_id = w.org_id AND c.order_id = w.order_id WHERE w.org_id = ?1 ORDER BY w.number",
+      { { "number", TEXT },
+        { "kind", TEXT },
+        { "state", TEXT },
+        { "meter_id", TEXT },
+        { "supply_point", TEXT },
+        { "customer_no", TEXT },
+        { "staff", TEXT },
+        { "account_no", NUMBER },
+        { "due", TEXT },
+        { "code", TEXT },
+        { "certificate", TEXT },
+        { NULL, TEXT } } },
     { "receipts",
-      "SELECT r.meter_id, r.seq, r.command, r.life_state, r.account_no, r.key_epoch,"
-      " CASE WHEN r.clock_valid = 1 THEN r.at_s END, r.flowed_l,"
-      " r.ticket_serial, r.gap, w.number, r.hash FROM receipt r JOIN work_order w ON w.org_id = r.org_id"
-      " AND w.order_id = r.order_id WHERE r.org_id = ?1 ORDER BY r.meter_id, r.seq",
-      { { "meter_id", TEXT }, { "seq", NUMBER }, { "command", COMMAND }, { "state", LIFE }, { "account_no", NUMBER },
-        { "key_epoch", NUMBER }, { "at", UTC_S }, { "purged_l", NUMBER }, { "ticket", NUMBER }, { "gap", NUMBER },
-        { "order", TEXT }, { "hash", HEX }, { NULL, TEXT } } },
+      "SELECT r.meter_id, r.seq, r.command, r.life_state, r.account_no, r.key_epoch, CASE WHEN "
+      "r.clock_valid = 1 THEN r.at_s END, r.flowed_l, r.ticket_serial, r.gap, w.number, r.hash "
+      "FROM receipt r JOIN work_order w ON w.org_id = r.org_id AND w.order_id = r.order_id WHERE "
+      "r.org_id = ?1 ORDER BY r.meter_id, r.seq",
+      { { "meter_id", TEXT },
+        { "seq", NUMBER },
+        { "command", COMMAND },
+        { "state", LIFE },
+        { "account_no", NUMBER },
+        { "key_epoch", NUMBER },
+        { "at", UTC_S },
+        { "purged_l", NUMBER },
+        { "ticket", NUMBER },
+        { "gap", NUMBER },
+        { "order", TEXT },
+        { "hash", HEX },
+        { NULL, TEXT } } },
     { "accounts",
-      "SELECT account_no, state, customer_no, supply_point, meter_id, opened_at_s, opened_seq FROM account"
-      " WHERE org_id = ?1 ORDER BY account_no",
-      { { "account_no", NUMBER }, { "state", TEXT }, { "customer_no", TEXT }, { "supply_point", TEXT },
-        { "meter_id", TEXT }, { "opened", UTC_S }, { "receipt", NUMBER }, { NULL, TEXT } } },
+      "SELECT account_no, state, customer_no, supply_point, meter_id, opened_at_s, opened_seq FROM "
+      "account WHERE org_id = ?1 ORDER BY account_no",
+      { { "account_no", NUMBER },
+        { "state", TEXT },
+        { "customer_no", TEXT },
+        { "supply_point", TEXT },
+        { "meter_id", TEXT },
+        { "opened", UTC_S },
+        { "receipt", NUMBER },
+        { NULL, TEXT } } },
     { "devices",
-      "SELECT device_id, staff_no, name, enrolled_at_ms, revoked_at_ms, seen_at_ms, chain_seq, claimed_seq, version"
-      " FROM device WHERE org_id = ?1 ORDER BY enrolled_at_ms",
-      { { "device_id", UUID }, { "staff", TEXT }, { "name", TEXT }, { "enrolled", UTC_MS }, { "revoked", UTC_MS },
-        { "seen", UTC_MS }, { "records", NUMBER }, { "claimed", NUMBER }, { "version", TEXT }, { NULL, TEXT } } },
+      "SELECT device_id, staff_no, name, enrolled_at_ms, revoked_at_ms, seen_at_ms, chain_seq, "
+      "claimed_seq, version FROM device WHERE org_id = ?1 ORDER BY enrolled_at_ms",
+      { { "device_id", UUID },
+        { "staff", TEXT },
+        { "name", TEXT },
+        { "enrolled", UTC_MS },
+        { "revoked", UTC_MS },
+        { "seen", UTC_MS },
+        { "records", NUMBER },
+        { "claimed", NUMBER },
+        { "version", TEXT },
+        { NULL, TEXT } } },
 };
 
 #define CELL_MAX 256
@@ -104,8 +146,10 @@ static bool print_json_row(struct odb_query *q, const struct register_view *view
 
     for (int i = 0; view->columns[i].name != NULL; i++) {
         show_cell(q, i, view->columns[i].shown, cell);
-        json_object_set_new(row, view->columns[i].name, odb_is_null(q, i) ? json_null()
-                            : view->columns[i].shown == NUMBER ? json_integer(odb_int(q, i)) : json_string(cell));
+        json_object_set_new(row, view->columns[i].name,
+                            odb_is_null(q, i)                  ? json_null()
+                            : view->columns[i].shown == NUMBER ? json_integer(odb_int(q, i))
+                                                               : json_string(cell));
     }
     text = json_dumps(row, 0);
     json_decref(row);
@@ -127,7 +171,8 @@ static void print_text_row(struct odb_query *q, const struct register_view *view
     (void)fputc('\n', out);
 }
 
-static int print_register(struct admin *a, const struct register_view *view, bool as_json, struct gf_fail *why)
+static int print_register(struct admin *a, const struct register_view *view, bool as_json,
+                          struct gf_fail *why)
 {
     struct odb_query *q = odb_query(a->office->db, view->sql, ODB_NONE);
     int r, n = 0;
@@ -157,7 +202,9 @@ int admin_show(struct admin *a, const char *const *argv, struct gf_fail *why)
 {
     const char *words[1];
     struct admin_option options[] = { { "--json", false, NULL, 0, 0 } };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = 1, .words = words, .min = 1, .max = 1 };
+    struct admin_args args = {
+        .argv = argv, .options = options, .n_options = 1, .words = words, .min = 1, .max = 1
+    };
     int r = admin_args(&args, why);
 
     if (r != 0)
@@ -188,10 +235,11 @@ static int print_audit_json(const struct ho_audit *audit, uint64_t broken, FILE 
     for (size_t i = 0; i < HO_STATEMENTS; i++) {
         const struct ho_finding *f = &audit->of[i];
 
-        json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:o}", "statement",
-                                              ho_statement_text((enum ho_statement)i), "checked",
-                                              (json_int_t)f->checked, "broken", json_texts(&f->broken), "notes",
-                                              json_texts(&f->notes)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:o, s:o}", "statement",
+                                        ho_statement_text((enum ho_statement)i), "checked",
+                                        (json_int_t)f->checked, "broken", json_texts(&f->broken),
+                                        "notes", json_texts(&f->notes)));
     }
     json_t *all = json_pack("{s:b, s:o}", "clean", broken == 0, "statements", list);
     r = json_dumpf(all, out, JSON_INDENT(1));
@@ -211,8 +259,8 @@ static void print_audit(const struct ho_audit *audit, uint64_t broken, FILE *out
     for (size_t i = 0; i < HO_STATEMENTS; i++) {
         const struct ho_finding *f = &audit->of[i];
 
-        (void)fprintf(out, "%-6s %6llu  %s\n", f->n_broken == 0 ? "holds" : "BROKEN", (unsigned long long)f->checked,
-                      ho_statement_text((enum ho_statement)i));
+        (void)fprintf(out, "%-6s %6llu  %s\n", f->n_broken == 0 ? "holds" : "BROKEN",
+                      (unsigned long long)f->checked, ho_statement_text((enum ho_statement)i));
         print_texts(&f->broken, "broken:", out);
         print_texts(&f->notes, "note:", out);
     }

@@ -1,4 +1,5 @@
-/* buf.h - bytes that grow, with a sticky "bad" flag for want of memory: one check when all is added. */
+/* buf.h - bytes that grow, with a sticky "bad" flag for want of memory: one check when all is
+ * added. */
 #ifndef GF_BACKEND_BUF_H
 #define GF_BACKEND_BUF_H
 

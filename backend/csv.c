@@ -6,7 +6,8 @@
 #include "common/text.h"
 
 /* GF_E_FORMAT at a place. */
-static int refuse_at(unsigned line, unsigned column, const char *name, const char *reason, struct gf_fail *why)
+static int refuse_at(unsigned line, unsigned column, const char *name, const char *reason,
+                     struct gf_fail *why)
 {
     char where[sizeof why->where], detail[sizeof why->detail];
 
@@ -47,7 +48,11 @@ static int after_cr(struct csv *c, struct gf_fail *why)
 /* What ends a value: 0 when b does not. */
 static int ends(struct csv *c, int b, struct gf_fail *why)
 {
-    return b == ',' ? BY_COMMA : b == '\n' ? BY_LINE : b == EOF ? BY_FILE : b == '\r' ? after_cr(c, why) : 0;
+    return b == ','    ? BY_COMMA
+           : b == '\n' ? BY_LINE
+           : b == EOF  ? BY_FILE
+           : b == '\r' ? after_cr(c, why)
+                       : 0;
 }
 
 /* One byte more of a value. False: it may not stand there. */
@@ -161,7 +166,7 @@ int csv_open(struct csv *c, FILE *in, const char *const *names, size_t n, struct
     if (got > 0 && got < 3)
         return refuse_at(1, 1, "", "bytes that are not UTF-8", why);
     if (got == 0)
-        (void)ungetc(b, in);        /* one byte can always be put back */
+        (void)ungetc(b, in); /* one byte can always be put back */
 
     int r = csv_next(c, why);
     if (r <= 0)

@@ -7,19 +7,20 @@
 
 /* All borrowed for the time of the call; texts are never NULL. */
 struct http_request {
-    const char *method;         /* "POST" */
-    const char *path;           /* "/v1/sync", without a query */
-    const char *content_type;   /* without parameters; "" when there is none */
-    const char *peer;           /* address of the other side, without its port */
-    const char *identity;       /* common name of the verified client certificate; "" on a listener without one */
-    bool is_mutual;             /* came over the listener that requires a client certificate */
+    const char *method;       /* "POST" */
+    const char *path;         /* "/v1/sync", without a query */
+    const char *content_type; /* without parameters; "" when there is none */
+    const char *peer;         /* address of the other side, without its port */
+    const char *
+        identity; /* common name of the verified client certificate; "" on a listener without one */
+    bool is_mutual; /* came over the listener that requires a client certificate */
     struct gf_span body;
 };
 
 struct http_response {
-    int status;                 /* 200, ... */
-    const char *content_type;   /* a literal */
-    struct buf body;            /* the caller frees it */
+    int status;               /* 200, ... */
+    const char *content_type; /* a literal */
+    struct buf body;          /* the caller frees it */
 };
 
 #endif

@@ -1,8 +1,9 @@
 /* http_srv.c - HTTPS over libevent's evhttp and bufferevent_openssl; see http_srv.h.
  *
- * Traps: evhttp leaves Nagle on, and small answers over TLS then wait for delayed acknowledgements, so TCP_NODELAY is
- * set on the listening socket, from which Linux hands it down. When evhttp gets no bufferevent from us it makes a plain
- * one: a connection without TLS is therefore refused where requests arrive, not only here.
+ * Traps: evhttp leaves Nagle on, and small answers over TLS then wait for delayed acknowledgements,
+ * so TCP_NODELAY is set on the listening socket, from which Linux hands it down. When evhttp gets
+ * no bufferevent from us it makes a plain one: a connection without TLS is therefore refused where
+ * requests arrive, not only here.
  */
 #include "backend/http_srv.h"
 
@@ -54,10 +55,11 @@ struct http_srv {
 
 /* ---- connections ---- */
 
-static int listener_index = -1;     /* OpenSSL's number for the listener of a connection; made once */
+static int listener_index = -1; /* OpenSSL's number for the listener of a connection; made once */
 
 /* OpenSSL frees a connection: there is room for another. */
-static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
+                             void *argp)
 {
     struct listener *l = ptr;
 
@@ -66,7 +68,7 @@ static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int id
         return;
     l->connections--;
     if (l->accepting != NULL)
-        (void)evconnlistener_enable(l->accepting);  /* fails only for a closed socket */
+        (void)evconnlistener_enable(l->accepting); /* fails only for a closed socket */
 }
 
 /* A connection was accepted. */
@@ -82,22 +84,26 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg)
     }
     if (++l->connections >= l->connections_max)
         (void)evconnlistener_disable(l->accepting);
-    bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+    bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                         BEV_OPT_CLOSE_ON_FREE);
     if (bev == NULL)
         SSL_free(ssl);
     else
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);   /* HTTP tells where a message ends */
+        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1); /* HTTP tells where a message ends */
     return bev;
 }
 
 /* ---- requests ---- */
 
-/* The common name of the verified peer; "" when there is none or it does not fit. False: this is not TLS. */
+/* The common name of the verified peer; "" when there is none or it does not fit. False: this is
+ * not TLS. */
 static bool find_identity(struct evhttp_request *req, char *ret, size_t cap)
 {
     struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
-    X509 *cert = ssl != NULL && SSL_get_verify_result(ssl) == X509_V_OK ? SSL_get1_peer_certificate(ssl) : NULL;
+    X509 *cert = ssl != NULL && SSL_get_verify_result(ssl) == X509_V_OK
+                     ? SSL_get1_peer_certificate(ssl)
+                     : NULL;
     int n = -1;
 
     ret[0] = '\0';
@@ -114,13 +120,15 @@ static const char *method_text(enum evhttp_cmd_type method)
     return method == EVHTTP_REQ_POST ? "POST" : method == EVHTTP_REQ_GET ? "GET" : "-";
 }
 
-/* A header that may stand once at most: its value, "" when it is missing, NULL when it stands twice. */
+/* A header that may stand once at most: its value, "" when it is missing, NULL when it stands
+ * twice. */
 static const char *single_header(struct evhttp_request *req, const char *name)
 {
     const char *value = "";
     struct evkeyval *h;
 
-    TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next) {
+    TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
+    {
         if (strcasecmp(h->key, name) != 0)
             continue;
         if (value[0] != '\0')
@@ -130,13 +138,15 @@ static const char *single_header(struct evhttp_request *req, const char *name)
     return value;
 }
 
-/* Two lengths, or a length and a transfer coding, are how requests are smuggled (RFC 9112 section 6.3). */
+/* Two lengths, or a length and a transfer coding, are how requests are smuggled (RFC 9112
+ * section 6.3). */
 static bool is_ambiguous(struct evhttp_request *req)
 {
-    const char *length = single_header(req, "Content-Length"), *coding = single_header(req, "Transfer-Encoding");
+    const char *length = single_header(req, "Content-Length"),
+               *coding = single_header(req, "Transfer-Encoding");
 
     return length == NULL || coding == NULL || (length[0] != '\0' && coding[0] != '\0')
-        || single_header(req, "Content-Type") == NULL;
+           || single_header(req, "Content-Type") == NULL;
 }
 
 static void answer(struct evhttp_request *req, const struct http_response *response)
@@ -178,7 +188,8 @@ static void on_request(struct evhttp_request *req, void *arg)
         return;
     }
     if (n > l->body_max) {
-        refuse(req, 413, "too_large", "the request is larger than head office takes; send less at once");
+        refuse(req, 413, "too_large",
+               "the request is larger than head office takes; send less at once");
         return;
     }
     if (is_ambiguous(req)) {
@@ -193,8 +204,12 @@ static void on_request(struct evhttp_request *req, void *arg)
     evhttp_connection_get_peer(evhttp_request_get_connection(req), &peer, &port);
 
     struct http_request request = {
-        .method = method_text(evhttp_request_get_command(req)), .path = path != NULL ? path : "",
-        .content_type = type, .peer = peer != NULL ? peer : "", .identity = identity, .is_mutual = l->is_mutual,
+        .method = method_text(evhttp_request_get_command(req)),
+        .path = path != NULL ? path : "",
+        .content_type = type,
+        .peer = peer != NULL ? peer : "",
+        .identity = identity,
+        .is_mutual = l->is_mutual,
         .body = { n > 0 ? evbuffer_pullup(in, -1) : (const uint8_t *)"", n },
     };
     struct http_response response = { 0 };
@@ -213,7 +228,8 @@ static int tls_fail(struct gf_fail *why, const char *file)
 {
     char detail[sizeof why->detail];
 
-    (void)snprintf(detail, sizeof detail, "%s: %s", file, ERR_reason_error_string(ERR_peek_last_error()));
+    (void)snprintf(detail, sizeof detail, "%s: %s", file,
+                   ERR_reason_error_string(ERR_peek_last_error()));
     ERR_clear_error();
     return gf_fail(why, GF_E_FILE, "certificate", detail);
 }
@@ -228,7 +244,8 @@ static int make_tls(const struct http_listen *how, SSL_CTX **ret, struct gf_fail
         return gf_fail(why, GF_E_MEMORY, "TLS", "");
     (void)SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
     (void)SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
-    (void)SSL_CTX_set_num_tickets(tls, 0);      /* each connection proves itself; they are kept alive anyway */
+    (void)SSL_CTX_set_num_tickets(
+        tls, 0); /* each connection proves itself; they are kept alive anyway */
     (void)SSL_CTX_set_session_id_context(tls, session, sizeof session - 1);
     if (SSL_CTX_use_certificate_chain_file(tls, how->cert_file) != 1)
         bad = how->cert_file;
@@ -256,8 +273,10 @@ static int make_tls(const struct http_listen *how, SSL_CTX **ret, struct gf_fail
 
 static int open_socket(const struct http_listen *how, int *ret_fd, struct gf_fail *why)
 {
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV },
+                    *found = NULL;
     const int on = 1;
     char where[96];
 
@@ -267,8 +286,8 @@ static int open_socket(const struct http_listen *how, int *ret_fd, struct gf_fai
 
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
-        && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0
-        && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+              && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0
+              && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
     freeaddrinfo(found);
     if (ok) {
         *ret_fd = fd;
@@ -289,9 +308,11 @@ static bool address_of(int fd, char ret[static HTTP_ADDRESS_MAX])
 
     if (getsockname(fd, (struct sockaddr *)&at, &n) != 0
         || getnameinfo((const struct sockaddr *)&at, n, host, sizeof host, port, sizeof port,
-                       NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                       NI_NUMERICHOST | NI_NUMERICSERV)
+               != 0)
         return false;
-    (void)snprintf(ret, HTTP_ADDRESS_MAX, at.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    (void)snprintf(ret, HTTP_ADDRESS_MAX, at.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+                   port);
     return true;
 }
 
@@ -304,16 +325,19 @@ static void close_listener(struct listener *l)
     *l = (struct listener){ 0 };
 }
 
-int http_srv_listen(struct http_srv *s, const struct http_listen *how, char ret[static HTTP_ADDRESS_MAX],
-                    struct gf_fail *why)
+int http_srv_listen(struct http_srv *s, const struct http_listen *how,
+                    char ret[static HTTP_ADDRESS_MAX], struct gf_fail *why)
 {
     struct listener *l = &s->listeners[s->n];
     int fd = -1;
 
     if (s->n == LISTENERS_MAX)
         return gf_fail(why, GF_E_BUG, "listen", "too many listeners");
-    *l = (struct listener){ .srv = s, .is_mutual = how->ca_file != NULL, .body_max = how->body_max,
-                            .connections_max = how->connections_max, .handler = how->handler };
+    *l = (struct listener){ .srv = s,
+                            .is_mutual = how->ca_file != NULL,
+                            .body_max = how->body_max,
+                            .connections_max = how->connections_max,
+                            .handler = how->handler };
 
     int r = make_tls(how, &l->tls, why);
     if (r == 0)
@@ -336,7 +360,8 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how, char ret[
     evhttp_set_gencb(l->http, on_request, l);
     evhttp_set_allowed_methods(l->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
     evhttp_set_max_headers_size(l->http, HEADERS_MAX);
-    evhttp_set_max_body_size(l->http, (ev_ssize_t)how->body_max + 1);   /* so that one too many gets our words */
+    evhttp_set_max_body_size(l->http, (ev_ssize_t)how->body_max
+                                          + 1); /* so that one too many gets our words */
     evhttp_set_timeout(l->http, how->timeout_s);
     s->n++;
     return 0;
@@ -360,8 +385,10 @@ struct http_srv *http_srv_new(void)
         return http_srv_free(s);
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
     s->on_int = evsignal_new(s->base, SIGINT, on_signal, s);
-    if (s->on_term == NULL || s->on_int == NULL)
+    if (s->on_term == NULL || s->on_int == NULL || evsignal_add(s->on_term, NULL) != 0
+        || evsignal_add(s->on_int, NULL) != 0)
         return http_srv_free(s);
+    (void)signal(SIGPIPE, SIG_IGN); /* a client that goes away is no reason to end */
     return s;
 }
 
@@ -383,9 +410,6 @@ struct http_srv *http_srv_free(struct http_srv *s)
 
 int http_srv_run(struct http_srv *s)
 {
-    (void)signal(SIGPIPE, SIG_IGN);     /* a client that goes away is no reason to end */
-    (void)evsignal_add(s->on_term, NULL);
-    (void)evsignal_add(s->on_int, NULL);
     return event_base_dispatch(s->base) < 0 ? GF_E_BUG : 0;
 }
 

@@ -8,7 +8,7 @@
 #include <png.h>
 #include <qrencode.h>
 
-#define PIXELS_PER_M 11811      /* 300 dots an inch: 0.5 mm a module at scale 6 */
+#define PIXELS_PER_M 11811 /* 300 dots an inch: 0.5 mm a module at scale 6 */
 
 int label_code(const char *text, struct label_code *ret)
 {
@@ -39,9 +39,11 @@ static bool is_black(const struct label_code *code, size_t x, size_t y)
 }
 
 /* A row of characters: one row of modules in ASCII, two in half blocks. */
-static void print_row(const struct label_code *code, size_t y, bool ascii, bool to_terminal, FILE *out)
+static void print_row(const struct label_code *code, size_t y, bool ascii, bool to_terminal,
+                      FILE *out)
 {
-    static const char *const halves[2][2] = { { "\xE2\x96\x88", "\xE2\x96\x80" }, { "\xE2\x96\x84", " " } };
+    static const char *const halves[2][2] = { { "\xE2\x96\x88", "\xE2\x96\x80" },
+                                              { "\xE2\x96\x84", " " } };
 
     for (size_t x = 0; x < code->size; x++) {
         bool black = is_black(code, x, y);
@@ -78,10 +80,11 @@ static void flush_nothing(png_structp png)
 }
 
 /* Write the rows: each row of modules `scale` times. `row` has room for one row of bits. */
-static void write_rows(png_structp png, const struct label_code *code, unsigned scale, uint8_t *row, size_t row_n)
+static void write_rows(png_structp png, const struct label_code *code, unsigned scale, uint8_t *row,
+                       size_t row_n)
 {
     for (size_t y = 0; y < code->size; y++) {
-        memset(row, 0xFF, row_n);       /* white */
+        memset(row, 0xFF, row_n); /* white */
         for (size_t x = 0; x < code->size * scale; x++)
             if (is_black(code, x / scale, y))
                 row[x / 8] = (uint8_t)(row[x / 8] & ~(0x80u >> x % 8));
@@ -104,11 +107,13 @@ int label_png(const struct label_code *code, const char *text, unsigned scale, s
         free(row);
         return GF_E_MEMORY;
     }
-    png_text note = { .compression = PNG_TEXT_COMPRESSION_NONE, .key = (char *)(uintptr_t)"Title", .text = title,
+    png_text note = { .compression = PNG_TEXT_COMPRESSION_NONE,
+                      .key = (char *)(uintptr_t) "Title",
+                      .text = title,
                       .text_length = strlen(title) };
     png_set_write_fn(png, ret, take_bytes, flush_nothing);
-    png_set_IHDR(png, info, (png_uint_32)side, (png_uint_32)side, 1, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)side, (png_uint_32)side, 1, PNG_COLOR_TYPE_GRAY,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_pHYs(png, info, PIXELS_PER_M, PIXELS_PER_M, PNG_RESOLUTION_METER);
     png_set_text(png, info, &note, 1);
     png_write_info(png, info);

@@ -1,4 +1,5 @@
-/* main.c - gasoffice: head office's service and its administration; docs/office.md is its manual. */
+/* main.c - gasoffice: head office's service and its administration; docs/office.md is its manual.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,15 +45,20 @@ static int listen_on(struct admin *a, struct http_srv *srv, const char *address,
 {
     char cert[4096], key[4096], ca[4096], host[64], at[HTTP_ADDRESS_MAX];
     struct http_listen how = {
-        .cert_file = cert, .key_file = key, .ca_file = is_mutual ? ca : NULL,
-        .body_max = is_mutual ? HO_SYNC_BODY_MAX : HO_ENROL_BODY_MAX, .timeout_s = TIMEOUT_S,
-        .connections_max = CONNECTIONS_MAX, .handler = { a->office, handle },
+        .cert_file = cert,
+        .key_file = key,
+        .ca_file = is_mutual ? ca : NULL,
+        .body_max = is_mutual ? HO_SYNC_BODY_MAX : HO_ENROL_BODY_MAX,
+        .timeout_s = TIMEOUT_S,
+        .connections_max = CONNECTIONS_MAX,
+        .handler = { a->office, handle },
     };
 
     if (!split_address(address, host, sizeof host, &how.port))
         return gf_fail(why, GF_E_USAGE, "an address is HOST:PORT, not", address);
     how.host = host;
-    if (ho_path(a->dir, HO_SERVER_PEM, cert, sizeof cert) != 0 || ho_path(a->dir, HO_SERVER_KEY, key, sizeof key) != 0
+    if (ho_path(a->dir, HO_SERVER_PEM, cert, sizeof cert) != 0
+        || ho_path(a->dir, HO_SERVER_KEY, key, sizeof key) != 0
         || ho_path(a->dir, HO_CA_PEM, ca, sizeof ca) != 0)
         return gf_fail(why, GF_E_SPACE, "folder", a->dir);
 
@@ -65,7 +71,8 @@ static int listen_on(struct admin *a, struct http_srv *srv, const char *address,
 static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail *why)
 {
     const char *listen[1], *enrol[1], *told[1];
-    struct admin_option options[] = { { "--listen", true, listen, 1, 0 }, { "--enrol-listen", true, enrol, 1, 0 },
+    struct admin_option options[] = { { "--listen", true, listen, 1, 0 },
+                                      { "--enrol-listen", true, enrol, 1, 0 },
                                       { "--url", true, told, 1, 0 } };
     struct admin_args args = { .argv = argv, .options = options, .n_options = 3 };
     char url[HO_URL_MAX], enrol_url[HO_URL_MAX];
@@ -95,23 +102,30 @@ static const struct admin_command commands[] = {
     { "init", "[--host NAME]...", "make a head office: database, CA, keys", false, admin_init },
     { "serve",
       "--listen HOST:PORT --enrol-listen HOST:PORT [--url URL]\n"
-      "       URL: what laptops are told to synchronise with, when that is not the address of --listen",
+      "       URL: what laptops are told to synchronise with, when that is not the address of "
+      "--listen",
       "serve laptops until it is told to stop", true, admin_serve },
-    { "add-staff", "NUMBER NAME ROLE", "a new member: technician, clerk, supervisor, key-officer, auditor", true,
-      admin_add_staff },
-    { "enrol", "STAFF", "print a one-time code for a laptop, good for 24 hours", true, admin_enrol },
-    { "revoke", "DEVICE", "shut a laptop out: its id, or a member's number for all of theirs", true, admin_revoke },
+    { "add-staff", "NUMBER NAME ROLE",
+      "a new member: technician, clerk, supervisor, key-officer, auditor", true, admin_add_staff },
+    { "enrol", "STAFF", "print a one-time code for a laptop, good for 24 hours", true,
+      admin_enrol },
+    { "revoke", "DEVICE", "shut a laptop out: its id, or a member's number for all of theirs", true,
+      admin_revoke },
     { "import-meters", "FILE --transport-key KEYFILE", "register a manufacturer's shipment", true,
       admin_import_meters },
-    { "import-customers", "FILE", "register customers and their supply points", true, admin_import_customers },
+    { "import-customers", "FILE", "register customers and their supply points", true,
+      admin_import_customers },
     { "work-order",
       "METER SUPPLY_POINT STAFF [--due DATE] [--priority N] [--number J-0001]\n"
       "       [--purge-l N] [--purge-s N] [--param ID=VALUE]... [--note TEXT]",
       "order an account opening; prints its number", true, admin_work_order },
-    { "label", "METER [--png FILE] [--scale N] [--ascii]", "draw a meter's QR code", true, admin_label },
+    { "label", "METER [--png FILE] [--scale N] [--ascii]", "draw a meter's QR code", true,
+      admin_label },
     { "audit", "[--json]", "prove what the records can prove", true, admin_audit },
-    { "show", "meters|orders|receipts|accounts|devices [--json]", "list a register", true, admin_show },
-    { "verify-certificate", "FILE", "check a certificate as gasfitter printed it", true, admin_verify_certificate },
+    { "show", "meters|orders|receipts|accounts|devices [--json]", "list a register", true,
+      admin_show },
+    { "verify-certificate", "FILE", "check a certificate as gasfitter printed it", true,
+      admin_verify_certificate },
 };
 
 static void print_help(FILE *out)
@@ -119,17 +133,20 @@ static void print_help(FILE *out)
     (void)fputs("usage: gasoffice [--dir DIR] COMMAND ...\n\n", out);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         (void)fprintf(out, "  %-20s %s\n", commands[i].name, commands[i].help);
-    (void)fputs("\nDIR is ./office unless said. `gasoffice COMMAND --help` tells a command's arguments.\n", out);
+    (void)fputs(
+        "\nDIR is ./office unless said. `gasoffice COMMAND --help` tells a command's arguments.\n",
+        out);
 }
 
-static int run(const struct admin_command *command, struct admin *a, const char *const *argv, struct gf_fail *why)
+static int run(const struct admin_command *command, struct admin *a, const char *const *argv,
+               struct gf_fail *why)
 {
     int r = 0;
 
     for (const char *const *arg = argv; *arg != NULL; arg++)
         if (strcmp(*arg, "--help") == 0) {
-            (void)fprintf(a->out, "usage: gasoffice [--dir DIR] %s %s\n%s\n", command->name, command->args,
-                          command->help);
+            (void)fprintf(a->out, "usage: gasoffice [--dir DIR] %s %s\n%s\n", command->name,
+                          command->args, command->help);
             return 0;
         }
     if (command->needs_office)
@@ -162,7 +179,8 @@ int main(int argc, char **argv)
             break;
         }
     if (r == GF_E_USAGE && why.code == 0)
-        (void)gf_fail(&why, r, at < argc ? "there is no command" : "a command is wanted", at < argc ? argv[at] : "");
+        (void)gf_fail(&why, r, at < argc ? "there is no command" : "a command is wanted",
+                      at < argc ? argv[at] : "");
     if (r >= 0 && fflush(stdout) != 0)
         (void)gf_fail(&why, r = GF_E_FILE, "standard output", "cannot be written");
     return r >= 0 ? 0 : gf_report("gasoffice", &why);

@@ -1,8 +1,9 @@
 /* office.h - head office without a socket: made, opened, asked.
  *
- * A folder holds all of it: office.db; ca.pem ca.key; server.pem server.key (the PEM holds the CA's certificate too,
- * so that a laptop that enrols can check the CA's fingerprint); sign.pem sign.key (acknowledgements, certificates);
- * master.key (32 bytes that seal every meter's keys at rest). Keys are for the owner alone (0600).
+ * A folder holds all of it: office.db; ca.pem ca.key; server.pem server.key (the PEM holds the CA's
+ * certificate too, so that a laptop that enrols can check the CA's fingerprint); sign.pem sign.key
+ * (acknowledgements, certificates); master.key (32 bytes that seal every meter's keys at rest).
+ * Keys are for the owner alone (0600).
  */
 #ifndef GF_OFFICE_H
 #define GF_OFFICE_H
@@ -21,19 +22,23 @@ struct office_ports {
 
 struct office;
 
-/* Make the folder and everything in it. `hosts` are further names and addresses of the server (localhost and
- * 127.0.0.1 are always in its certificate). 0; GF_E_NOT_NOW when there is one already (nothing is changed); GF_E_FORMAT
- * for a bad host; GF_E_FILE, GF_E_DISK_FULL, GF_E_STORE, GF_E_CRYPTO. What an interrupted init left is made anew. */
-int office_init(const char *dir, const char *const *hosts, size_t n_hosts, const struct office_ports *ports,
-                struct gf_fail *why);
+/* Make the folder and everything in it. `hosts` are further names and addresses of the server
+ * (localhost and 127.0.0.1 are always in its certificate). 0; GF_E_NOT_NOW when there is one
+ * already (nothing is changed); GF_E_FORMAT for a bad host; GF_E_FILE, GF_E_DISK_FULL, GF_E_STORE,
+ * GF_E_CRYPTO. What an interrupted init left is made anew. */
+int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
+                const struct office_ports *ports, struct gf_fail *why);
 
-/* Open it. 0; GF_E_FILE (no such office: say init), store errors, GF_E_CRYPTO (a key file cannot be used). */
-int office_open(const char *dir, const struct office_ports *ports, struct office **ret, struct gf_fail *why);
+/* Open it. 0; GF_E_FILE (no such office: say init), store errors, GF_E_CRYPTO (a key file cannot be
+ * used). */
+int office_open(const char *dir, const struct office_ports *ports, struct office **ret,
+                struct gf_fail *why);
 
 /* Close, wipe keys; NULL is fine. Returns NULL. */
 struct office *office_close(struct office *o);
 
-/* What enrolled laptops are told to synchronise with: "https://host:port". Copied; false when it is too long. */
+/* What enrolled laptops are told to synchronise with: "https://host:port". Copied; false when it is
+ * too long. */
 bool office_set_url(struct office *o, const char *url);
 
 /* Answer one request. Everything that it changes is durable when this returns. Errors are JSON:

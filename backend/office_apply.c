@@ -1,5 +1,5 @@
-/* office_apply.c - applications, step records, finished jobs: what a laptop says against what is registered; see
- * office_sync.h. docs/office.md tells the rule of function state and key epoch. */
+/* office_apply.c - applications, step records, finished jobs: what a laptop says against what is
+ * registered; see office_sync.h. docs/office.md tells the rule of function state and key epoch. */
 #include <string.h>
 
 #include "backend/office_sync.h"
@@ -15,15 +15,18 @@ static bool is_assigned(const struct ho_sync *s, const struct ho_item *item, str
 {
     if (strcmp(item->order.staff_no, s->device->staff_no) == 0)
         return true;
-    ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id", "order %s is assigned to %s, this laptop is of %s",
-             item->order.number, item->order.staff_no, s->device->staff_no);
+    ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id",
+             "order %s is assigned to %s, this laptop is of %s", item->order.number,
+             item->order.staff_no, s->device->staff_no);
     return false;
 }
 
-static int set_state(struct office *o, struct ho_sync *s, const struct ho_order *order, const char *state)
+static int set_state(struct office *o, struct ho_sync *s, const struct ho_order *order,
+                     const char *state)
 {
     if (odb_exec(o->db, "UPDATE work_order SET state = ?3 WHERE org_id = ?1 AND order_id = ?2",
-                 ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(state))) < 0)
+                 ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(state)))
+        < 0)
         return ho_db_fail(o);
     ho_touch(s, order);
     return 0;
@@ -31,15 +34,18 @@ static int set_state(struct office *o, struct ho_sync *s, const struct ho_order 
 
 /* ---- application ---- */
 
-static bool same_text(const char *field, const char *said, const char *registered, struct ho_verdict *ret)
+static bool same_text(const char *field, const char *said, const char *registered,
+                      struct ho_verdict *ret)
 {
     if (strcmp(said, registered) == 0)
         return true;
-    ho_judge(ret, sync_VerdictKind_CONFLICT, field, "the laptop says \"%s\", registered is \"%s\"", said, registered);
+    ho_judge(ret, sync_VerdictKind_CONFLICT, field, "the laptop says \"%s\", registered is \"%s\"",
+             said, registered);
     return false;
 }
 
-static bool same_number(const char *field, uint64_t said, uint64_t registered, struct ho_verdict *ret)
+static bool same_number(const char *field, uint64_t said, uint64_t registered,
+                        struct ho_verdict *ret)
 {
     if (said == registered)
         return true;
@@ -48,26 +54,33 @@ static bool same_number(const char *field, uint64_t said, uint64_t registered, s
     return false;
 }
 
-/* Can there be receipts of this order that are not home? Only when another laptop was given its tickets, or when the
- * work at the meter may have begun: an application was applied, or a receipt is home. Then this one is a repetition, and
- * the last answers of the meter may have been lost. */
+/* Can there be receipts of this order that are not home? Only when another laptop was given its
+ * tickets, or when the work at the meter may have begun: an application was applied, or a receipt
+ * is home. Then this one is a repetition, and the last answers of the meter may have been lost. */
 static int may_be_ahead(struct office *o, const struct ho_sync *s, const struct ho_order *order)
 {
-    const struct odb_value id = ODB_B(order->id, GF_UUID_LEN), device = ODB_B(s->device->id, GF_UUID_LEN);
+    const struct odb_value id = ODB_B(order->id, GF_UUID_LEN),
+                           device = ODB_B(s->device->id, GF_UUID_LEN);
     int64_t others = 0, before = 0;
 
-    if (odb_number(o->db, &others, "SELECT COUNT(*) FROM ticket_holder WHERE org_id = ?1 AND order_id = ?2"
-                   " AND device_id <> ?3", ODB(id, device)) < 0
-        || odb_number(o->db, &before, "SELECT COUNT(*) FROM item WHERE org_id = ?1 AND order_id = ?2"
-                      " AND (kind = ?3 OR (kind = ?4 AND verdict = ?5))",
+    if (odb_number(o->db, &others,
+                   "SELECT COUNT(*) FROM ticket_holder WHERE org_id = ?1 AND order_id = ?2 AND "
+                   "device_id <> ?3",
+                   ODB(id, device))
+            < 0
+        || odb_number(o->db, &before,
+                      "SELECT COUNT(*) FROM item WHERE org_id = ?1 AND order_id = ?2 AND (kind = "
+                      "?3 OR (kind = ?4 AND verdict = ?5))",
                       ODB(id, ODB_I(sync_ItemKind_RECEIPT), ODB_I(sync_ItemKind_APPLICATION),
-                          ODB_I(sync_VerdictKind_APPLIED))) < 0)
+                          ODB_I(sync_VerdictKind_APPLIED)))
+               < 0)
         return ho_db_fail(o);
     return others > 0 || before > 0;
 }
 
-/* Where the meter may stand: from what was registered when the order began (an application that was made before the
- * receipts that are home by now) to what is registered now, or to the end of the work when receipts may be missing. */
+/* Where the meter may stand: from what was registered when the order began (an application that was
+ * made before the receipts that are home by now) to what is registered now, or to the end of the
+ * work when receipts may be missing. */
 struct span_of_life {
     uint32_t state_from, state_to, epoch_from, epoch_to;
 };
@@ -75,7 +88,8 @@ struct span_of_life {
 static int find_span(struct office *o, const struct ho_sync *s, const struct ho_order *order,
                      const struct ho_meter *meter, struct span_of_life *ret)
 {
-    *ret = (struct span_of_life){ meter->life_state, meter->life_state, meter->active_epoch, meter->active_epoch };
+    *ret = (struct span_of_life){ meter->life_state, meter->life_state, meter->active_epoch,
+                                  meter->active_epoch };
     if (!order->has_begun)
         return 0;
     ret->state_from = order->began_state;
@@ -91,15 +105,18 @@ static int find_span(struct office *o, const struct ho_sync *s, const struct ho_
     return 0;
 }
 
-/* State and epoch have to fit together too: only the steps between key and purge stand under either epoch. */
-static bool fits_life(const sync_Application *a, const struct ho_order *order, const struct ho_meter *meter,
-                      const struct span_of_life *span, struct ho_verdict *ret)
+/* State and epoch have to fit together too: only the steps between key and purge stand under either
+ * epoch. */
+static bool fits_life(const sync_Application *a, const struct ho_order *order,
+                      const struct ho_meter *meter, const struct span_of_life *span,
+                      struct ho_verdict *ret)
 {
     uint32_t from = span->epoch_from, to = span->epoch_to;
 
     if (a->function_state < span->state_from || a->function_state > span->state_to) {
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "function_state", "the meter says \"%s\", registered is \"%s\"",
-                 ho_life_word(a->function_state), ho_life_word(meter->life_state));
+        ho_judge(ret, sync_VerdictKind_CONFLICT, "function_state",
+                 "the meter says \"%s\", registered is \"%s\"", ho_life_word(a->function_state),
+                 ho_life_word(meter->life_state));
         return false;
     }
     if (order->has_begun && a->function_state == gasm_LifeState_FACTORY)
@@ -109,14 +126,15 @@ static bool fits_life(const sync_Application *a, const struct ho_order *order, c
     if (a->key_epoch >= from && a->key_epoch <= to)
         return true;
     ho_judge(ret, sync_VerdictKind_CONFLICT, "key_epoch",
-             "the meter says \"%s\" under key epoch %u, registered is \"%s\" under epoch %u", ho_life_word(a->function_state),
-             a->key_epoch, ho_life_word(meter->life_state), meter->active_epoch);
+             "the meter says \"%s\" under key epoch %u, registered is \"%s\" under epoch %u",
+             ho_life_word(a->function_state), a->key_epoch, ho_life_word(meter->life_state),
+             meter->active_epoch);
     return false;
 }
 
 /* Field by field; the first that differs is named. 0 or a failure. */
-static int compare(struct office *o, const struct ho_sync *s, const sync_Application *a, const struct ho_order *order,
-                   struct ho_verdict *ret)
+static int compare(struct office *o, const struct ho_sync *s, const sync_Application *a,
+                   const struct ho_order *order, struct ho_verdict *ret)
 {
     struct ho_meter meter;
     struct span_of_life span;
@@ -125,8 +143,10 @@ static int compare(struct office *o, const struct ho_sync *s, const sync_Applica
     if (r < 0)
         return r;
     if (r == 0) {
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "meter_id", "the laptop says \"%s\", there is no such meter registered;"
-                 " order %s is for \"%s\"", a->meter_id, order->number, order->meter_id);
+        ho_judge(
+            ret, sync_VerdictKind_CONFLICT, "meter_id",
+            "the laptop says \"%s\", there is no such meter registered; order %s is for \"%s\"",
+            a->meter_id, order->number, order->meter_id);
         return 0;
     }
     if (!same_text("meter_id", a->meter_id, order->meter_id, ret)
@@ -142,29 +162,33 @@ static int compare(struct office *o, const struct ho_sync *s, const sync_Applica
     return r;
 }
 
-int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                        struct ho_verdict *ret)
 {
     const struct ho_order *order = &item->order;
     sync_Application a;
 
-    if (mc_pb_decode(sync_Application_fields, (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size },
-                     &a) < 0) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload", "this application cannot be decoded");
+    if (mc_pb_decode(sync_Application_fields,
+                     (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size }, &a)
+        < 0) {
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload",
+                 "this application cannot be decoded");
         return 0;
     }
     if (!is_assigned(s, item, ret))
         return 0;
     if (order->is_closed) {
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id", "order %s is closed: %s", order->number, order->state);
+        ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id", "order %s is closed: %s", order->number,
+                 order->state);
         return 0;
     }
     int r = compare(o, s, &a, order, ret);
     if (r != 0)
         return r;
     if (ret->kind != sync_VerdictKind_APPLIED) {
-        ho_touch(s, order);     /* the laptop gets what is registered with the same answer */
-        return ho_log(o, s->device->staff_no, "application refused", "%s: %s: %s", order->number, ret->field,
-                      ret->reason);
+        ho_touch(s, order); /* the laptop gets what is registered with the same answer */
+        return ho_log(o, s->device->staff_no, "application refused", "%s: %s: %s", order->number,
+                      ret->field, ret->reason);
     }
     r = ho_log(o, s->device->staff_no, "application registered", "%s, account %llu", order->number,
                (unsigned long long)order->account_no);
@@ -173,55 +197,68 @@ int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_ite
 
 /* ---- step records and finished jobs ---- */
 
-int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                 struct ho_verdict *ret)
 {
     sync_StepRecord step;
 
     (void)o;
-    if (mc_pb_decode(sync_StepRecord_fields, (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size },
-                     &step) < 0
+    if (mc_pb_decode(sync_StepRecord_fields,
+                     (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size }, &step)
+            < 0
         || step.step[0] == '\0')
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload", "this step record cannot be decoded");
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload",
+                 "this step record cannot be decoded");
     else if (is_assigned(s, item, ret))
-        ho_judge(ret, sync_VerdictKind_APPLIED, "", "step %s of order %s is on record", step.step, item->order.number);
+        ho_judge(ret, sync_VerdictKind_APPLIED, "", "step %s of order %s is on record", step.step,
+                 item->order.number);
     return 0;
 }
 
 /* The order ends as `outcome` says. 0 or a failure. */
-static int close_order(struct office *o, struct ho_sync *s, const struct ho_order *order, const sync_JobDone *done)
+static int close_order(struct office *o, struct ho_sync *s, const struct ho_order *order,
+                       const sync_JobDone *done)
 {
     char code[sizeof done->code];
 
     gf_visible(code, sizeof code, done->code, strlen(done->code));
-    if (odb_exec(o->db, "UPDATE work_order SET state = ?3, code = ?4, last_receipt_seq = ?5, closed_at_ms = ?6"
-                 " WHERE org_id = ?1 AND order_id = ?2",
+    if (odb_exec(o->db,
+                 "UPDATE work_order SET state = ?3, code = ?4, last_receipt_seq = ?5, closed_at_ms "
+                 "= ?6 WHERE org_id = ?1 AND order_id = ?2",
                  ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(done->outcome), ODB_T(code),
-                     ODB_I(done->last_receipt_seq & INT64_MAX), ODB_I(ho_now_ms(o)))) < 0)
+                     ODB_I(done->last_receipt_seq & INT64_MAX), ODB_I(ho_now_ms(o))))
+        < 0)
         return ho_db_fail(o);
     ho_touch(s, order);
-    return ho_log(o, s->device->staff_no, "order closed", "%s %s %s", order->number, done->outcome, code);
+    return ho_log(o, s->device->staff_no, "order closed", "%s %s %s", order->number, done->outcome,
+                  code);
 }
 
-int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                 struct ho_verdict *ret)
 {
     const struct ho_order *order = &item->order;
     sync_JobDone done;
 
-    if (mc_pb_decode(sync_JobDone_fields, (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size },
-                     &done) < 0)
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload", "this end of a job cannot be decoded");
+    if (mc_pb_decode(sync_JobDone_fields,
+                     (struct gf_span){ item->msg.payload.bytes, item->msg.payload.size }, &done)
+        < 0)
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload",
+                 "this end of a job cannot be decoded");
     else if (strcmp(done.outcome, "done") != 0 && strcmp(done.outcome, "unable") != 0)
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "outcome", "a job ends as done or unable, not as \"%s\"",
-                 done.outcome);
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "outcome",
+                 "a job ends as done or unable, not as \"%s\"", done.outcome);
     else if (!is_assigned(s, item, ret))
         return 0;
     else if (order->is_closed && strcmp(order->state, done.outcome) == 0)
-        ho_judge(ret, sync_VerdictKind_DUPLICATE, "", "order %s is closed already: %s", order->number, order->state);
+        ho_judge(ret, sync_VerdictKind_DUPLICATE, "", "order %s is closed already: %s",
+                 order->number, order->state);
     else if (order->is_closed)
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "outcome", "the laptop says \"%s\", registered is \"%s\"",
-                 done.outcome, order->state);
+        ho_judge(ret, sync_VerdictKind_CONFLICT, "outcome",
+                 "the laptop says \"%s\", registered is \"%s\"", done.outcome, order->state);
     else {
-        ho_judge(ret, sync_VerdictKind_APPLIED, "", "order %s is closed: %s", order->number, done.outcome);
+        ho_judge(ret, sync_VerdictKind_APPLIED, "", "order %s is closed: %s", order->number,
+                 done.outcome);
         return close_order(o, s, order, &done);
     }
     return 0;

@@ -1,4 +1,5 @@
-/* office_audit.c - the statements about accounts, keys, tickets, records and the log; see office_audit.h. */
+/* office_audit.c - the statements about accounts, keys, tickets, records and the log; see
+ * office_audit.h. */
 #include "backend/office_audit.h"
 
 #include <stdarg.h>
@@ -61,11 +62,13 @@ static int check_accounts(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q = odb_query(
-        o->db, "SELECT a.account_no, a.state, a.meter_id, COALESCE(a.opened_seq, 0),"
-        " (SELECT COUNT(*) FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = a.account_no AND r.command = ?2),"
-        " (SELECT COUNT(*) FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = a.account_no"
-        "  AND r.command = ?2 AND r.meter_id = a.meter_id AND r.seq = a.opened_seq)"
-        " FROM account a WHERE a.org_id = ?1 ORDER BY a.account_no", ODB(ODB_I(gasm_Command_OPEN_ACCOUNT)));
+        o->db,
+        "SELECT a.account_no, a.state, a.meter_id, COALESCE(a.opened_seq, 0), (SELECT COUNT(*) "
+        "FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = a.account_no AND r.command = "
+        "?2), (SELECT COUNT(*) FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = "
+        "a.account_no  AND r.command = ?2 AND r.meter_id = a.meter_id AND r.seq = a.opened_seq) "
+        "FROM account a WHERE a.org_id = ?1 ORDER BY a.account_no",
+        ODB(ODB_I(gasm_Command_OPEN_ACCOUNT)));
     char state[16], meter_id[GF_METER_ID_TEXT];
     int r;
 
@@ -78,8 +81,8 @@ static int check_accounts(struct ho_audit *a)
         if (openings > 1)
             ho_broken(a, HO_ONE_ACCOUNT, "account %lld was opened by %lld receipts", no, openings);
         else if ((strcmp(state, "open") == 0) != (openings == 1) || (openings == 1 && named != 1))
-            ho_broken(a, HO_ONE_ACCOUNT, "account %lld on %s is %s, receipts that opened it: %lld", no, meter_id, state,
-                      openings);
+            ho_broken(a, HO_ONE_ACCOUNT, "account %lld on %s is %s, receipts that opened it: %lld",
+                      no, meter_id, state, openings);
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
@@ -89,35 +92,39 @@ static int check_accounts(struct ho_audit *a)
 static int check_openings(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(
-        o->db, "SELECT r.meter_id, r.seq, r.account_no FROM receipt r WHERE r.org_id = ?1 AND r.command = ?2"
-        " AND NOT EXISTS (SELECT 1 FROM account a WHERE a.org_id = r.org_id AND a.account_no = r.account_no"
-        " AND a.meter_id = r.meter_id)", ODB(ODB_I(gasm_Command_OPEN_ACCOUNT)));
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT r.meter_id, r.seq, r.account_no FROM receipt r WHERE r.org_id = ?1 AND "
+                  "r.command = ?2 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.org_id = "
+                  "r.org_id AND a.account_no = r.account_no AND a.meter_id = r.meter_id)",
+                  ODB(ODB_I(gasm_Command_OPEN_ACCOUNT)));
     char meter_id[GF_METER_ID_TEXT];
     int r;
 
     while ((r = odb_next(o->db, q)) == 1) {
         odb_text(q, 0, meter_id, sizeof meter_id);
-        ho_broken(a, HO_ONE_ACCOUNT, "receipt %s %lld opened account %lld, which is not registered", meter_id,
-                  (long long)odb_int(q, 1), (long long)odb_int(q, 2));
+        ho_broken(a, HO_ONE_ACCOUNT, "receipt %s %lld opened account %lld, which is not registered",
+                  meter_id, (long long)odb_int(q, 1), (long long)odb_int(q, 2));
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
-/* From the opening of an account to its commissioning there is exactly one zero-clear; before that one at most. */
+/* From the opening of an account to its commissioning there is exactly one zero-clear; before that
+ * one at most. */
 static int check_clears(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q = odb_query(
-        o->db, "SELECT a.account_no, a.meter_id, (SELECT MIN(c.seq) FROM receipt c WHERE c.org_id = a.org_id"
-        " AND c.meter_id = a.meter_id AND c.account_no = a.account_no AND c.command = ?2),"
-        " (SELECT COUNT(*) FROM receipt z WHERE z.org_id = a.org_id AND z.meter_id = a.meter_id"
-        " AND z.account_no = a.account_no AND z.command = ?3 AND z.seq < COALESCE((SELECT MIN(c.seq) FROM receipt c"
-        " WHERE c.org_id = a.org_id AND c.meter_id = a.meter_id AND c.account_no = a.account_no AND c.command = ?2),"
-        " z.seq + 1)),"
-        " (SELECT COUNT(*) FROM receipt g WHERE g.org_id = a.org_id AND g.meter_id = a.meter_id AND g.gap = 1)"
-        " FROM account a WHERE a.org_id = ?1 AND a.state = 'open' ORDER BY a.account_no",
+        o->db,
+        "SELECT a.account_no, a.meter_id, (SELECT MIN(c.seq) FROM receipt c WHERE c.org_id = "
+        "a.org_id AND c.meter_id = a.meter_id AND c.account_no = a.account_no AND c.command = ?2), "
+        "(SELECT COUNT(*) FROM receipt z WHERE z.org_id = a.org_id AND z.meter_id = a.meter_id AND "
+        "z.account_no = a.account_no AND z.command = ?3 AND z.seq < COALESCE((SELECT MIN(c.seq) "
+        "FROM receipt c WHERE c.org_id = a.org_id AND c.meter_id = a.meter_id AND c.account_no = "
+        "a.account_no AND c.command = ?2), z.seq + 1)), (SELECT COUNT(*) FROM receipt g WHERE "
+        "g.org_id = a.org_id AND g.meter_id = a.meter_id AND g.gap = 1) FROM account a WHERE "
+        "a.org_id = ?1 AND a.state = 'open' ORDER BY a.account_no",
         ODB(ODB_I(gasm_Command_COMMISSION), ODB_I(gasm_Command_ZERO_CLEAR)));
     char meter_id[GF_METER_ID_TEXT];
     int r;
@@ -129,7 +136,8 @@ static int check_clears(struct ho_audit *a)
         odb_text(q, 1, meter_id, sizeof meter_id);
         ho_checked(a, HO_ONE_CLEAR);
         if (clears > 1 || (is_commissioned && clears == 0 && !has_gap))
-            ho_broken(a, HO_ONE_CLEAR, "account %lld on %s was zero-cleared %lld times before its commissioning", no,
+            ho_broken(a, HO_ONE_CLEAR,
+                      "account %lld on %s was zero-cleared %lld times before its commissioning", no,
                       meter_id, clears);
     }
     odb_end(q);
@@ -143,10 +151,13 @@ static bool is_issued(struct ho_audit *a, const char *meter_id, uint32_t epoch, 
                       struct gf_span envelope)
 {
     uint8_t root[HO_KEY_LEN], key[HO_KEY_LEN], again[MC_ENVELOPE_MAX];
-    const struct mc_wrap wrap = { .meter_id = meter_id, .epoch = epoch, .wrap_epoch = wrap_epoch, .wrap_root = root };
+    const struct mc_wrap wrap = {
+        .meter_id = meter_id, .epoch = epoch, .wrap_epoch = wrap_epoch, .wrap_root = root
+    };
     int n = -1;
 
-    if (ho_root_key(a->o, meter_id, wrap_epoch, root) == 1 && ho_root_key(a->o, meter_id, epoch, key) == 1)
+    if (ho_root_key(a->o, meter_id, wrap_epoch, root) == 1
+        && ho_root_key(a->o, meter_id, epoch, key) == 1)
         n = mc_envelope_seal(a->o->ports.crypto, &wrap, key, again, sizeof again);
     gf_wipe(root, sizeof root);
     gf_wipe(key, sizeof key);
@@ -156,10 +167,12 @@ static bool is_issued(struct ho_audit *a, const char *meter_id, uint32_t epoch, 
 static int check_keys(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(
-        o->db, "SELECT k.meter_id, k.epoch, k.wrap_epoch, k.envelope, k.state, m.active_epoch FROM account_key k"
-        " JOIN meter m ON m.org_id = k.org_id AND m.meter_id = k.meter_id WHERE k.org_id = ?1"
-        " ORDER BY k.meter_id, k.epoch", ODB_NONE);
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT k.meter_id, k.epoch, k.wrap_epoch, k.envelope, k.state, m.active_epoch "
+                  "FROM account_key k JOIN meter m ON m.org_id = k.org_id AND m.meter_id = "
+                  "k.meter_id WHERE k.org_id = ?1 ORDER BY k.meter_id, k.epoch",
+                  ODB_NONE);
     char meter_id[GF_METER_ID_TEXT], state[16];
     int r;
 
@@ -171,10 +184,12 @@ static int check_keys(struct ho_audit *a)
         odb_text(q, 4, state, sizeof state);
         ho_checked(a, HO_ONE_KEY);
         if (!is_issued(a, meter_id, epoch, (uint32_t)odb_int(q, 2), odb_bytes(q, 3)))
-            ho_broken(a, HO_ONE_KEY, "key %s epoch %u is not the one that was issued, or does not open", meter_id, epoch);
+            ho_broken(a, HO_ONE_KEY,
+                      "key %s epoch %u is not the one that was issued, or does not open", meter_id,
+                      epoch);
         else if (strcmp(state, want) != 0)
-            ho_broken(a, HO_ONE_KEY, "key %s epoch %u is %s, but epoch %u is active in the meter", meter_id, epoch,
-                      state, active);
+            ho_broken(a, HO_ONE_KEY, "key %s epoch %u is %s, but epoch %u is active in the meter",
+                      meter_id, epoch, state, active);
         o->fail = (struct gf_fail){ 0 };
     }
     odb_end(q);
@@ -184,10 +199,12 @@ static int check_keys(struct ho_audit *a)
 static int check_tickets(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(
-        o->db, "SELECT t.meter_id, t.serial, t.epoch, t.staff_no, t.bytes, t.not_after_s, w.account_no FROM ticket t"
-        " JOIN work_order w ON w.org_id = t.org_id AND w.order_id = t.order_id WHERE t.org_id = ?1"
-        " ORDER BY t.meter_id, t.serial", ODB_NONE);
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT t.meter_id, t.serial, t.epoch, t.staff_no, t.bytes, t.not_after_s, "
+                  "w.account_no FROM ticket t JOIN work_order w ON w.org_id = t.org_id AND "
+                  "w.order_id = t.order_id WHERE t.org_id = ?1 ORDER BY t.meter_id, t.serial",
+                  ODB_NONE);
     char meter_id[GF_METER_ID_TEXT], staff_no[25];
     gasm_Ticket t;
     int r;
@@ -196,7 +213,8 @@ static int check_tickets(struct ho_audit *a)
         odb_text(q, 0, meter_id, sizeof meter_id);
         odb_text(q, 3, staff_no, sizeof staff_no);
         ho_checked(a, HO_TICKETS);
-        if (mc_ticket_decode(odb_bytes(q, 4), &t) != 0 || memcmp(t.meter_id, meter_id, GF_METER_ID_LEN) != 0
+        if (mc_ticket_decode(odb_bytes(q, 4), &t) != 0
+            || memcmp(t.meter_id, meter_id, GF_METER_ID_LEN) != 0
             || t.serial != (uint64_t)odb_int(q, 1) || t.epoch != (uint32_t)odb_int(q, 2)
             || strcmp(t.subject, staff_no) != 0 || t.not_after_s != odb_int(q, 5)
             || (t.account_no != 0 && t.account_no != (uint64_t)odb_int(q, 6)))
@@ -224,8 +242,8 @@ static void end_chain(struct ho_audit *a, const struct device_chain *c)
 }
 
 /* One record: its bytes are those that came, it stands behind the one before it. */
-static void check_record(struct ho_audit *a, struct device_chain *c, uint64_t seq, const uint8_t hash[static 32],
-                         struct gf_span bytes)
+static void check_record(struct ho_audit *a, struct device_chain *c, uint64_t seq,
+                         const uint8_t hash[static 32], struct gf_span bytes)
 {
     const struct mc_crypto *crypto = a->o->ports.crypto;
     uint8_t now[32];
@@ -234,14 +252,15 @@ static void check_record(struct ho_audit *a, struct device_chain *c, uint64_t se
 
     ho_checked(a, HO_ITEMS_CHAIN);
     if (crypto->sha256(crypto->ctx, &bytes, 1, now) != 0 || memcmp(now, hash, 32) != 0)
-        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s record %llu: its bytes are not those that came", c->name,
-                  (unsigned long long)seq);
+        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s record %llu: its bytes are not those that came",
+                  c->name, (unsigned long long)seq);
     else if (seq != c->seq + 1)
-        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s: record %llu follows record %llu", c->name, (unsigned long long)seq,
-                  (unsigned long long)c->seq);
-    else if (is_decoded && (item.seq != seq || (c->seq > 0 && memcmp(item.prev_hash, c->hash, 32) != 0)))
-        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s record %llu does not follow the one before it", c->name,
-                  (unsigned long long)seq);
+        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s: record %llu follows record %llu", c->name,
+                  (unsigned long long)seq, (unsigned long long)c->seq);
+    else if (is_decoded
+             && (item.seq != seq || (c->seq > 0 && memcmp(item.prev_hash, c->hash, 32) != 0)))
+        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s record %llu does not follow the one before it",
+                  c->name, (unsigned long long)seq);
     c->seq = seq;
     memcpy(c->hash, hash, 32);
 }
@@ -250,10 +269,11 @@ static int check_items(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q = odb_query(
-        o->db, "SELECT d.device_id, d.chain_start, d.chain_seq, d.chain_hash, x.seq, x.hash, x.bytes FROM device d"
-        " JOIN (SELECT org_id, device_id, seq, hash, bytes FROM item UNION ALL"
-        " SELECT org_id, device_id, seq, hash, bytes FROM stray WHERE seq IS NOT NULL) x"
-        " ON x.org_id = d.org_id AND x.device_id = d.device_id WHERE d.org_id = ?1 ORDER BY d.device_id, x.seq",
+        o->db,
+        "SELECT d.device_id, d.chain_start, d.chain_seq, d.chain_hash, x.seq, x.hash, x.bytes FROM "
+        "device d JOIN (SELECT org_id, device_id, seq, hash, bytes FROM item UNION ALL SELECT "
+        "org_id, device_id, seq, hash, bytes FROM stray WHERE seq IS NOT NULL) x ON x.org_id = "
+        "d.org_id AND x.device_id = d.device_id WHERE d.org_id = ?1 ORDER BY d.device_id, x.seq",
         ODB_NONE);
     struct device_chain c = { .is_known = false };
     uint8_t id[GF_UUID_LEN], hash[32];
@@ -264,12 +284,14 @@ static int check_items(struct ho_audit *a)
         (void)odb_copy(q, 5, hash, sizeof hash);
         if (!c.is_known || memcmp(id, c.id, sizeof id) != 0) {
             end_chain(a, &c);
-            c = (struct device_chain){ .is_known = true, .seq = (uint64_t)odb_int(q, 1) - 1,
+            c = (struct device_chain){ .is_known = true,
+                                       .seq = (uint64_t)odb_int(q, 1) - 1,
                                        .head_seq = (uint64_t)odb_int(q, 2) };
             memcpy(c.id, id, sizeof id);
             (void)odb_copy(q, 3, c.head, sizeof c.head);
             gf_uuid_text(id, c.name);
-            if (c.seq > 0) {        /* went on after a new enrolment: the first record names its predecessor */
+            if (c.seq
+                > 0) { /* went on after a new enrolment: the first record names its predecessor */
                 sync_Item first;
 
                 if (mc_pb_decode(sync_Item_fields, odb_bytes(q, 6), &first) == 0)
@@ -287,10 +309,13 @@ static int check_items(struct ho_audit *a)
 static int check_empty_devices(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(
-        o->db, "SELECT d.device_id, d.chain_seq FROM device d WHERE d.org_id = ?1 AND d.chain_seq >= d.chain_start"
-        " AND NOT EXISTS (SELECT 1 FROM item i WHERE i.org_id = d.org_id AND i.device_id = d.device_id)"
-        " AND NOT EXISTS (SELECT 1 FROM stray s WHERE s.org_id = d.org_id AND s.device_id = d.device_id)", ODB_NONE);
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT d.device_id, d.chain_seq FROM device d WHERE d.org_id = ?1 AND "
+                  "d.chain_seq >= d.chain_start AND NOT EXISTS (SELECT 1 FROM item i WHERE "
+                  "i.org_id = d.org_id AND i.device_id = d.device_id) AND NOT EXISTS (SELECT 1 "
+                  "FROM stray s WHERE s.org_id = d.org_id AND s.device_id = d.device_id)",
+                  ODB_NONE);
     uint8_t id[GF_UUID_LEN];
     char name[GF_UUID_TEXT];
     int r;
@@ -298,7 +323,8 @@ static int check_empty_devices(struct ho_audit *a)
     while ((r = odb_next(o->db, q)) == 1) {
         (void)odb_copy(q, 0, id, sizeof id);
         gf_uuid_text(id, name);
-        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s: its %lld records are gone", name, (long long)odb_int(q, 1));
+        ho_broken(a, HO_ITEMS_CHAIN, "laptop %s: its %lld records are gone", name,
+                  (long long)odb_int(q, 1));
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
@@ -309,8 +335,9 @@ static int check_empty_devices(struct ho_audit *a)
 static int check_certificates(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(o->db, "SELECT number, text, signature FROM certificate WHERE org_id = ?1"
-                                    " ORDER BY number", ODB_NONE);
+    struct odb_query *q = odb_query(
+        o->db, "SELECT number, text, signature FROM certificate WHERE org_id = ?1 ORDER BY number",
+        ODB_NONE);
     char number[32], text[sizeof((sync_Certificate *)0)->text];
     int r;
 
@@ -321,7 +348,9 @@ static int check_certificates(struct ho_audit *a)
         odb_text(q, 1, text, sizeof text);
         ho_certificate_message(text, &message);
         ho_checked(a, HO_CERTIFICATES);
-        if (message.bad || pki_verify(o->sign_key, (struct gf_span){ message.p, message.n }, odb_bytes(q, 2)) != 0)
+        if (message.bad
+            || pki_verify(o->sign_key, (struct gf_span){ message.p, message.n }, odb_bytes(q, 2))
+                   != 0)
             ho_broken(a, HO_CERTIFICATES, "certificate %s", number);
         buf_free(&message);
     }
@@ -333,8 +362,8 @@ static int check_certificates(struct ho_audit *a)
 static int check_log_end(struct ho_audit *a, int64_t n, const uint8_t hash[static 32])
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(o->db, "SELECT value FROM setting WHERE org_id = ?1 AND name = 'audit head'",
-                                    ODB_NONE);
+    struct odb_query *q = odb_query(
+        o->db, "SELECT value FROM setting WHERE org_id = ?1 AND name = 'audit head'", ODB_NONE);
     char head[80] = "0 ", hex[65], want[80];
     int r = odb_next(o->db, q);
 
@@ -346,15 +375,18 @@ static int check_log_end(struct ho_audit *a, int64_t n, const uint8_t hash[stati
     gf_hex(hash, 32, hex);
     (void)snprintf(want, sizeof want, "%lld %s", (long long)n, n > 0 ? hex : "");
     if (strcmp(head, want) != 0)
-        ho_broken(a, HO_LOG_CHAIN, "the audit log ends at row %lld, its end was row %.20s", (long long)n, head);
+        ho_broken(a, HO_LOG_CHAIN, "the audit log ends at row %lld, its end was row %.20s",
+                  (long long)n, head);
     return 0;
 }
 
 static int check_log(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(o->db, "SELECT n, at_ms, who, what, detail, prev_hash, hash FROM audit_log"
-                                    " WHERE org_id = ?1 ORDER BY n", ODB_NONE);
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT n, at_ms, who, what, detail, prev_hash, hash FROM "
+                                    "audit_log WHERE org_id = ?1 ORDER BY n",
+                                    ODB_NONE);
     uint8_t last[32] = { 0 }, prev[32], hash[32], now[32];
     char who[64], what[64], detail[HO_TEXT_MAX];
     int64_t n = 0;
@@ -368,9 +400,13 @@ static int check_log(struct ho_audit *a)
         odb_text(q, 4, detail, sizeof detail);
         ho_checked(a, HO_LOG_CHAIN);
         if (at != n + 1)
-            ho_broken(a, HO_LOG_CHAIN, "audit log: row %lld follows row %lld", (long long)at, (long long)n);
-        else if (!odb_copy(q, 5, prev, 32) || !odb_copy(q, 6, hash, 32) || memcmp(prev, last, 32) != 0
-                 || ho_log_hash(o, prev, at, odb_int(q, 1), (const char *const[]){ who, what, detail }, now) != 0
+            ho_broken(a, HO_LOG_CHAIN, "audit log: row %lld follows row %lld", (long long)at,
+                      (long long)n);
+        else if (!odb_copy(q, 5, prev, 32) || !odb_copy(q, 6, hash, 32)
+                 || memcmp(prev, last, 32) != 0
+                 || ho_log_hash(o, prev, at, odb_int(q, 1),
+                                (const char *const[]){ who, what, detail }, now)
+                        != 0
                  || memcmp(now, hash, 32) != 0)
             ho_broken(a, HO_LOG_CHAIN, "audit log row %lld was changed", (long long)at);
         (void)odb_copy(q, 6, last, 32);
@@ -382,9 +418,9 @@ static int check_log(struct ho_audit *a)
 
 int ho_audit_run(struct office *o, struct ho_audit *ret)
 {
-    static int (*const checks[])(struct ho_audit *a) = {
-        ho_audit_receipts, check_accounts, check_openings, check_clears, check_keys, check_tickets, check_items,
-        check_empty_devices, check_certificates, check_log,
+    static int (*const checks[])(struct ho_audit * a) = {
+        ho_audit_receipts, check_accounts, check_openings,      check_clears,       check_keys,
+        check_tickets,     check_items,    check_empty_devices, check_certificates, check_log,
     };
 
     *ret = (struct ho_audit){ .o = o };

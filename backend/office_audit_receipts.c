@@ -1,6 +1,8 @@
-/* office_audit_receipts.c - the statements about receipts, in one walk over all of them; see office_audit.h.
+/* office_audit_receipts.c - the statements about receipts, in one walk over all of them; see
+ * office_audit.h.
  *
- * Everything is taken from the receipts' own bytes; the columns beside them are only compared with those.
+ * Everything is taken from the receipts' own bytes; the columns beside them are only compared with
+ * those.
  */
 #include <string.h>
 
@@ -15,12 +17,12 @@ struct walk {
     bool has_root;
     uint32_t root_epoch;
     uint8_t root[HO_KEY_LEN];
-    uint64_t seq;                   /* of the receipt before; 0 at first */
+    uint64_t seq; /* of the receipt before; 0 at first */
     uint8_t hash[32];
     gasm_Receipt last;
-    bool is_whole;                  /* no receipt was missing or unreadable so far */
+    bool is_whole; /* no receipt was missing or unreadable so far */
     bool grant_open;
-    uint64_t purged_l;              /* sum over the ends of purges */
+    uint64_t purged_l; /* sum over the ends of purges */
 };
 
 /* A row as it is read. */
@@ -29,13 +31,14 @@ struct row {
     uint64_t seq;
     struct gf_span bytes;
     uint8_t hash[32], prev_hash[32];
-    int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l, ticket_serial,
-        clock_valid;
+    int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l,
+        ticket_serial, clock_valid;
 };
 
 static const char columns[] =
-    "SELECT meter_id, seq, bytes, hash, prev_hash, gap, command, key_epoch, account_no, life_state, at_s, flowed_l,"
-    " cleared_l, ticket_serial, clock_valid FROM receipt WHERE org_id = ?1 ORDER BY meter_id, seq";
+    "SELECT meter_id, seq, bytes, hash, prev_hash, gap, command, key_epoch, account_no, "
+    "life_state, at_s, flowed_l, cleared_l, ticket_serial, clock_valid FROM receipt WHERE org_id = "
+    "?1 ORDER BY meter_id, seq";
 
 static void read_row(struct odb_query *q, struct row *ret)
 {
@@ -63,18 +66,21 @@ static bool find_root(struct ho_audit *a, struct walk *w, uint32_t epoch)
         return true;
     w->has_root = ho_root_key(a->o, w->meter_id, epoch, w->root) == 1;
     w->root_epoch = epoch;
-    a->o->fail = (struct gf_fail){ 0 };     /* a key that does not open is a finding of its own */
+    a->o->fail = (struct gf_fail){ 0 }; /* a key that does not open is a finding of its own */
     return w->has_root;
 }
 
 static bool same_columns(const struct row *row, const gasm_Receipt *r)
 {
     return memcmp(r->meter_id, row->meter_id, GF_METER_ID_LEN) == 0 && r->seq == row->seq
-        && memcmp(r->prev_hash, row->prev_hash, sizeof row->prev_hash) == 0 && r->command == row->command
-        && r->key_epoch == row->key_epoch && r->account_no == (uint64_t)row->account_no && r->state == row->life_state
-        && r->at_s == row->at_s && (int64_t)(r->after.purged_l - r->before.purged_l) == row->flowed_l
-        && (int64_t)(r->after.cleared_l - r->before.cleared_l) == row->cleared_l
-        && r->ticket_serial == (uint64_t)row->ticket_serial && r->clock_valid == row->clock_valid;
+           && memcmp(r->prev_hash, row->prev_hash, sizeof row->prev_hash) == 0
+           && r->command == row->command && r->key_epoch == row->key_epoch
+           && r->account_no == (uint64_t)row->account_no && r->state == row->life_state
+           && r->at_s == row->at_s
+           && (int64_t)(r->after.purged_l - r->before.purged_l) == row->flowed_l
+           && (int64_t)(r->after.cleared_l - r->before.cleared_l) == row->cleared_l
+           && r->ticket_serial == (uint64_t)row->ticket_serial
+           && r->clock_valid == row->clock_valid;
 }
 
 /* True when the receipt is the meter's, and may be used for the other statements. */
@@ -95,11 +101,13 @@ static bool verify(struct ho_audit *a, struct walk *w, const struct row *row, ga
              || memcmp(hash, row->hash, sizeof hash) != 0)
         wrong = "is registered otherwise than it says";
     if (wrong != NULL)
-        ho_broken(a, HO_RECEIPTS_VERIFY, "receipt %s %llu %s", row->meter_id, (unsigned long long)row->seq, wrong);
+        ho_broken(a, HO_RECEIPTS_VERIFY, "receipt %s %llu %s", row->meter_id,
+                  (unsigned long long)row->seq, wrong);
     return wrong == NULL;
 }
 
-static void check_chain(struct ho_audit *a, struct walk *w, const struct row *row, const gasm_Receipt *r)
+static void check_chain(struct ho_audit *a, struct walk *w, const struct row *row,
+                        const gasm_Receipt *r)
 {
     static const uint8_t none[32];
     unsigned long long seq = row->seq, before = w->seq;
@@ -109,17 +117,22 @@ static void check_chain(struct ho_audit *a, struct walk *w, const struct row *ro
         if (seq == before + 2)
             ho_note(a, HO_RECEIPTS_CHAIN, "%s: receipt %llu is not home", row->meter_id, seq - 1);
         else
-            ho_note(a, HO_RECEIPTS_CHAIN, "%s: receipts %llu to %llu are not home", row->meter_id, before + 1, seq - 1);
+            ho_note(a, HO_RECEIPTS_CHAIN, "%s: receipts %llu to %llu are not home", row->meter_id,
+                    before + 1, seq - 1);
         if (row->gap == 0)
-            ho_broken(a, HO_RECEIPTS_CHAIN, "receipt %s %llu came with the one before it, which is gone", row->meter_id,
+            ho_broken(a, HO_RECEIPTS_CHAIN,
+                      "receipt %s %llu came with the one before it, which is gone", row->meter_id,
                       seq);
         w->is_whole = false;
     } else if (memcmp(r->prev_hash, before == 0 ? none : w->hash, sizeof none) != 0)
-        ho_broken(a, HO_RECEIPTS_CHAIN, "receipt %s %llu does not follow receipt %llu", row->meter_id, seq, before);
+        ho_broken(a, HO_RECEIPTS_CHAIN, "receipt %s %llu does not follow receipt %llu",
+                  row->meter_id, seq, before);
 }
 
-/* Index and purged litres never go down in a meter's life, the other totals never under one account. */
-static void check_totals(struct ho_audit *a, const struct walk *w, const struct row *row, const gasm_Receipt *r)
+/* Index and purged litres never go down in a meter's life, the other totals never under one
+ * account. */
+static void check_totals(struct ho_audit *a, const struct walk *w, const struct row *row,
+                         const gasm_Receipt *r)
 {
     const gasm_Totals *from[] = { &w->last.after, &r->before }, *to[] = { &r->before, &r->after };
     bool same_account = w->seq > 0 && r->account_no == w->last.account_no;
@@ -130,19 +143,22 @@ static void check_totals(struct ho_audit *a, const struct walk *w, const struct 
         bool falls = t->index_l < f->index_l || t->purged_l < f->purged_l;
 
         if (same_account)
-            falls = falls || t->opening_index_l < f->opening_index_l || t->opening_purged_l < f->opening_purged_l
-                || t->purchased_l < f->purchased_l || t->imported_l < f->imported_l || t->forgiven_l < f->forgiven_l
-                || t->debited_l < f->debited_l || t->cleared_l < f->cleared_l || t->exported_l < f->exported_l;
+            falls = falls || t->opening_index_l < f->opening_index_l
+                    || t->opening_purged_l < f->opening_purged_l || t->purchased_l < f->purchased_l
+                    || t->imported_l < f->imported_l || t->forgiven_l < f->forgiven_l
+                    || t->debited_l < f->debited_l || t->cleared_l < f->cleared_l
+                    || t->exported_l < f->exported_l;
         if (falls) {
-            ho_broken(a, HO_TOTALS_GROW, "receipt %s %llu: a total is lower than before", row->meter_id,
-                      (unsigned long long)row->seq);
+            ho_broken(a, HO_TOTALS_GROW, "receipt %s %llu: a total is lower than before",
+                      row->meter_id, (unsigned long long)row->seq);
             return;
         }
     }
 }
 
 /* Outside of a grant the register is the sum of what the ends of purges say. */
-static void check_purged(struct ho_audit *a, struct walk *w, const struct row *row, const gasm_Receipt *r)
+static void check_purged(struct ho_audit *a, struct walk *w, const struct row *row,
+                         const gasm_Receipt *r)
 {
     uint64_t flowed_l = r->after.purged_l - r->before.purged_l;
 
@@ -152,7 +168,8 @@ static void check_purged(struct ho_audit *a, struct walk *w, const struct row *r
         w->grant_open = false;
         w->purged_l += flowed_l;
     } else if (flowed_l != 0) {
-        ho_broken(a, HO_PURGED_ONCE, "receipt %s %llu (%s) has purged litres, but is no end of a purge", row->meter_id,
+        ho_broken(a, HO_PURGED_ONCE,
+                  "receipt %s %llu (%s) has purged litres, but is no end of a purge", row->meter_id,
                   (unsigned long long)row->seq, ho_command_word(row->command));
         return;
     }
@@ -160,10 +177,11 @@ static void check_purged(struct ho_audit *a, struct walk *w, const struct row *r
         return;
     ho_checked(a, HO_PURGED_ONCE);
     if (w->purged_l != r->after.purged_l) {
-        ho_broken(a, HO_PURGED_ONCE, "receipt %s %llu: %llu l were purged, receipts account for %llu l", row->meter_id,
+        ho_broken(a, HO_PURGED_ONCE,
+                  "receipt %s %llu: %llu l were purged, receipts account for %llu l", row->meter_id,
                   (unsigned long long)row->seq, (unsigned long long)r->after.purged_l,
                   (unsigned long long)w->purged_l);
-        w->purged_l = r->after.purged_l;        /* say it once */
+        w->purged_l = r->after.purged_l; /* say it once */
     }
 }
 
@@ -178,11 +196,14 @@ static int end_meter(struct ho_audit *a, const struct walk *w)
     if ((r = ho_find_meter(a->o, w->meter_id, &m)) < 0)
         return r;
     ho_checked(a, HO_METERS_FOLLOW);
-    if (r == 0 || m.last_seq != w->seq || m.life_state != w->last.state || m.account_no != w->last.account_no)
-        ho_broken(a, HO_METERS_FOLLOW, "meter %s is registered as %s, receipt %u, account %llu; its last receipt is %llu: "
-                  "%s, account %llu", w->meter_id, ho_life_word(m.life_state), (unsigned)m.last_seq,
-                  (unsigned long long)m.account_no, (unsigned long long)w->seq, ho_life_word(w->last.state),
-                  (unsigned long long)w->last.account_no);
+    if (r == 0 || m.last_seq != w->seq || m.life_state != w->last.state
+        || m.account_no != w->last.account_no)
+        ho_broken(a, HO_METERS_FOLLOW,
+                  "meter %s is registered as %s, receipt %u, account %llu; its last receipt is "
+                  "%llu: %s, account %llu",
+                  w->meter_id, ho_life_word(m.life_state), (unsigned)m.last_seq,
+                  (unsigned long long)m.account_no, (unsigned long long)w->seq,
+                  ho_life_word(w->last.state), (unsigned long long)w->last.account_no);
     return 0;
 }
 
@@ -190,15 +211,18 @@ static int end_meter(struct ho_audit *a, const struct walk *w)
 static int check_lost(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(o->db, "SELECT m.meter_id, m.last_seq FROM meter m WHERE m.org_id = ?1"
-                                    " AND m.last_seq > 0 AND NOT EXISTS (SELECT 1 FROM receipt r"
-                                    " WHERE r.org_id = m.org_id AND r.meter_id = m.meter_id)", ODB_NONE);
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT m.meter_id, m.last_seq FROM meter m WHERE m.org_id = ?1 AND m.last_seq > 0 AND NOT "
+        "EXISTS (SELECT 1 FROM receipt r WHERE r.org_id = m.org_id AND r.meter_id = m.meter_id)",
+        ODB_NONE);
     char meter_id[GF_METER_ID_TEXT];
     int r;
 
     while ((r = odb_next(o->db, q)) == 1) {
         odb_text(q, 0, meter_id, sizeof meter_id);
-        ho_broken(a, HO_METERS_FOLLOW, "meter %s: its receipts up to %lld are gone", meter_id, (long long)odb_int(q, 1));
+        ho_broken(a, HO_METERS_FOLLOW, "meter %s: its receipts up to %lld are gone", meter_id,
+                  (long long)odb_int(q, 1));
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;

@@ -43,10 +43,14 @@ int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t
 {
     int64_t last = first - 1;
 
-    if (odb_exec(o->db, "INSERT INTO counter (org_id, name, last) VALUES (?1, ?2, ?3) ON CONFLICT (org_id, name)"
-                 " DO UPDATE SET last = counter.last + 1", ODB(ODB_T(counter), ODB_I(first))) < 0
+    if (odb_exec(o->db,
+                 "INSERT INTO counter (org_id, name, last) VALUES (?1, ?2, ?3) ON CONFLICT "
+                 "(org_id, name) DO UPDATE SET last = counter.last + 1",
+                 ODB(ODB_T(counter), ODB_I(first)))
+            < 0
         || odb_number(o->db, &last, "SELECT last FROM counter WHERE org_id = ?1 AND name = ?2",
-                      ODB(ODB_T(counter))) < 0)
+                      ODB(ODB_T(counter)))
+               < 0)
         return ho_db_fail(o);
     *ret = last;
     return 0;
@@ -54,8 +58,8 @@ int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t
 
 /* ---- the audit log ---- */
 
-int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms, const char *const texts[3],
-                uint8_t ret[static 32])
+int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms,
+                const char *const texts[3], uint8_t ret[static 32])
 {
     const struct mc_crypto *c = o->ports.crypto;
     uint8_t numbers[16];
@@ -64,7 +68,7 @@ int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int6
 
     gf_wr_uint(&w, (uint64_t)n, 8);
     gf_wr_uint(&w, (uint64_t)at_ms, 8);
-    for (size_t i = 0; i < 3; i++)      /* with their NULs, so that no text can move into the next */
+    for (size_t i = 0; i < 3; i++) /* with their NULs, so that no text can move into the next */
         parts[2 + i] = (struct gf_span){ (const uint8_t *)texts[i], strlen(texts[i]) + 1 };
     return c->sha256(c->ctx, parts, 5, ret);
 }
@@ -84,22 +88,29 @@ int ho_log(struct office *o, const char *who, const char *what, const char *deta
     if (r != 0)
         return r;
 
-    struct odb_query *q = odb_query(o->db, "SELECT hash FROM audit_log WHERE org_id = ?1 AND n = ?2",
-                                    ODB(ODB_I(n - 1)));
+    struct odb_query *q = odb_query(
+        o->db, "SELECT hash FROM audit_log WHERE org_id = ?1 AND n = ?2", ODB(ODB_I(n - 1)));
     r = odb_next(o->db, q);
     if (r == 1)
-        (void)odb_copy(q, 0, prev, sizeof prev);    /* a damaged row is the audit's business, not this one's */
+        (void)odb_copy(q, 0, prev,
+                       sizeof prev); /* a damaged row is the audit's business, not this one's */
     odb_end(q);
-    if (r < 0 || ho_log_hash(o, prev, n, at_ms, (const char *const[]){ who, what, text }, hash) != 0)
+    if (r < 0
+        || ho_log_hash(o, prev, n, at_ms, (const char *const[]){ who, what, text }, hash) != 0)
         return ho_db_fail(o);
     gf_hex(hash, sizeof hash, hex);
     (void)snprintf(head, sizeof head, "%lld %s", (long long)n, hex);
-    if (odb_exec(o->db, "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    if (odb_exec(o->db,
+                 "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                  ODB(ODB_I(n), ODB_I(at_ms), ODB_T(who), ODB_T(what), ODB_T(text), ODB_B(prev, 32),
-                     ODB_B(hash, 32))) < 0
-        || odb_exec(o->db, "INSERT INTO setting (org_id, name, value) VALUES (?1, 'audit head', ?2)"
-                    " ON CONFLICT (org_id, name) DO UPDATE SET value = excluded.value", ODB(ODB_T(head))) < 0)
+                     ODB_B(hash, 32)))
+            < 0
+        || odb_exec(o->db,
+                    "INSERT INTO setting (org_id, name, value) VALUES (?1, 'audit head', ?2) ON "
+                    "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
+                    ODB(ODB_T(head)))
+               < 0)
         return ho_db_fail(o);
     return 0;
 }
@@ -113,7 +124,8 @@ static EVP_CIPHER_CTX *gcm(const struct office *o, const uint8_t *nonce, int enc
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
-    if (ctx != NULL && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, o->master_key, nonce, encrypt) != 1) {
+    if (ctx != NULL
+        && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, o->master_key, nonce, encrypt) != 1) {
         EVP_CIPHER_CTX_free(ctx);
         ctx = NULL;
     }
@@ -130,11 +142,13 @@ int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY
         return ho_fail(o, GF_E_RANDOM, "master key", label);
 
     EVP_CIPHER_CTX *ctx = gcm(o, sealed, 1);
-    bool ok = ctx != NULL
+    bool ok =
+        ctx != NULL
         && EVP_EncryptUpdate(ctx, NULL, &n, (const uint8_t *)label, (int)strlen(label)) == 1
         && EVP_EncryptUpdate(ctx, sealed + GCM_NONCE, &n, key, HO_KEY_LEN) == 1 && n == HO_KEY_LEN
         && EVP_EncryptFinal_ex(ctx, sealed + GCM_NONCE + HO_KEY_LEN, &n) == 1
-        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, GCM_TAG, sealed + GCM_NONCE + HO_KEY_LEN) == 1;
+        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, GCM_TAG, sealed + GCM_NONCE + HO_KEY_LEN)
+               == 1;
 
     EVP_CIPHER_CTX_free(ctx);
     if (!ok)
@@ -143,7 +157,8 @@ int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY
     return 0;
 }
 
-int ho_unseal(struct office *o, const char *label, struct gf_span sealed, uint8_t ret[static HO_KEY_LEN])
+int ho_unseal(struct office *o, const char *label, struct gf_span sealed,
+              uint8_t ret[static HO_KEY_LEN])
 {
     uint8_t key[HO_KEY_LEN], tag[GCM_TAG];
     int n = 0;
@@ -154,10 +169,11 @@ int ho_unseal(struct office *o, const char *label, struct gf_span sealed, uint8_
 
     EVP_CIPHER_CTX *ctx = gcm(o, sealed.p, 0);
     bool ok = ctx != NULL
-        && EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)label, (int)strlen(label)) == 1
-        && EVP_DecryptUpdate(ctx, key, &n, sealed.p + GCM_NONCE, HO_KEY_LEN) == 1 && n == HO_KEY_LEN
-        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, GCM_TAG, tag) == 1
-        && EVP_DecryptFinal_ex(ctx, key + HO_KEY_LEN, &n) == 1;
+              && EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)label, (int)strlen(label)) == 1
+              && EVP_DecryptUpdate(ctx, key, &n, sealed.p + GCM_NONCE, HO_KEY_LEN) == 1
+              && n == HO_KEY_LEN
+              && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, GCM_TAG, tag) == 1
+              && EVP_DecryptFinal_ex(ctx, key + HO_KEY_LEN, &n) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
     if (ok)
@@ -170,12 +186,15 @@ int ho_unseal(struct office *o, const char *label, struct gf_span sealed, uint8_
 
 int ho_find_device(struct office *o, const uint8_t id[static GF_UUID_LEN], struct ho_device *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT staff_no, revoked_at_ms, chain_seq, chain_hash, claimed_seq"
-                                    " FROM device WHERE org_id = ?1 AND device_id = ?2", ODB(ODB_B(id, GF_UUID_LEN)));
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT staff_no, revoked_at_ms, chain_seq, chain_hash, "
+                                    "claimed_seq FROM device WHERE org_id = ?1 AND device_id = ?2",
+                                    ODB(ODB_B(id, GF_UUID_LEN)));
     int r = odb_next(o->db, q);
 
     if (r == 1) {
-        *ret = (struct ho_device){ .is_revoked = !odb_is_null(q, 1), .chain_seq = (uint64_t)odb_int(q, 2),
+        *ret = (struct ho_device){ .is_revoked = !odb_is_null(q, 1),
+                                   .chain_seq = (uint64_t)odb_int(q, 2),
                                    .claimed_seq = (uint64_t)odb_int(q, 4) };
         memcpy(ret->id, id, GF_UUID_LEN);
         odb_text(q, 0, ret->staff_no, sizeof ret->staff_no);
@@ -187,15 +206,20 @@ int ho_find_device(struct office *o, const uint8_t id[static GF_UUID_LEN], struc
 
 int ho_find_meter(struct office *o, const char *meter_id, struct ho_meter *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT meter_id, type, pulse_l, life_state, active_epoch, bt_address,"
-                                    " verification_date, account_no, last_seq FROM meter"
-                                    " WHERE org_id = ?1 AND meter_id = ?2", ODB(ODB_T(meter_id)));
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT meter_id, type, pulse_l, life_state, active_epoch, bt_address, verification_date, "
+        "account_no, last_seq FROM meter WHERE org_id = ?1 AND meter_id = ?2",
+        ODB(ODB_T(meter_id)));
     int r = odb_next(o->db, q);
 
     if (r == 1) {
-        *ret = (struct ho_meter){ .type = (uint32_t)odb_int(q, 1), .pulse_l = (uint32_t)odb_int(q, 2),
-                                  .life_state = (uint32_t)odb_int(q, 3), .active_epoch = (uint32_t)odb_int(q, 4),
-                                  .account_no = (uint64_t)odb_int(q, 7), .last_seq = (uint64_t)odb_int(q, 8) };
+        *ret = (struct ho_meter){ .type = (uint32_t)odb_int(q, 1),
+                                  .pulse_l = (uint32_t)odb_int(q, 2),
+                                  .life_state = (uint32_t)odb_int(q, 3),
+                                  .active_epoch = (uint32_t)odb_int(q, 4),
+                                  .account_no = (uint64_t)odb_int(q, 7),
+                                  .last_seq = (uint64_t)odb_int(q, 8) };
         odb_text(q, 0, ret->id, sizeof ret->id);
         odb_text(q, 5, ret->bt_address, sizeof ret->bt_address);
         odb_text(q, 6, ret->verification_date, sizeof ret->verification_date);
@@ -238,13 +262,13 @@ int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct
 {
     struct odb_query *q = odb_query(
         o->db,
-        "SELECT w.order_id, w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, w.staff_no, w.due,"
-        " w.parameters, w.note, s.address, c.name, c.phone, w.account_no, w.priority, w.purge_volume_l,"
-        " w.purge_limit_s, w.began_state, w.began_epoch, w.began_seq, w.closed_at_ms, w.last_receipt_seq, w.key_epoch"
-        " FROM work_order w"
-        " JOIN supply_point s ON s.org_id = w.org_id AND s.supply_point = w.supply_point"
-        " JOIN customer c ON c.org_id = w.org_id AND c.customer_no = w.customer_no"
-        " WHERE w.org_id = ?1 AND w.order_id = ?2", ODB(ODB_B(id, GF_UUID_LEN)));
+        "SELECT w.order_id, w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, "
+        "w.staff_no, w.due, w.parameters, w.note, s.address, c.name, c.phone, w.account_no, "
+        "w.priority, w.purge_volume_l, w.purge_limit_s, w.began_state, w.began_epoch, w.began_seq, "
+        "w.closed_at_ms, w.last_receipt_seq, w.key_epoch FROM work_order w JOIN supply_point s ON "
+        "s.org_id = w.org_id AND s.supply_point = w.supply_point JOIN customer c ON c.org_id = "
+        "w.org_id AND c.customer_no = w.customer_no WHERE w.org_id = ?1 AND w.order_id = ?2",
+        ODB(ODB_B(id, GF_UUID_LEN)));
     int r = odb_next(o->db, q);
 
     if (r == 1)
@@ -258,9 +282,12 @@ int ho_changed(struct office *o, const struct ho_order *order)
     int64_t n;
     int r = ho_next_number(o, "change", 1, &n);
 
-    if (r == 0 && odb_exec(o->db, "INSERT INTO change_feed (org_id, change_no, staff_no, order_id)"
-                           " VALUES (?1, ?2, ?3, ?4)",
-                           ODB(ODB_I(n), ODB_T(order->staff_no), ODB_B(order->id, GF_UUID_LEN))) < 0)
+    if (r == 0
+        && odb_exec(o->db,
+                    "INSERT INTO change_feed (org_id, change_no, staff_no, order_id) VALUES (?1, "
+                    "?2, ?3, ?4)",
+                    ODB(ODB_I(n), ODB_T(order->staff_no), ODB_B(order->id, GF_UUID_LEN)))
+               < 0)
         r = ho_db_fail(o);
     return r;
 }

@@ -1,7 +1,7 @@
 /* office_changes.c - what changed for a laptop since its cursor; see office_sync.h.
  *
- * The feed names orders only: each goes with its meter, and, while it is open, with its tickets and key. What is sent is
- * what stands now, so an order that changed ten times is sent once.
+ * The feed names orders only: each goes with its meter, and, while it is open, with its tickets and
+ * key. What is sent is what stands now, so an order that changed ten times is sent once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +25,11 @@ static bool read_parameters(const char *text, sync_Job *job)
         id[a] = '\0';
         memcpy(value, text + a + 1, b);
         value[b] = '\0';
-        if (gf_parse_int(id, 1, UINT32_MAX, &n) != 0 || gf_parse_int(value, INT32_MIN, INT32_MAX, &v) != 0)
+        if (gf_parse_int(id, 1, UINT32_MAX, &n) != 0
+            || gf_parse_int(value, INT32_MIN, INT32_MAX, &v) != 0)
             return false;
-        job->parameters[job->parameters_count++] = (sync_Param){ .id = (uint32_t)n, .value = (int32_t)v };
+        job->parameters[job->parameters_count++] =
+            (sync_Param){ .id = (uint32_t)n, .value = (int32_t)v };
         text += a + 1 + b;
         text += *text == ';' ? 1 : 0;
     }
@@ -73,7 +75,8 @@ static int add_meter(struct office *o, struct ho_sync *s, const struct ho_meter 
 }
 
 /* The ticket for one epoch, when there is one. */
-static int add_ticket(struct office *o, struct ho_sync *s, const struct ho_order *order, uint32_t epoch)
+static int add_ticket(struct office *o, struct ho_sync *s, const struct ho_order *order,
+                      uint32_t epoch)
 {
     sync_Down down = { .which_body = sync_Down_ticket_tag };
     int r = ho_ticket_grant(o, order, epoch, &down.body.ticket);
@@ -84,8 +87,10 @@ static int add_ticket(struct office *o, struct ho_sync *s, const struct ho_order
     return r;
 }
 
-/* Everything that an open order needs: the key of its envelope stays sealed, the tickets' keys are this device's. */
-static int add_secrets(struct office *o, struct ho_sync *s, struct ho_order *order, const struct ho_meter *meter)
+/* Everything that an open order needs: the key of its envelope stays sealed, the tickets' keys are
+ * this device's. */
+static int add_secrets(struct office *o, struct ho_sync *s, struct ho_order *order,
+                       const struct ho_meter *meter)
 {
     sync_Down down = { .which_body = sync_Down_key_tag };
     int r = ho_issue(o, order, meter);
@@ -98,9 +103,12 @@ static int add_secrets(struct office *o, struct ho_sync *s, struct ho_order *ord
     if (r == 0 && (r = ho_key_issue(o, order, &down.body.key)) == 1)
         r = ho_down(o, s, &down);
     if (r == 0
-        && odb_exec(o->db, "INSERT INTO ticket_holder (org_id, order_id, device_id, since_ms) VALUES (?1, ?2, ?3, ?4)"
-                    " ON CONFLICT (org_id, order_id, device_id) DO NOTHING",
-                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_B(s->device->id, GF_UUID_LEN), ODB_I(ho_now_ms(o)))) < 0)
+        && odb_exec(o->db,
+                    "INSERT INTO ticket_holder (org_id, order_id, device_id, since_ms) VALUES (?1, "
+                    "?2, ?3, ?4) ON CONFLICT (org_id, order_id, device_id) DO NOTHING",
+                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_B(s->device->id, GF_UUID_LEN),
+                        ODB_I(ho_now_ms(o))))
+               < 0)
         r = ho_db_fail(o);
     return r;
 }
@@ -109,8 +117,10 @@ static int add_certificate(struct office *o, struct ho_sync *s, const struct ho_
 {
     sync_Down down = { .which_body = sync_Down_certificate_tag };
     sync_Certificate *c = &down.body.certificate;
-    struct odb_query *q = odb_query(o->db, "SELECT number, text, signature FROM certificate WHERE org_id = ?1"
-                                    " AND order_id = ?2", ODB(ODB_B(order->id, GF_UUID_LEN)));
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT number, text, signature FROM certificate WHERE org_id = ?1 AND order_id = ?2",
+        ODB(ODB_B(order->id, GF_UUID_LEN)));
     int r = odb_next(o->db, q);
 
     if (r == 1) {
@@ -146,22 +156,28 @@ static int add_order(struct office *o, struct ho_sync *s, const uint8_t id[stati
     return r == 0 ? add_certificate(o, s, &order) : r;
 }
 
-/* The last change that this answer reaches, and whether there are others after it: HO_ORDERS_AT_ONCE lines of the feed
- * that are the last of their order. A cursor that head office never gave (its database is an older copy) starts anew. */
-static int choose_end(struct office *o, const struct ho_sync *s, int64_t *ret_from, int64_t *ret_to, bool *ret_more)
+/* The last change that this answer reaches, and whether there are others after it:
+ * HO_ORDERS_AT_ONCE lines of the feed that are the last of their order. A cursor that head office
+ * never gave (its database is an older copy) starts anew. */
+static int choose_end(struct office *o, const struct ho_sync *s, int64_t *ret_from, int64_t *ret_to,
+                      bool *ret_more)
 {
     int64_t newest = 0, n = 0;
     int r;
 
-    if (odb_number(o->db, &newest, "SELECT MAX(change_no) FROM change_feed WHERE org_id = ?1", ODB_NONE) < 0)
+    if (odb_number(o->db, &newest, "SELECT MAX(change_no) FROM change_feed WHERE org_id = ?1",
+                   ODB_NONE)
+        < 0)
         return ho_db_fail(o);
     *ret_from = s->head.cursor <= (uint64_t)newest ? (int64_t)s->head.cursor : 0;
     *ret_to = newest;
     *ret_more = false;
 
-    struct odb_query *q = odb_query(o->db, "SELECT MAX(change_no) AS last FROM change_feed WHERE org_id = ?1"
-                                    " AND staff_no = ?2 AND change_no > ?3 GROUP BY order_id ORDER BY last",
-                                    ODB(ODB_T(s->device->staff_no), ODB_I(*ret_from)));
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT MAX(change_no) AS last FROM change_feed WHERE org_id = ?1 AND staff_no = "
+                  "?2 AND change_no > ?3 GROUP BY order_id ORDER BY last",
+                  ODB(ODB_T(s->device->staff_no), ODB_I(*ret_from)));
     while ((r = odb_next(o->db, q)) == 1 && !*ret_more) {
         if (++n <= HO_ORDERS_AT_ONCE)
             *ret_to = odb_int(q, 0);
@@ -174,7 +190,8 @@ static int choose_end(struct office *o, const struct ho_sync *s, int64_t *ret_fr
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
-/* All ids that a query gives. Collected first: what is done with them writes to the same tables. Ends the query. */
+/* All ids that a query gives. Collected first: what is done with them writes to the same tables.
+ * Ends the query. */
 static int collect_ids(struct office *o, struct odb_query *q, struct buf *ret)
 {
     int r;
@@ -192,12 +209,16 @@ static int collect_ids(struct office *o, struct odb_query *q, struct buf *ret)
 }
 
 /* The orders whose last change lies in (from, to]. */
-static int list_orders(struct office *o, const struct ho_sync *s, int64_t from, int64_t to, struct buf *ret)
+static int list_orders(struct office *o, const struct ho_sync *s, int64_t from, int64_t to,
+                       struct buf *ret)
 {
-    return collect_ids(o, odb_query(o->db, "SELECT order_id, MAX(change_no) AS last FROM change_feed WHERE org_id = ?1"
-                                    " AND staff_no = ?2 AND change_no > ?3 GROUP BY order_id"
-                                    " HAVING MAX(change_no) <= ?4 ORDER BY last",
-                                    ODB(ODB_T(s->device->staff_no), ODB_I(from), ODB_I(to))), ret);
+    return collect_ids(o,
+                       odb_query(o->db,
+                                 "SELECT order_id, MAX(change_no) AS last FROM change_feed WHERE "
+                                 "org_id = ?1 AND staff_no = ?2 AND change_no > ?3 GROUP BY "
+                                 "order_id HAVING MAX(change_no) <= ?4 ORDER BY last",
+                                 ODB(ODB_T(s->device->staff_no), ODB_I(from), ODB_I(to))),
+                       ret);
 }
 
 /* Orders whose tickets run out are changes too: nobody else would tell. */
@@ -206,12 +227,15 @@ static int feed_expiring(struct office *o, const struct ho_sync *s)
     struct buf ids = { 0 };
     struct ho_order order;
     int64_t good_s = ho_now_ms(o) / 1000 + HO_TICKET_LEFT_S;
-    int r = collect_ids(o, odb_query(o->db, "SELECT w.order_id FROM work_order w WHERE w.org_id = ?1"
-                                     " AND w.staff_no = ?2 AND w.closed_at_ms IS NULL AND w.key_epoch IS NOT NULL"
-                                     " AND NOT EXISTS (SELECT 1 FROM ticket t WHERE t.org_id = w.org_id"
-                                     " AND t.order_id = w.order_id AND t.epoch = w.key_epoch AND t.is_void = 0"
-                                     " AND t.not_after_s > ?3)",
-                                     ODB(ODB_T(s->device->staff_no), ODB_I(good_s))), &ids);
+    int r = collect_ids(
+        o,
+        odb_query(o->db,
+                  "SELECT w.order_id FROM work_order w WHERE w.org_id = ?1 AND w.staff_no = ?2 AND "
+                  "w.closed_at_ms IS NULL AND w.key_epoch IS NOT NULL AND NOT EXISTS (SELECT 1 "
+                  "FROM ticket t WHERE t.org_id = w.org_id AND t.order_id = w.order_id AND t.epoch "
+                  "= w.key_epoch AND t.is_void = 0 AND t.not_after_s > ?3)",
+                  ODB(ODB_T(s->device->staff_no), ODB_I(good_s))),
+        &ids);
 
     for (size_t at = 0; r == 0 && at < ids.n; at += GF_UUID_LEN) {
         r = ho_find_order(o, ids.p + at, &order);

@@ -10,13 +10,13 @@
 
 #include "common/text.h"
 
-#define ORG_ID 1            /* one organisation a database; the keys are ready for more */
-#define KEPT_MAX 160        /* statements kept prepared */
+#define ORG_ID 1     /* one organisation a database; the keys are ready for more */
+#define KEPT_MAX 160 /* statements kept prepared */
 #define BUSY_WAIT_MS 10000
-#define APPLICATION_ID 0x4F464649   /* "OFFI" in the file's header */
+#define APPLICATION_ID 0x4F464649 /* "OFFI" in the file's header */
 
 struct odb_query {
-    const char *sql;        /* the literal; NULL: a free place */
+    const char *sql; /* the literal; NULL: a free place */
     sqlite3_stmt *stmt;
     bool busy, kept;
 };
@@ -43,22 +43,24 @@ static int failed(struct odb *db, const char *where)
 
 static int run(struct odb *db, const char *sql)
 {
-    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(db, "database");
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+                                                                        : failed(db, "database");
 }
 
 static int pragma_number(struct odb *db, const char *sql, int *ret)
 {
     sqlite3_stmt *stmt = NULL;
-    bool ok = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+    bool ok = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) == SQLITE_OK
+              && sqlite3_step(stmt) == SQLITE_ROW;
 
     if (ok)
         *ret = sqlite3_column_int(stmt, 0);
-    (void)sqlite3_finalize(stmt);       /* repeats the failure of the step */
+    (void)sqlite3_finalize(stmt); /* repeats the failure of the step */
     return ok ? 0 : failed(db, "database");
 }
 
-/* Bring the schema up, one version a transaction. Another process may do the same at the same time, so the version is
- * read again under the write lock. */
+/* Bring the schema up, one version a transaction. Another process may do the same at the same time,
+ * so the version is read again under the write lock. */
 static int migrate(struct odb *db)
 {
     for (;;) {
@@ -88,8 +90,8 @@ static int migrate(struct odb *db)
 static int set_up(struct odb *db, bool create)
 {
     char id[64];
-    int r = run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
+    int r = run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
+                    "foreign_keys=ON;PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
     int found = 0;
 
     if (r == 0 && create) {
@@ -100,7 +102,8 @@ static int set_up(struct odb *db, bool create)
         r = pragma_number(db, "PRAGMA application_id", &found);
     if (r == 0 && found != APPLICATION_ID) {
         db->fail = (struct gf_fail){ 0 };
-        return gf_fail(&db->fail, GF_E_STORE_DAMAGED, "database", "this file is not a head office's database");
+        return gf_fail(&db->fail, GF_E_STORE_DAMAGED, "database",
+                       "this file is not a head office's database");
     }
     return r == 0 ? migrate(db) : r;
 }
@@ -160,7 +163,8 @@ int odb_commit(struct odb *db)
 void odb_rollback(struct odb *db)
 {
     if (db != NULL && sqlite3_get_autocommit(db->handle) == 0)
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);   /* ends the transaction even when it fails */
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL,
+                           NULL); /* ends the transaction even when it fails */
 }
 
 /* The prepared statement of this text: a kept one that is not in use, or a new one. */
@@ -180,7 +184,8 @@ static struct odb_query *prepared(struct odb *db, const char *sql)
     bool kept = place != NULL;
     if (!kept && (place = calloc(1, sizeof *place)) == NULL)
         return NULL;
-    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &place->stmt, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &place->stmt, NULL)
+        != SQLITE_OK) {
         (void)failed(db, "database");
         if (!kept)
             free(place);
@@ -202,7 +207,8 @@ static int bind_one(sqlite3_stmt *stmt, int place, const struct odb_value *v)
     return sqlite3_bind_blob64(stmt, place, v->p, v->n, SQLITE_STATIC);
 }
 
-struct odb_query *odb_query(struct odb *db, const char *sql, const struct odb_value *values, size_t n)
+struct odb_query *odb_query(struct odb *db, const char *sql, const struct odb_value *values,
+                            size_t n)
 {
     struct odb_query *q = prepared(db, sql);
     int r = SQLITE_OK;
@@ -272,7 +278,7 @@ void odb_end(struct odb_query *q)
 {
     if (q == NULL)
         return;
-    (void)sqlite3_reset(q->stmt);           /* repeats the failure of the last step */
+    (void)sqlite3_reset(q->stmt); /* repeats the failure of the last step */
     (void)sqlite3_clear_bindings(q->stmt);
     q->busy = false;
     if (!q->kept) {
@@ -292,7 +298,8 @@ int odb_exec(struct odb *db, const char *sql, const struct odb_value *values, si
     return r;
 }
 
-int odb_number(struct odb *db, int64_t *ret, const char *sql, const struct odb_value *values, size_t n)
+int odb_number(struct odb *db, int64_t *ret, const char *sql, const struct odb_value *values,
+               size_t n)
 {
     struct odb_query *q = odb_query(db, sql, values, n);
     int r = odb_next(db, q);

@@ -1,4 +1,5 @@
-/* office_enrol.c - one-time codes, and a laptop's certificate for one; see office_http.h and docs/office.md. */
+/* office_enrol.c - one-time codes, and a laptop's certificate for one; see office_http.h and
+ * docs/office.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,15 @@
 #define CODE_HOURS 24
 #define DEVICE_DAYS (3 * 365)
 #define NAME_MAX_LEN 64
-#define TRIES 5                     /* failed attempts of one address in a window */
+#define TRIES 5 /* failed attempts of one address in a window */
 #define WINDOW_MS (60 * 1000)
 
-static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";     /* Crockford's base32 */
+static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's base32 */
 
 /* ---- codes ---- */
 
-/* A code as it is stored: under a key of this office, so that a copy of the database gives no codes. */
+/* A code as it is stored: under a key of this office, so that a copy of the database gives no
+ * codes. */
 static int code_hash(struct office *o, const char *code, uint8_t ret[static 32])
 {
     const struct mc_crypto *c = o->ports.crypto;
@@ -29,8 +31,8 @@ static int code_hash(struct office *o, const char *code, uint8_t ret[static 32])
     return c->hmac(c->ctx, o->master_key, sizeof o->master_key, parts, 2, ret);
 }
 
-/* What a person typed: the part before the hyphen, in capitals, with the letters that are read as digits. False when
- * it cannot be a code. */
+/* What a person typed: the part before the hyphen, in capitals, with the letters that are read as
+ * digits. False when it cannot be a code. */
 static bool normalise(const char *typed, char ret[static HO_CODE_LEN + 1])
 {
     size_t n = 0;
@@ -66,16 +68,19 @@ static int store_code(struct office *o, void *ctx)
     uint8_t hash[32];
 
     if (odb_number(o->db, &found, "SELECT COUNT(*) FROM staff WHERE org_id = ?1 AND staff_no = ?2",
-                   ODB(ODB_T(n->staff_no))) < 0)
+                   ODB(ODB_T(n->staff_no)))
+        < 0)
         return ho_db_fail(o);
     if (found == 0)
         return ho_fail(o, GF_E_FORMAT, "staff", "there is no such person: see add-staff");
     if (code_hash(o, n->code, hash) != 0)
         return ho_fail(o, GF_E_CRYPTO, "code", "");
-    if (odb_exec(o->db, "INSERT INTO enrol_code (org_id, code_hash, staff_no, made_at_ms, expires_at_ms)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5)",
+    if (odb_exec(o->db,
+                 "INSERT INTO enrol_code (org_id, code_hash, staff_no, made_at_ms, expires_at_ms) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5)",
                  ODB(ODB_B(hash, 32), ODB_T(n->staff_no), ODB_I(now),
-                     ODB_I(now + (int64_t)CODE_HOURS * 3600 * 1000))) < 0)
+                     ODB_I(now + (int64_t)CODE_HOURS * 3600 * 1000)))
+        < 0)
         return ho_db_fail(o);
     return ho_log(o, "administration", "enrol code made", "for staff %s", n->staff_no);
 }
@@ -136,12 +141,12 @@ static bool may_try(struct office *o, const char *peer)
 
 struct enrolment {
     const char *code, *name, *csr_pem;
-    EVP_PKEY *key;                          /* of the request */
+    EVP_PKEY *key; /* of the request */
     uint8_t csr_hash[32];
     char staff_no[25];
     uint8_t device_id[GF_UUID_LEN];
     struct buf cert_pem;
-    const char *refused, *sentence;         /* error code and words, when it is refused */
+    const char *refused, *sentence; /* error code and words, when it is refused */
 };
 
 static int make_device(struct office *o, struct enrolment *e)
@@ -155,7 +160,9 @@ static int make_device(struct office *o, struct enrolment *e)
         return ho_fail(o, GF_E_RANDOM, "device", "");
     gf_uuid_text(e->device_id, id);
 
-    struct pki_cert what = { .use = PKI_DEVICE, .name = id, .from_s = now_s - 3600,
+    struct pki_cert what = { .use = PKI_DEVICE,
+                             .name = id,
+                             .from_s = now_s - 3600,
                              .to_s = now_s + (int64_t)DEVICE_DAYS * 86400 };
     int r = pki_cert_new(&what, e->key, &ca, o->ports.random, &cert, &o->fail);
     if (r == 0)
@@ -172,14 +179,18 @@ static int store_device(struct office *o, struct enrolment *e, const uint8_t cod
     char id[GF_UUID_TEXT];
 
     gf_uuid_text(e->device_id, id);
-    if (odb_exec(o->db, "INSERT INTO device (org_id, device_id, staff_no, name, certificate, enrolled_at_ms,"
-                 " chain_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    if (odb_exec(o->db,
+                 "INSERT INTO device (org_id, device_id, staff_no, name, certificate, "
+                 "enrolled_at_ms, chain_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                  ODB(ODB_B(e->device_id, GF_UUID_LEN), ODB_T(e->staff_no), ODB_T(e->name),
-                     ODB_T((const char *)e->cert_pem.p), ODB_I(now), ODB_B(start, sizeof start))) < 0
-        || odb_exec(o->db, "UPDATE enrol_code SET used_at_ms = ?3, csr_hash = ?4, device_id = ?5"
-                    " WHERE org_id = ?1 AND code_hash = ?2",
+                     ODB_T((const char *)e->cert_pem.p), ODB_I(now), ODB_B(start, sizeof start)))
+            < 0
+        || odb_exec(o->db,
+                    "UPDATE enrol_code SET used_at_ms = ?3, csr_hash = ?4, device_id = ?5 WHERE "
+                    "org_id = ?1 AND code_hash = ?2",
                     ODB(ODB_B(code, 32), ODB_I(now), ODB_B(e->csr_hash, 32),
-                        ODB_B(e->device_id, GF_UUID_LEN))) < 0)
+                        ODB_B(e->device_id, GF_UUID_LEN)))
+               < 0)
         return ho_db_fail(o);
     return ho_log(o, e->staff_no, "device enrolled", "%s, %s", id, e->name);
 }
@@ -187,8 +198,9 @@ static int store_device(struct office *o, struct enrolment *e, const uint8_t cod
 /* The same request again, because its answer was lost: the same certificate. */
 static int find_device(struct office *o, struct enrolment *e)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT certificate FROM device WHERE org_id = ?1 AND device_id = ?2",
-                                    ODB(ODB_B(e->device_id, GF_UUID_LEN)));
+    struct odb_query *q =
+        odb_query(o->db, "SELECT certificate FROM device WHERE org_id = ?1 AND device_id = ?2",
+                  ODB(ODB_B(e->device_id, GF_UUID_LEN)));
     char pem[PKI_CSR_MAX];
     int r = odb_next(o->db, q);
 
@@ -196,7 +208,8 @@ static int find_device(struct office *o, struct enrolment *e)
         odb_text(q, 0, pem, sizeof pem);
     odb_end(q);
     if (r != 1)
-        return r < 0 ? ho_db_fail(o) : ho_fail(o, GF_E_STORE_DAMAGED, "device", "a used code names no device");
+        return r < 0 ? ho_db_fail(o)
+                     : ho_fail(o, GF_E_STORE_DAMAGED, "device", "a used code names no device");
     buf_add(&e->cert_pem, pem, strlen(pem) + 1);
     return 0;
 }
@@ -218,22 +231,26 @@ static int spend_code(struct office *o, void *ctx)
     if (code_hash(o, e->code, hash) != 0)
         return ho_fail(o, GF_E_CRYPTO, "code", "");
 
-    struct odb_query *q = odb_query(o->db, "SELECT staff_no, expires_at_ms, used_at_ms, csr_hash, device_id"
-                                    " FROM enrol_code WHERE org_id = ?1 AND code_hash = ?2", ODB(ODB_B(hash, 32)));
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT staff_no, expires_at_ms, used_at_ms, csr_hash, device_id FROM enrol_code "
+                  "WHERE org_id = ?1 AND code_hash = ?2",
+                  ODB(ODB_B(hash, 32)));
     int r = odb_next(o->db, q);
     if (r == 1) {
         odb_text(q, 0, e->staff_no, sizeof e->staff_no);
         expires = odb_int(q, 1);
         is_used = !odb_is_null(q, 2);
         is_same = is_used && odb_copy(q, 3, used_by, sizeof used_by)
-            && memcmp(used_by, e->csr_hash, sizeof used_by) == 0
-            && odb_copy(q, 4, e->device_id, sizeof e->device_id);
+                  && memcmp(used_by, e->csr_hash, sizeof used_by) == 0
+                  && odb_copy(q, 4, e->device_id, sizeof e->device_id);
     }
     odb_end(q);
     if (r < 0)
         return ho_db_fail(o);
     if (r == 0)
-        return refuse(e, "code_unknown", "this code is not known; read it again, or ask for another");
+        return refuse(e, "code_unknown",
+                      "this code is not known; read it again, or ask for another");
     if (ho_now_ms(o) >= expires)
         return refuse(e, "code_expired", "this code has expired; ask for another");
     if (is_same)
@@ -250,8 +267,9 @@ static void answer_enrolled(struct office *o, const struct enrolment *e, struct 
 
     gf_uuid_text(e->device_id, id);
 
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "device_id", id, "cert_pem", e->cert_pem.p, "ca_pem",
-                             o->ca_pem.p, "sign_pem", o->sign_pem.p, "staff", e->staff_no, "url", o->url);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "device_id", id, "cert_pem",
+                             e->cert_pem.p, "ca_pem", o->ca_pem.p, "sign_pem", o->sign_pem.p,
+                             "staff", e->staff_no, "url", o->url);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
 
     ret->status = 200;
@@ -272,7 +290,8 @@ static void enrol(struct office *o, const struct http_request *request, struct e
 
     e->code = code;
     if (!may_try(o, request->peer)) {
-        ho_answer_error(ret, 429, "too_many", "too many wrong codes from this address; wait a minute", "code");
+        ho_answer_error(ret, 429, "too_many",
+                        "too many wrong codes from this address; wait a minute", "code");
         return;
     }
     if (pki_csr_key(e->csr_pem, &e->key, &o->fail) != 0) {
@@ -293,18 +312,20 @@ static void enrol(struct office *o, const struct http_request *request, struct e
     answer_enrolled(o, e, ret);
 }
 
-void ho_route_enrol(struct office *o, const struct http_request *request, const struct ho_device *device,
-                    struct http_response *ret)
+void ho_route_enrol(struct office *o, const struct http_request *request,
+                    const struct ho_device *device, struct http_response *ret)
 {
     const struct mc_crypto *c = o->ports.crypto;
     json_error_t at;
-    json_t *json = json_loadb((const char *)request->body.p, request->body.n, JSON_REJECT_DUPLICATES, &at);
+    json_t *json =
+        json_loadb((const char *)request->body.p, request->body.n, JSON_REJECT_DUPLICATES, &at);
     struct enrolment e = { 0 };
     char message[HO_TEXT_MAX], shown[NAME_MAX_LEN + 1];
 
     (void)device;
     if (json == NULL) {
-        (void)snprintf(message, sizeof message, "this is not JSON at line %d, column %d", at.line, at.column);
+        (void)snprintf(message, sizeof message, "this is not JSON at line %d, column %d", at.line,
+                       at.column);
         ho_answer_error(ret, 400, "format", message, "body");
         return;
     }
@@ -313,7 +334,9 @@ void ho_route_enrol(struct office *o, const struct http_request *request, const 
     e.name = json_string_value(json_object_get(json, "name"));
     if (e.code == NULL || e.csr_pem == NULL || e.name == NULL)
         ho_answer_error(ret, 400, "format", "a text is missing",
-                        e.code == NULL ? "code" : e.csr_pem == NULL ? "csr_pem" : "name");
+                        e.code == NULL      ? "code"
+                        : e.csr_pem == NULL ? "csr_pem"
+                                            : "name");
     else if (e.name[0] == '\0' || strlen(e.name) > NAME_MAX_LEN)
         ho_answer_error(ret, 400, "format", "a laptop's name has 1 to 64 bytes", "name");
     else {

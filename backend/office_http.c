@@ -11,18 +11,18 @@
 
 /* Who may call a route. */
 enum who {
-    WHO_DEVICE,         /* an enrolled laptop that is not revoked */
-    WHO_CERTIFICATE,    /* whoever has a certificate of this CA */
-    WHO_STRANGER,       /* the enrolment listener, without a certificate */
+    WHO_DEVICE,      /* an enrolled laptop that is not revoked */
+    WHO_CERTIFICATE, /* whoever has a certificate of this CA */
+    WHO_STRANGER,    /* the enrolment listener, without a certificate */
 };
 
 static const struct route {
     const char *method, *path;
     enum who who;
-    const char *content_type;   /* of the body; NULL: there is none */
+    const char *content_type; /* of the body; NULL: there is none */
     size_t body_max;
-    void (*handler)(struct office *o, const struct http_request *request, const struct ho_device *device,
-                    struct http_response *ret);
+    void (*handler)(struct office *o, const struct http_request *request,
+                    const struct ho_device *device, struct http_response *ret);
 } routes[] = {
     { "POST", "/v1/sync", WHO_DEVICE, "application/x-protobuf", HO_SYNC_BODY_MAX, ho_route_sync },
     { "POST", "/v1/enrol", WHO_STRANGER, "application/json", HO_ENROL_BODY_MAX, ho_route_enrol },
@@ -38,14 +38,16 @@ static void answer_json(struct http_response *ret, int status, json_t *json)
     buf_clear(&ret->body);
     ret->status = text != NULL ? status : 500;
     ret->content_type = "application/json";
-    buf_text(&ret->body, text != NULL ? text : "{\"error\":\"memory\",\"message\":\"out of memory\"}");
+    buf_text(&ret->body,
+             text != NULL ? text : "{\"error\":\"memory\",\"message\":\"out of memory\"}");
     if (text != NULL)
         gf_wipe(text, strlen(text));
     free(text);
     json_decref(json);
 }
 
-void ho_answer_error(struct http_response *ret, int status, const char *error, const char *message, const char *field)
+void ho_answer_error(struct http_response *ret, int status, const char *error, const char *message,
+                     const char *field)
 {
     char seen[HO_TEXT_MAX], where[64];
     json_t *json;
@@ -66,32 +68,35 @@ void ho_answer_fail(struct office *o, struct http_response *ret)
     bool is_store = row->exit_status == 7 || o->fail.code == GF_E_NOT_NOW;
     char message[HO_TEXT_MAX];
 
-    (void)fprintf(stderr, "gasoffice: E%03d %s (%s: %s)\n", -row->code, row->what, o->fail.where, o->fail.detail);
-    (void)snprintf(message, sizeof message, "head office cannot answer now: %s; nothing was taken, try later",
-                   row->what);
+    (void)fprintf(stderr, "gasoffice: E%03d %s (%s: %s)\n", -row->code, row->what, o->fail.where,
+                  o->fail.detail);
+    (void)snprintf(message, sizeof message,
+                   "head office cannot answer now: %s; nothing was taken, try later", row->what);
     ho_answer_error(ret, is_store ? 503 : 500, row->name, message, NULL);
 }
 
-void ho_route_health(struct office *o, const struct http_request *request, const struct ho_device *device,
-                     struct http_response *ret)
+void ho_route_health(struct office *o, const struct http_request *request,
+                     const struct ho_device *device, struct http_response *ret)
 {
     int64_t version;
 
     (void)request;
     (void)device;
-    if (odb_number(o->db, &version, "SELECT COUNT(*) FROM setting WHERE org_id = ?1", ODB_NONE) < 0) {
+    if (odb_number(o->db, &version, "SELECT COUNT(*) FROM setting WHERE org_id = ?1", ODB_NONE)
+        < 0) {
         (void)ho_db_fail(o);
         ho_answer_fail(o, ret);
         return;
     }
-    answer_json(ret, 200, json_pack("{s:s, s:I}", "status", "ok", "utc_ms", (json_int_t)ho_now_ms(o)));
+    answer_json(ret, 200,
+                json_pack("{s:s, s:I}", "status", "ok", "utc_ms", (json_int_t)ho_now_ms(o)));
 }
 
 /* ---- who is calling ---- */
 
 /* True when the caller is an enrolled laptop that may go on; else the answer is made. */
-static bool is_device(struct office *o, const struct http_request *request, struct ho_device *device,
-                      struct http_response *ret)
+static bool is_device(struct office *o, const struct http_request *request,
+                      struct ho_device *device, struct http_response *ret)
 {
     uint8_t id[GF_UUID_LEN];
     int r = gf_uuid_parse(request->identity, id) == 0 ? ho_find_device(o, id, device) : 0;
@@ -99,7 +104,8 @@ static bool is_device(struct office *o, const struct http_request *request, stru
     if (r < 0)
         ho_answer_fail(o, ret);
     else if (r == 0)
-        ho_answer_error(ret, 403, "unknown_device", "head office does not know this laptop; enrol it again", NULL);
+        ho_answer_error(ret, 403, "unknown_device",
+                        "head office does not know this laptop; enrol it again", NULL);
     else if (device->is_revoked)
         ho_answer_error(ret, 403, "revoked", "this laptop is revoked; call head office", NULL);
     else
@@ -136,10 +142,11 @@ void office_handle(struct office *o, const struct http_request *request, struct 
     else if (route->who == WHO_DEVICE && !is_device(o, request, &device, ret))
         return;
     else if (request->body.n > route->body_max)
-        ho_answer_error(ret, 413, "too_large", "the request is larger than this path takes; send less at once",
-                        "body");
+        ho_answer_error(ret, 413, "too_large",
+                        "the request is larger than this path takes; send less at once", "body");
     else if (route->content_type != NULL && strcmp(route->content_type, request->content_type) != 0)
-        ho_answer_error(ret, 415, "content_type", "this path takes another content type", "content-type");
+        ho_answer_error(ret, 415, "content_type", "this path takes another content type",
+                        "content-type");
     else
         route->handler(o, request, route->who == WHO_DEVICE ? &device : NULL, ret);
     if (ret->body.bad)

@@ -1,4 +1,5 @@
-/* office_import.c - meters from the manufacturer's file, customers with their supply points; see office_register.h. */
+/* office_import.c - meters from the manufacturer's file, customers with their supply points; see
+ * office_register.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,8 @@ static int import_rows(struct office *o, void *ctx)
         r = i->take(o, i);
     if (r != 0)
         return r;
-    return ho_log(o, "administration", i->what, "%u added, %u changed, %u the same", i->counts.added,
-                  i->counts.changed, i->counts.same);
+    return ho_log(o, "administration", i->what, "%u added, %u changed, %u the same",
+                  i->counts.added, i->counts.changed, i->counts.same);
 }
 
 static int import(struct office *o, struct importing *i, struct ho_imported *ret)
@@ -64,18 +65,22 @@ struct meter_row {
 
 static int read_meter(struct office *o, const struct importing *i, struct meter_row *ret)
 {
-    const char (*v)[CSV_VALUE_MAX] = (const char (*)[CSV_VALUE_MAX])i->csv.values;
+    const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
     uint8_t wrapped[MC_WRAPPED_LEN];
     int64_t date_s;
 
-    *ret = (struct meter_row){ .id = v[M_ID], .date = v[M_DATE],
+    *ret = (struct meter_row){ .id = v[M_ID],
+                               .date = v[M_DATE],
                                .address = strcmp(v[M_ADDRESS], "-") == 0 ? "" : v[M_ADDRESS] };
     if (gf_meter_id_check(v[M_ID], NULL) != 0)
-        return refuse(o, i, M_ID, gf_meter_id_check(v[M_ID], NULL) == GF_E_METER_ID
-                      ? "its check digits do not match" : "a meter id has two letters and ten digits");
+        return refuse(o, i, M_ID,
+                      gf_meter_id_check(v[M_ID], NULL) == GF_E_METER_ID
+                          ? "its check digits do not match"
+                          : "a meter id has two letters and ten digits");
     if (gf_parse_int(v[M_TYPE], 1, UINT16_MAX, &ret->type) != 0)
         return refuse(o, i, M_TYPE, "a type is a number from 1 to 65535");
-    if (gf_parse_int(v[M_PULSE], 1, 10, &ret->pulse_l) != 0 || (ret->pulse_l != 1 && ret->pulse_l != 10))
+    if (gf_parse_int(v[M_PULSE], 1, 10, &ret->pulse_l) != 0
+        || (ret->pulse_l != 1 && ret->pulse_l != 10))
         return refuse(o, i, M_PULSE, "a pulse is 1 or 10 litres");
     if (ho_date_parse(v[M_DATE], &date_s) != 0)
         return refuse(o, i, M_DATE, "a date is written like 2026-11-22");
@@ -84,11 +89,13 @@ static int read_meter(struct office *o, const struct importing *i, struct meter_
     if (gf_unhex(v[M_KEY], wrapped, sizeof wrapped) != 0)
         return refuse(o, i, M_KEY, "a wrapped key has 80 hex digits");
     if (mc_key_unwrap(i->transport_key, wrapped, ret->key) != 0)
-        return refuse(o, i, M_KEY, "the transport key does not open it: another key, or a damaged row");
+        return refuse(o, i, M_KEY,
+                      "the transport key does not open it: another key, or a damaged row");
     return 0;
 }
 
-/* 1 when this meter is registered exactly so, 0 when it is not registered, GF_E_FORMAT when it differs. */
+/* 1 when this meter is registered exactly so, 0 when it is not registered, GF_E_FORMAT when it
+ * differs. */
 static int is_registered(struct office *o, const struct importing *i, const struct meter_row *row)
 {
     uint8_t key[HO_KEY_LEN];
@@ -123,10 +130,14 @@ static int store_meter(struct office *o, const struct meter_row *row)
     ho_key_label(row->id, 0, label);
     if (ho_seal(o, label, row->key, sealed) != 0)
         return o->fail.code;
-    if (odb_exec(o->db, "INSERT INTO meter (org_id, meter_id, type, pulse_l, verification_date, bt_address,"
-                 " factory_key, life_state, imported_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                 ODB(ODB_T(row->id), ODB_I(row->type), ODB_I(row->pulse_l), ODB_T(row->date), ODB_T(row->address),
-                     ODB_B(sealed, sizeof sealed), ODB_I(gasm_LifeState_FACTORY), ODB_I(ho_now_ms(o)))) < 0)
+    if (odb_exec(
+            o->db,
+            "INSERT INTO meter (org_id, meter_id, type, pulse_l, verification_date, bt_address, "
+            "factory_key, life_state, imported_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            ODB(ODB_T(row->id), ODB_I(row->type), ODB_I(row->pulse_l), ODB_T(row->date),
+                ODB_T(row->address), ODB_B(sealed, sizeof sealed), ODB_I(gasm_LifeState_FACTORY),
+                ODB_I(ho_now_ms(o))))
+        < 0)
         return ho_db_fail(o);
     return 0;
 }
@@ -149,8 +160,12 @@ static int take_meter(struct office *o, struct importing *i)
 int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[static HO_KEY_LEN],
                      struct ho_imported *ret)
 {
-    struct importing i = { .in = in, .transport_key = transport_key, .names = meter_names, .n = M_COLUMNS,
-                           .take = take_meter, .what = "meters imported" };
+    struct importing i = { .in = in,
+                           .transport_key = transport_key,
+                           .names = meter_names,
+                           .n = M_COLUMNS,
+                           .take = take_meter,
+                           .what = "meters imported" };
 
     return import(o, &i, ret);
 }
@@ -158,8 +173,10 @@ int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[sta
 /* ---- customers ---- */
 
 enum customer_column { C_NO, C_NAME, C_PHONE, C_POINT, C_ADDRESS, C_COLUMNS };
-static const char *const customer_names[C_COLUMNS] = { "customer_no", "name", "phone", "supply_point", "address" };
-static const size_t customer_max[C_COLUMNS] = { 31, 95, 31, 31, 159 };     /* bytes, as sync.proto has room for */
+static const char *const customer_names[C_COLUMNS] = { "customer_no", "name", "phone",
+                                                       "supply_point", "address" };
+static const size_t customer_max[C_COLUMNS] = { 31, 95, 31, 31,
+                                                159 }; /* bytes, as sync.proto has room for */
 
 static int check_customer(struct office *o, const struct importing *i)
 {
@@ -173,14 +190,16 @@ static int check_customer(struct office *o, const struct importing *i)
             continue;
         if (is_id ? ho_is_id(value, customer_max[c]) : ho_is_text(value, customer_max[c]))
             continue;
-        (void)snprintf(reason, sizeof reason, is_id ? "1 to %zu letters, digits, and . _ - /" : "1 to %zu bytes of text",
+        (void)snprintf(reason, sizeof reason,
+                       is_id ? "1 to %zu letters, digits, and . _ - /" : "1 to %zu bytes of text",
                        customer_max[c]);
         return refuse(o, i, c, reason);
     }
     return 0;
 }
 
-/* What is registered for a key in a table: whether the two texts are these. 1 same, 0 none, 2 other. */
+/* What is registered for a key in a table: whether the two texts are these. 1 same, 0 none, 2
+ * other. */
 static int compare_row(struct office *o, struct odb_query *q, const char *first, const char *second)
 {
     char a[CSV_VALUE_MAX], b[CSV_VALUE_MAX];
@@ -200,9 +219,11 @@ static int tell_orders(struct office *o, const char *customer_no, const char *su
 {
     struct buf ids = { 0 };
     struct ho_order order;
-    struct odb_query *q = odb_query(o->db, "SELECT order_id FROM work_order WHERE org_id = ?1"
-                                    " AND (customer_no = ?2 OR supply_point = ?3) AND closed_at_ms IS NULL",
-                                    ODB(ODB_T(customer_no), ODB_T(supply_point)));
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT order_id FROM work_order WHERE org_id = ?1 AND (customer_no = ?2 OR "
+                  "supply_point = ?3) AND closed_at_ms IS NULL",
+                  ODB(ODB_T(customer_no), ODB_T(supply_point)));
     int r;
 
     while ((r = odb_next(o->db, q)) == 1)
@@ -222,18 +243,22 @@ static int tell_orders(struct office *o, const char *customer_no, const char *su
 /* A place changes hands only while nobody has an order or an account there. */
 static int check_owner(struct office *o, const struct importing *i)
 {
-    const char (*v)[CSV_VALUE_MAX] = (const char (*)[CSV_VALUE_MAX])i->csv.values;
+    const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
     int64_t used = 0;
 
-    if (odb_number(o->db, &used, "SELECT COUNT(*) FROM account WHERE org_id = ?1 AND supply_point = ?2"
-                   " AND customer_no <> ?3", ODB(ODB_T(v[C_POINT]), ODB_T(v[C_NO]))) < 0)
+    if (odb_number(o->db, &used,
+                   "SELECT COUNT(*) FROM account WHERE org_id = ?1 AND supply_point = ?2 AND "
+                   "customer_no <> ?3",
+                   ODB(ODB_T(v[C_POINT]), ODB_T(v[C_NO])))
+        < 0)
         return ho_db_fail(o);
-    return used == 0 ? 0 : refuse(o, i, C_NO, "this supply point has an account of another customer");
+    return used == 0 ? 0
+                     : refuse(o, i, C_NO, "this supply point has an account of another customer");
 }
 
 static int take_customer(struct office *o, struct importing *i)
 {
-    const char (*v)[CSV_VALUE_MAX] = (const char (*)[CSV_VALUE_MAX])i->csv.values;
+    const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
     int r = check_customer(o, i);
 
     if (r == 0)
@@ -241,19 +266,32 @@ static int take_customer(struct office *o, struct importing *i)
     if (r != 0)
         return r;
 
-    int customer = compare_row(o, odb_query(o->db, "SELECT name, phone FROM customer WHERE org_id = ?1"
-                                            " AND customer_no = ?2", ODB(ODB_T(v[C_NO]))), v[C_NAME], v[C_PHONE]);
-    int point = compare_row(o, odb_query(o->db, "SELECT address, customer_no FROM supply_point WHERE org_id = ?1"
-                                         " AND supply_point = ?2", ODB(ODB_T(v[C_POINT]))), v[C_ADDRESS], v[C_NO]);
+    int customer = compare_row(
+        o,
+        odb_query(o->db, "SELECT name, phone FROM customer WHERE org_id = ?1 AND customer_no = ?2",
+                  ODB(ODB_T(v[C_NO]))),
+        v[C_NAME], v[C_PHONE]);
+    int point = compare_row(
+        o,
+        odb_query(
+            o->db,
+            "SELECT address, customer_no FROM supply_point WHERE org_id = ?1 AND supply_point = ?2",
+            ODB(ODB_T(v[C_POINT]))),
+        v[C_ADDRESS], v[C_NO]);
     if (customer < 0 || point < 0)
         return o->fail.code;
-    if (odb_exec(o->db, "INSERT INTO customer (org_id, customer_no, name, phone) VALUES (?1, ?2, ?3, ?4)"
-                 " ON CONFLICT (org_id, customer_no) DO UPDATE SET name = excluded.name, phone = excluded.phone",
-                 ODB(ODB_T(v[C_NO]), ODB_T(v[C_NAME]), ODB_T(v[C_PHONE]))) < 0
-        || odb_exec(o->db, "INSERT INTO supply_point (org_id, supply_point, address, customer_no)"
-                    " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (org_id, supply_point)"
-                    " DO UPDATE SET address = excluded.address, customer_no = excluded.customer_no",
-                    ODB(ODB_T(v[C_POINT]), ODB_T(v[C_ADDRESS]), ODB_T(v[C_NO]))) < 0)
+    if (odb_exec(o->db,
+                 "INSERT INTO customer (org_id, customer_no, name, phone) VALUES (?1, ?2, ?3, ?4) "
+                 "ON CONFLICT (org_id, customer_no) DO UPDATE SET name = excluded.name, phone = "
+                 "excluded.phone",
+                 ODB(ODB_T(v[C_NO]), ODB_T(v[C_NAME]), ODB_T(v[C_PHONE])))
+            < 0
+        || odb_exec(o->db,
+                    "INSERT INTO supply_point (org_id, supply_point, address, customer_no) VALUES "
+                    "(?1, ?2, ?3, ?4) ON CONFLICT (org_id, supply_point) DO UPDATE SET address = "
+                    "excluded.address, customer_no = excluded.customer_no",
+                    ODB(ODB_T(v[C_POINT]), ODB_T(v[C_ADDRESS]), ODB_T(v[C_NO])))
+               < 0)
         return ho_db_fail(o);
     if (customer == 2 || point == 2) {
         i->counts.changed++;
@@ -265,7 +303,10 @@ static int take_customer(struct office *o, struct importing *i)
 
 int ho_import_customers(struct office *o, FILE *in, struct ho_imported *ret)
 {
-    struct importing i = { .in = in, .names = customer_names, .n = C_COLUMNS, .take = take_customer,
+    struct importing i = { .in = in,
+                           .names = customer_names,
+                           .n = C_COLUMNS,
+                           .take = take_customer,
                            .what = "customers imported" };
 
     return import(o, &i, ret);

@@ -11,9 +11,9 @@
 #include "common/proto/sync.pb.h"
 
 #define HO_KEY_LEN 32
-#define HO_SEALED_LEN (12 + HO_KEY_LEN + 16)    /* nonce, key, tag of AES-256-GCM */
+#define HO_SEALED_LEN (12 + HO_KEY_LEN + 16) /* nonce, key, tag of AES-256-GCM */
 #define HO_URL_MAX 256
-#define HO_TEXT_MAX 256                         /* of texts that a message of the system carries */
+#define HO_TEXT_MAX 256 /* of texts that a message of the system carries */
 
 /* Failed attempts of one address to enrol, in the present window. */
 #define HO_PEERS 64
@@ -29,15 +29,23 @@ struct office {
     uint8_t master_key[HO_KEY_LEN];
     EVP_PKEY *ca_key, *sign_key;
     X509 *ca;
-    struct buf ca_pem, sign_pem;                /* with their NUL */
+    struct buf ca_pem, sign_pem; /* with their NUL */
     char url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
-    struct gf_fail fail;                        /* of the request under way: what went wrong inside */
+    struct gf_fail fail; /* of the request under way: what went wrong inside */
 };
 
 /* The names of files in the folder. */
 enum ho_file {
-    HO_DB, HO_CA_PEM, HO_CA_KEY, HO_SERVER_PEM, HO_SERVER_KEY, HO_SIGN_PEM, HO_SIGN_KEY, HO_MASTER_KEY, HO_FILES,
+    HO_DB,
+    HO_CA_PEM,
+    HO_CA_KEY,
+    HO_SERVER_PEM,
+    HO_SERVER_KEY,
+    HO_SIGN_PEM,
+    HO_SIGN_KEY,
+    HO_MASTER_KEY,
+    HO_FILES,
 };
 /* dir/name. 0 or GF_E_SPACE. */
 int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap);
@@ -52,18 +60,21 @@ int ho_fail(struct office *o, int code, const char *where, const char *detail);
 /* The next number of a counter that starts at first; never given twice. 0 or a store error. */
 int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t *ret);
 
-/* Append to the audit log, in the caller's transaction: who did what, on what. No secret may stand in `detail`. */
-__attribute__((format(printf, 4, 5))) int ho_log(struct office *o, const char *who, const char *what,
-                                                 const char *detail, ...);
+/* Append to the audit log, in the caller's transaction: who did what, on what. No secret may stand
+ * in `detail`. */
+__attribute__((format(printf, 4, 5))) int ho_log(struct office *o, const char *who,
+                                                 const char *what, const char *detail, ...);
 
 /* The hash of a row of the audit log over the one before it. */
-int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms, const char *const texts[3],
-                uint8_t ret[static 32]);
+int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms,
+                const char *const texts[3], uint8_t ret[static 32]);
 
-/* Seal a key under the master key; `label` says which key it is, and has to be the same for opening. */
+/* Seal a key under the master key; `label` says which key it is, and has to be the same for
+ * opening. */
 int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY_LEN],
             uint8_t ret[static HO_SEALED_LEN]);
-int ho_unseal(struct office *o, const char *label, struct gf_span sealed, uint8_t ret[static HO_KEY_LEN]);
+int ho_unseal(struct office *o, const char *label, struct gf_span sealed,
+              uint8_t ret[static HO_KEY_LEN]);
 
 /* Run `body` in one transaction: committed when it returns 0 or more, else undone. */
 int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx);
@@ -93,15 +104,16 @@ int ho_find_meter(struct office *o, const char *meter_id, struct ho_meter *ret);
 /* An order with what it refers to. */
 struct ho_order {
     uint8_t id[GF_UUID_LEN];
-    char number[32], kind[32], state[16], meter_id[GF_METER_ID_TEXT], supply_point[32], customer_no[32], staff_no[25];
+    char number[32], kind[32], state[16], meter_id[GF_METER_ID_TEXT], supply_point[32],
+        customer_no[32], staff_no[25];
     char due[16], parameters[512], note[200], address[160], customer_name[96], customer_phone[32];
     uint64_t account_no, priority;
     uint32_t purge_volume_l, purge_limit_s;
-    bool has_begun;                             /* tickets were issued: the four below hold */
+    bool has_begun; /* tickets were issued: the four below hold */
     uint32_t began_state, began_epoch, key_epoch;
     uint64_t began_seq;
-    bool is_closed;                             /* done, unable, checked */
-    uint64_t last_receipt_seq;                  /* as job done said */
+    bool is_closed;            /* done, unable, checked */
+    uint64_t last_receipt_seq; /* as job done said */
 };
 int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct ho_order *ret);
 

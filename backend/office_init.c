@@ -19,22 +19,23 @@
 int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
 {
     static const char *const names[HO_FILES] = {
-        [HO_DB] = "office.db", [HO_CA_PEM] = "ca.pem", [HO_CA_KEY] = "ca.key", [HO_SERVER_PEM] = "server.pem",
-        [HO_SERVER_KEY] = "server.key", [HO_SIGN_PEM] = "sign.pem", [HO_SIGN_KEY] = "sign.key",
-        [HO_MASTER_KEY] = "master.key",
+        [HO_DB] = "office.db",          [HO_CA_PEM] = "ca.pem",         [HO_CA_KEY] = "ca.key",
+        [HO_SERVER_PEM] = "server.pem", [HO_SERVER_KEY] = "server.key", [HO_SIGN_PEM] = "sign.pem",
+        [HO_SIGN_KEY] = "sign.key",     [HO_MASTER_KEY] = "master.key",
     };
     int n = snprintf(ret, cap, "%s/%s", dir, names[file]);
 
     return n > 0 && (size_t)n < cap ? 0 : GF_E_SPACE;
 }
 
-static int write_file(const char *dir, enum ho_file file, struct gf_span bytes, unsigned mode, struct gf_fail *why)
+static int write_file(const char *dir, enum ho_file file, struct gf_span bytes, unsigned mode,
+                      struct gf_fail *why)
 {
     char path[4096];
 
     if (ho_path(dir, file, path, sizeof path) != 0)
         return gf_fail(why, GF_E_SPACE, "folder", dir);
-    (void)unlink(path);         /* so that the mode is ours even when an interrupted init left one */
+    (void)unlink(path); /* so that the mode is ours even when an interrupted init left one */
     return gf_file_write(path, bytes.p, bytes.n, mode, why);
 }
 
@@ -42,10 +43,11 @@ static int write_file(const char *dir, enum ho_file file, struct gf_span bytes, 
 struct pair {
     const char *dir;
     enum ho_file pem, key;
-    const X509 *issuer;         /* NULL: the CA itself */
+    const X509 *issuer; /* NULL: the CA itself */
 };
 
-static int write_pair(const struct pair *to, const X509 *cert, const EVP_PKEY *key, struct gf_fail *why)
+static int write_pair(const struct pair *to, const X509 *cert, const EVP_PKEY *key,
+                      struct gf_fail *why)
 {
     struct buf pem = { 0 }, secret = { 0 };
     int r = pki_cert_pem(cert, &pem);
@@ -66,8 +68,9 @@ static int write_pair(const struct pair *to, const X509 *cert, const EVP_PKEY *k
 }
 
 /* The server's and the signing pair, issued by the CA. */
-static int make_issued(const struct pair *to, const struct pki_cert *what, const struct pki_signer *ca,
-                       const struct office_ports *ports, struct gf_fail *why)
+static int make_issued(const struct pair *to, const struct pki_cert *what,
+                       const struct pki_signer *ca, const struct office_ports *ports,
+                       struct gf_fail *why)
 {
     EVP_PKEY *key = pki_key_new();
     X509 *cert = NULL;
@@ -85,7 +88,9 @@ static int make_certificates(const char *dir, const char *const *hosts, size_t n
                              const struct office_ports *ports, struct gf_fail *why)
 {
     int64_t now_s = ports->clock->utc_ms(ports->clock->ctx) / 1000, from_s = now_s - DAY_S;
-    struct pki_cert what = { .use = PKI_CA, .name = "gasoffice CA", .from_s = from_s,
+    struct pki_cert what = { .use = PKI_CA,
+                             .name = "gasoffice CA",
+                             .from_s = from_s,
                              .to_s = now_s + (int64_t)CA_DAYS * DAY_S };
     EVP_PKEY *key = pki_key_new();
     X509 *ca = NULL;
@@ -98,14 +103,20 @@ static int make_certificates(const char *dir, const char *const *hosts, size_t n
     if (r == 0) {
         struct pki_signer issuer = { ca, key };
 
-        what = (struct pki_cert){ .use = PKI_SERVER, .name = "gasoffice", .hosts = hosts, .n_hosts = n_hosts,
-                                  .from_s = from_s, .to_s = now_s + (int64_t)SERVER_DAYS * DAY_S };
-        r = make_issued(&(struct pair){ dir, HO_SERVER_PEM, HO_SERVER_KEY, ca }, &what, &issuer, ports, why);
+        what = (struct pki_cert){ .use = PKI_SERVER,
+                                  .name = "gasoffice",
+                                  .hosts = hosts,
+                                  .n_hosts = n_hosts,
+                                  .from_s = from_s,
+                                  .to_s = now_s + (int64_t)SERVER_DAYS * DAY_S };
+        r = make_issued(&(struct pair){ dir, HO_SERVER_PEM, HO_SERVER_KEY, ca }, &what, &issuer,
+                        ports, why);
         what.use = PKI_SIGN;
         what.name = "gasoffice signing";
         what.n_hosts = 0;
         if (r == 0)
-            r = make_issued(&(struct pair){ dir, HO_SIGN_PEM, HO_SIGN_KEY, ca }, &what, &issuer, ports, why);
+            r = make_issued(&(struct pair){ dir, HO_SIGN_PEM, HO_SIGN_KEY, ca }, &what, &issuer,
+                            ports, why);
     }
     X509_free(ca);
     EVP_PKEY_free(key);
@@ -124,7 +135,8 @@ static int make_master_key(const char *dir, const struct office_ports *ports, st
     return r;
 }
 
-/* The database is made under another name and moved into place when it is whole: it is the mark of a finished init. */
+/* The database is made under another name and moved into place when it is whole: it is the mark of
+ * a finished init. */
 static int make_database(const char *path, struct gf_fail *why)
 {
     static const char *const tails[] = { "", "-wal", "-shm" };
@@ -145,8 +157,8 @@ static int make_database(const char *path, struct gf_fail *why)
     return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
 }
 
-int office_init(const char *dir, const char *const *hosts, size_t n_hosts, const struct office_ports *ports,
-                struct gf_fail *why)
+int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
+                const struct office_ports *ports, struct gf_fail *why)
 {
     const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
     char path[4096];
@@ -170,7 +182,8 @@ int office_init(const char *dir, const char *const *hosts, size_t n_hosts, const
 
 /* ---- opening ---- */
 
-static int read_file(const char *dir, enum ho_file file, uint8_t *ret, size_t cap, struct gf_fail *why)
+static int read_file(const char *dir, enum ho_file file, uint8_t *ret, size_t cap,
+                     struct gf_fail *why)
 {
     char path[4096];
 
@@ -188,7 +201,9 @@ static int read_key(const char *dir, enum ho_file file, EVP_PKEY **ret, struct g
         return n;
     *ret = pki_key_parse((struct gf_span){ pem, (size_t)n });
     gf_wipe(pem, sizeof pem);
-    return *ret != NULL ? 0 : gf_fail(why, GF_E_CRYPTO, "key", "the key's file does not hold a private key in PEM");
+    return *ret != NULL ? 0
+                        : gf_fail(why, GF_E_CRYPTO, "key",
+                                  "the key's file does not hold a private key in PEM");
 }
 
 static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
@@ -218,7 +233,8 @@ static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
     return o->ca_pem.bad || o->sign_pem.bad ? gf_fail(why, GF_E_MEMORY, "keys", "") : 0;
 }
 
-int office_open(const char *dir, const struct office_ports *ports, struct office **ret, struct gf_fail *why)
+int office_open(const char *dir, const struct office_ports *ports, struct office **ret,
+                struct gf_fail *why)
 {
     struct office *o = calloc(1, sizeof *o);
     char path[4096];
@@ -231,7 +247,8 @@ int office_open(const char *dir, const struct office_ports *ports, struct office
     if (r != 0)
         (void)gf_fail(why, r, "folder", dir);
     else if (access(path, F_OK) != 0)
-        r = gf_fail(why, GF_E_FILE, "office", "there is no head office in this folder: make one with init");
+        r = gf_fail(why, GF_E_FILE, "office",
+                    "there is no head office in this folder: make one with init");
     if (r == 0)
         r = read_keys(dir, o, why);
     if (r == 0)

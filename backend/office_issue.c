@@ -8,8 +8,8 @@
 #include "meter-core/keys.h"
 
 #define DAY_S 86400
-#define EARLY_S 3600                /* a ticket is good an hour before its day: clocks differ */
-#define USES_LEFT 8                 /* or with fewer uses */
+#define EARLY_S 3600 /* a ticket is good an hour before its day: clocks differ */
+#define USES_LEFT 8  /* or with fewer uses */
 
 int ho_date_parse(const char *text, int64_t *ret_s)
 {
@@ -35,13 +35,18 @@ void ho_key_label(const char *meter_id, uint32_t epoch, char ret[static 48])
     (void)snprintf(ret, 48, "%.12s epoch %u", meter_id, epoch);
 }
 
-int ho_root_key(struct office *o, const char *meter_id, uint32_t epoch, uint8_t ret[static HO_KEY_LEN])
+int ho_root_key(struct office *o, const char *meter_id, uint32_t epoch,
+                uint8_t ret[static HO_KEY_LEN])
 {
     char label[48];
-    struct odb_query *q = epoch == 0
-        ? odb_query(o->db, "SELECT factory_key FROM meter WHERE org_id = ?1 AND meter_id = ?2", ODB(ODB_T(meter_id)))
-        : odb_query(o->db, "SELECT sealed FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
-                    ODB(ODB_T(meter_id), ODB_I(epoch)));
+    struct odb_query *q =
+        epoch == 0
+            ? odb_query(o->db, "SELECT factory_key FROM meter WHERE org_id = ?1 AND meter_id = ?2",
+                        ODB(ODB_T(meter_id)))
+            : odb_query(
+                o->db,
+                "SELECT sealed FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
+                ODB(ODB_T(meter_id), ODB_I(epoch)));
     int r = odb_next(o->db, q);
 
     ho_key_label(meter_id, epoch, label);
@@ -58,7 +63,9 @@ int ho_root_key(struct office *o, const char *meter_id, uint32_t epoch, uint8_t 
 static int make_key(struct office *o, const char *meter_id, uint32_t epoch, uint32_t wrap_epoch)
 {
     uint8_t root[HO_KEY_LEN], key[HO_KEY_LEN], sealed[HO_SEALED_LEN], envelope[MC_ENVELOPE_MAX];
-    const struct mc_wrap wrap = { .meter_id = meter_id, .epoch = epoch, .wrap_epoch = wrap_epoch, .wrap_root = root };
+    const struct mc_wrap wrap = {
+        .meter_id = meter_id, .epoch = epoch, .wrap_epoch = wrap_epoch, .wrap_root = root
+    };
     char label[48];
     int n = 0, r = ho_root_key(o, meter_id, wrap_epoch, root);
 
@@ -66,64 +73,81 @@ static int make_key(struct office *o, const char *meter_id, uint32_t epoch, uint
         r = ho_fail(o, GF_E_STORE_DAMAGED, "key", "the key that wraps the new one is missing");
     if (r == 1)
         r = o->ports.random->fill(o->ports.random->ctx, key, sizeof key) == 0
-            ? 0 : ho_fail(o, GF_E_RANDOM, "key", meter_id);
+                ? 0
+                : ho_fail(o, GF_E_RANDOM, "key", meter_id);
     ho_key_label(meter_id, epoch, label);
     if (r == 0)
         r = ho_seal(o, label, key, sealed);
-    if (r == 0 && (n = mc_envelope_seal(o->ports.crypto, &wrap, key, envelope, sizeof envelope)) < 0)
+    if (r == 0
+        && (n = mc_envelope_seal(o->ports.crypto, &wrap, key, envelope, sizeof envelope)) < 0)
         r = ho_fail(o, n, "key", meter_id);
     gf_wipe(root, sizeof root);
     gf_wipe(key, sizeof key);
     if (r == 0
-        && odb_exec(o->db, "INSERT INTO account_key (org_id, meter_id, epoch, sealed, wrap_epoch, envelope, state,"
-                    " made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new', ?7)",
-                    ODB(ODB_T(meter_id), ODB_I(epoch), ODB_B(sealed, sizeof sealed), ODB_I(wrap_epoch),
-                        ODB_B(envelope, (size_t)n), ODB_I(ho_now_ms(o)))) < 0)
+        && odb_exec(o->db,
+                    "INSERT INTO account_key (org_id, meter_id, epoch, sealed, wrap_epoch, "
+                    "envelope, state, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new', ?7)",
+                    ODB(ODB_T(meter_id), ODB_I(epoch), ODB_B(sealed, sizeof sealed),
+                        ODB_I(wrap_epoch), ODB_B(envelope, (size_t)n), ODB_I(ho_now_ms(o))))
+               < 0)
         r = ho_db_fail(o);
     return r == 0 ? ho_log(o, "office", "account key made", "%s epoch %u", meter_id, epoch) : r;
 }
 
-/* The order begins: note what was registered, and choose the epoch. A meter that still has its factory state gets a
- * new key; one whose opening was begun before goes on under the key that it has. */
+/* The order begins: note what was registered, and choose the epoch. A meter that still has its
+ * factory state gets a new key; one whose opening was begun before goes on under the key that it
+ * has. */
 static int begin_order(struct office *o, struct ho_order *order, const struct ho_meter *meter)
 {
-    uint32_t epoch = meter->life_state <= gasm_LifeState_FACTORY ? meter->active_epoch + 1 : meter->active_epoch;
+    uint32_t epoch =
+        meter->life_state <= gasm_LifeState_FACTORY ? meter->active_epoch + 1 : meter->active_epoch;
 
     order->has_begun = true;
     order->began_state = meter->life_state;
     order->began_epoch = meter->active_epoch;
     order->began_seq = meter->last_seq;
     order->key_epoch = epoch;
-    if (odb_exec(o->db, "UPDATE work_order SET began_state = ?3, began_epoch = ?4, began_seq = ?5, key_epoch = ?6"
-                 " WHERE org_id = ?1 AND order_id = ?2",
-                 ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(meter->life_state), ODB_I(meter->active_epoch),
-                     ODB_I(meter->last_seq), ODB_I(epoch))) < 0)
+    if (odb_exec(o->db,
+                 "UPDATE work_order SET began_state = ?3, began_epoch = ?4, began_seq = ?5, "
+                 "key_epoch = ?6 WHERE org_id = ?1 AND order_id = ?2",
+                 ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(meter->life_state),
+                     ODB_I(meter->active_epoch), ODB_I(meter->last_seq), ODB_I(epoch)))
+        < 0)
         return ho_db_fail(o);
     return 0;
 }
 
 /* ---- tickets ---- */
 
-/* 1 when the order has a ticket for this epoch that is good for a while; 0 when it needs a new one; or a failure. What
- * was purged under it is all since its first use: an end that the meter decided by itself names no ticket. */
+/* 1 when the order has a ticket for this epoch that is good for a while; 0 when it needs a new one;
+ * or a failure. What was purged under it is all since its first use: an end that the meter decided
+ * by itself names no ticket. */
 static int has_good_ticket(struct office *o, const struct ho_order *order, uint32_t epoch)
 {
     int64_t serial, used = 0, flowed = 0;
-    int r = odb_number(o->db, &serial, "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND order_id = ?2"
-                       " AND epoch = ?3 AND is_void = 0 AND not_after_s > ?4",
-                       ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(epoch), ODB_I(ho_now_ms(o) / 1000 + HO_TICKET_LEFT_S)));
+    int r = odb_number(o->db, &serial,
+                       "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND order_id = ?2 AND "
+                       "epoch = ?3 AND is_void = 0 AND not_after_s > ?4",
+                       ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(epoch),
+                           ODB_I(ho_now_ms(o) / 1000 + HO_TICKET_LEFT_S)));
 
-    if (r == 1 && (odb_number(o->db, &used, "SELECT COUNT(*) FROM receipt WHERE org_id = ?1 AND meter_id = ?2"
-                              " AND ticket_serial = ?3", ODB(ODB_T(order->meter_id), ODB_I(serial))) < 0
-                   || odb_number(o->db, &flowed, "SELECT COALESCE(SUM(flowed_l), 0) FROM receipt WHERE org_id = ?1"
-                                 " AND meter_id = ?2 AND seq >= (SELECT MIN(seq) FROM receipt WHERE org_id = ?1"
-                                 " AND meter_id = ?2 AND ticket_serial = ?3)",
-                                 ODB(ODB_T(order->meter_id), ODB_I(serial))) < 0))
+    if (r == 1
+        && (odb_number(o->db, &used,
+                       "SELECT COUNT(*) FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND "
+                       "ticket_serial = ?3",
+                       ODB(ODB_T(order->meter_id), ODB_I(serial)))
+                < 0
+            || odb_number(o->db, &flowed,
+                          "SELECT COALESCE(SUM(flowed_l), 0) FROM receipt WHERE org_id = ?1 AND "
+                          "meter_id = ?2 AND seq >= (SELECT MIN(seq) FROM receipt WHERE org_id = "
+                          "?1 AND meter_id = ?2 AND ticket_serial = ?3)",
+                          ODB(ODB_T(order->meter_id), ODB_I(serial)))
+                   < 0))
         r = -1;
     if (r < 0)
         return ho_db_fail(o);
     return r == 1 && used <= HO_TICKET_USES - USES_LEFT
-        && flowed <= (int64_t)order->purge_volume_l * (HO_PURGE_GRANTS - 1);
+           && flowed <= (int64_t)order->purge_volume_l * (HO_PURGE_GRANTS - 1);
 }
 
 static int store_ticket(struct office *o, const struct ho_order *order, const gasm_Ticket *ticket)
@@ -133,14 +157,18 @@ static int store_ticket(struct office *o, const struct ho_order *order, const ga
 
     if (n < 0)
         return ho_fail(o, n, "ticket", order->number);
-    if (odb_exec(o->db, "INSERT INTO ticket (org_id, meter_id, serial, order_id, staff_no, epoch, bytes, use_count,"
-                 " not_after_s, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                 ODB(ODB_T(order->meter_id), ODB_I(ticket->serial), ODB_B(order->id, GF_UUID_LEN),
-                     ODB_T(order->staff_no), ODB_I(ticket->epoch), ODB_B(bytes, (size_t)n),
-                     ODB_I(ticket->use_count), ODB_I(ticket->not_after_s), ODB_I(ho_now_ms(o)))) < 0)
+    if (odb_exec(
+            o->db,
+            "INSERT INTO ticket (org_id, meter_id, serial, order_id, staff_no, epoch, bytes, "
+            "use_count, not_after_s, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            ODB(ODB_T(order->meter_id), ODB_I(ticket->serial), ODB_B(order->id, GF_UUID_LEN),
+                ODB_T(order->staff_no), ODB_I(ticket->epoch), ODB_B(bytes, (size_t)n),
+                ODB_I(ticket->use_count), ODB_I(ticket->not_after_s), ODB_I(ho_now_ms(o))))
+        < 0)
         return ho_db_fail(o);
-    return ho_log(o, "office", "ticket issued", "%s serial %llu epoch %u to %s for %s", order->meter_id,
-                  (unsigned long long)ticket->serial, ticket->epoch, order->staff_no, order->number);
+    return ho_log(o, "office", "ticket issued", "%s serial %llu epoch %u to %s for %s",
+                  order->meter_id, (unsigned long long)ticket->serial, ticket->epoch,
+                  order->staff_no, order->number);
 }
 
 #define RIGHT(name) (1u << gasm_Right_RIGHT_##name)
@@ -148,14 +176,19 @@ static int store_ticket(struct office *o, const struct ho_order *order, const ga
 /* The ticket that brings the key, and the one for the rest of the work under it. */
 static int make_tickets(struct office *o, const struct ho_order *order, bool with_install)
 {
-    int64_t now_s = ho_now_ms(o) / 1000, today_s = now_s - now_s % DAY_S, due_s = today_s, made_ms = now_s * 1000;
+    int64_t now_s = ho_now_ms(o) / 1000, today_s = now_s - now_s % DAY_S, due_s = today_s,
+            made_ms = now_s * 1000;
     int64_t serial = 0;
 
-    (void)ho_date_parse(order->due, &due_s);        /* checked when the order was made */
-    if (odb_number(o->db, &made_ms, "SELECT made_at_ms FROM work_order WHERE org_id = ?1 AND order_id = ?2",
-                   ODB(ODB_B(order->id, GF_UUID_LEN))) < 0
-        || odb_number(o->db, &serial, "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND meter_id = ?2",
-                      ODB(ODB_T(order->meter_id))) < 0)
+    (void)ho_date_parse(order->due, &due_s); /* checked when the order was made */
+    if (odb_number(o->db, &made_ms,
+                   "SELECT made_at_ms FROM work_order WHERE org_id = ?1 AND order_id = ?2",
+                   ODB(ODB_B(order->id, GF_UUID_LEN)))
+            < 0
+        || odb_number(o->db, &serial,
+                      "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND meter_id = ?2",
+                      ODB(ODB_T(order->meter_id)))
+               < 0)
         return ho_db_fail(o);
 
     int64_t made_s = made_ms / 1000;
@@ -179,8 +212,8 @@ static int make_tickets(struct office *o, const struct ho_order *order, bool wit
     }
     t.epoch = order->key_epoch;
     t.serial = (uint64_t)++serial;
-    t.rights = RIGHT(READ) | RIGHT(OPEN) | RIGHT(PURGE) | RIGHT(CLEAR) | RIGHT(CLOCK) | RIGHT(PARAMETERS)
-        | RIGHT(COMMISSION);
+    t.rights = RIGHT(READ) | RIGHT(OPEN) | RIGHT(PURGE) | RIGHT(CLEAR) | RIGHT(CLOCK)
+               | RIGHT(PARAMETERS) | RIGHT(COMMISSION);
     t.installs_epoch = 0;
     t.account_no = order->account_no;
     t.purge_volume_l = order->purge_volume_l * HO_PURGE_GRANTS;
@@ -195,8 +228,11 @@ int ho_issue(struct office *o, struct ho_order *order, const struct ho_meter *me
 
     if (r != 0)
         return r;
-    if (odb_number(o->db, &keys, "SELECT COUNT(*) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
-                   ODB(ODB_T(order->meter_id), ODB_I(order->key_epoch))) < 0)
+    if (odb_number(
+            o->db, &keys,
+            "SELECT COUNT(*) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
+            ODB(ODB_T(order->meter_id), ODB_I(order->key_epoch)))
+        < 0)
         return ho_db_fail(o);
     if (keys == 0 && (r = make_key(o, order->meter_id, order->key_epoch, order->began_epoch)) != 0)
         return r;
@@ -209,11 +245,14 @@ int ho_issue(struct office *o, struct ho_order *order, const struct ho_meter *me
     return work == 1 && install == 1 ? 0 : make_tickets(o, order, with_install);
 }
 
-int ho_ticket_grant(struct office *o, const struct ho_order *order, uint32_t epoch, sync_TicketGrant *ret)
+int ho_ticket_grant(struct office *o, const struct ho_order *order, uint32_t epoch,
+                    sync_TicketGrant *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT bytes, not_after_s FROM ticket WHERE org_id = ?1 AND order_id = ?2"
-                                    " AND epoch = ?3 AND is_void = 0 ORDER BY serial DESC",
-                                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(epoch)));
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT bytes, not_after_s FROM ticket WHERE org_id = ?1 AND order_id = ?2 AND "
+                  "epoch = ?3 AND is_void = 0 ORDER BY serial DESC",
+                  ODB(ODB_B(order->id, GF_UUID_LEN), ODB_I(epoch)));
     uint8_t root[HO_KEY_LEN];
     int r = odb_next(o->db, q);
 
@@ -246,8 +285,10 @@ int ho_ticket_grant(struct office *o, const struct ho_order *order, uint32_t epo
 
 int ho_key_issue(struct office *o, const struct ho_order *order, sync_KeyIssue *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT envelope FROM account_key WHERE org_id = ?1 AND meter_id = ?2"
-                                    " AND epoch = ?3", ODB(ODB_T(order->meter_id), ODB_I(order->key_epoch)));
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT envelope FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
+        ODB(ODB_T(order->meter_id), ODB_I(order->key_epoch)));
     int r = odb_next(o->db, q);
 
     *ret = (sync_KeyIssue){ .epoch = order->key_epoch };
@@ -271,9 +312,11 @@ int ho_key_issue(struct office *o, const struct ho_order *order, sync_KeyIssue *
 
 int ho_void_tickets(struct office *o, const char *staff_no)
 {
-    if (odb_exec(o->db, "UPDATE ticket SET is_void = 1 WHERE org_id = ?1 AND staff_no = ?2 AND order_id IN"
-                 " (SELECT order_id FROM work_order WHERE org_id = ?1 AND closed_at_ms IS NULL)",
-                 ODB(ODB_T(staff_no))) < 0)
+    if (odb_exec(o->db,
+                 "UPDATE ticket SET is_void = 1 WHERE org_id = ?1 AND staff_no = ?2 AND order_id "
+                 "IN (SELECT order_id FROM work_order WHERE org_id = ?1 AND closed_at_ms IS NULL)",
+                 ODB(ODB_T(staff_no)))
+        < 0)
         return ho_db_fail(o);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* office_item.c - an item's identity and its place in its device's chain; see office_sync.h and docs/office.md. */
+/* office_item.c - an item's identity and its place in its device's chain; see office_sync.h and
+ * docs/office.md. */
 #include <string.h>
 
 #include "backend/office_sync.h"
@@ -15,10 +16,12 @@ static void read_verdict(struct odb_query *q, int column, struct ho_verdict *ret
 }
 
 /* The same bytes came before and could not become an item: the same answer. 1, 0 or a failure. */
-static int find_stray(struct office *o, const struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+static int find_stray(struct office *o, const struct ho_sync *s, const struct ho_item *item,
+                      struct ho_verdict *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT verdict, field, reason FROM stray WHERE org_id = ?1"
-                                    " AND device_id = ?2 AND hash = ?3",
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT verdict, field, reason FROM stray WHERE org_id = ?1 "
+                                    "AND device_id = ?2 AND hash = ?3",
                                     ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_B(item->hash, 32)));
     int r = odb_next(o->db, q);
 
@@ -28,11 +31,14 @@ static int find_stray(struct office *o, const struct ho_sync *s, const struct ho
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-/* An item with this id is home: *ret_same tells whether it is this one, and then *ret how it was answered. */
-static int find_item(struct office *o, const struct ho_item *item, bool *ret_same, struct ho_verdict *ret)
+/* An item with this id is home: *ret_same tells whether it is this one, and then *ret how it was
+ * answered. */
+static int find_item(struct office *o, const struct ho_item *item, bool *ret_same,
+                     struct ho_verdict *ret)
 {
-    struct odb_query *q = odb_query(o->db, "SELECT hash, verdict, field, reason FROM item WHERE org_id = ?1"
-                                    " AND item_id = ?2", ODB(ODB_B(item->msg.id, GF_UUID_LEN)));
+    struct odb_query *q = odb_query(
+        o->db, "SELECT hash, verdict, field, reason FROM item WHERE org_id = ?1 AND item_id = ?2",
+        ODB(ODB_B(item->msg.id, GF_UUID_LEN)));
     uint8_t hash[32];
     int r = odb_next(o->db, q);
 
@@ -47,80 +53,103 @@ static int find_item(struct office *o, const struct ho_item *item, bool *ret_sam
 /* ---- the chain ---- */
 
 /* The device's chain now ends here. */
-static int move_chain(struct office *o, struct ho_sync *s, uint64_t seq, const uint8_t hash[static 32])
+static int move_chain(struct office *o, struct ho_sync *s, uint64_t seq,
+                      const uint8_t hash[static 32])
 {
     s->device->chain_seq = seq;
     memcpy(s->device->chain_hash, hash, 32);
-    if (odb_exec(o->db, "UPDATE device SET chain_seq = ?3, chain_hash = ?4 WHERE org_id = ?1 AND device_id = ?2",
-                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(seq), ODB_B(hash, 32))) < 0)
+    if (odb_exec(o->db,
+                 "UPDATE device SET chain_seq = ?3, chain_hash = ?4 WHERE org_id = ?1 AND "
+                 "device_id = ?2",
+                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(seq), ODB_B(hash, 32)))
+        < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-/* Keep what could not become an item. `seq` is its place in the chain, 0 for none; `assumed` the place that it seems
- * to have, 0 for none. */
-static int keep_stray(struct office *o, struct ho_sync *s, const struct ho_item *item, const struct ho_verdict *v,
-                      uint64_t seq, uint64_t assumed)
+/* Keep what could not become an item. `seq` is its place in the chain, 0 for none; `assumed` the
+ * place that it seems to have, 0 for none. */
+static int keep_stray(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                      const struct ho_verdict *v, uint64_t seq, uint64_t assumed)
 {
     const struct odb_value none = { .type = ODB_NULL };
 
-    if (odb_exec(o->db, "INSERT INTO stray (org_id, device_id, hash, seq, assumed_seq, item_id, bytes,"
-                 " received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_B(item->hash, 32), seq > 0 ? ODB_I(seq) : none,
-                     assumed > 0 ? ODB_I(assumed) : none, ODB_B(item->msg.id, GF_UUID_LEN),
-                     ODB_B(item->bytes.p, item->bytes.n), ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field),
-                     ODB_T(v->reason))) < 0)
+    if (odb_exec(o->db,
+                 "INSERT INTO stray (org_id, device_id, hash, seq, assumed_seq, item_id, bytes, "
+                 "received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+                 "?9, ?10, ?11)",
+                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_B(item->hash, 32),
+                     seq > 0 ? ODB_I(seq) : none, assumed > 0 ? ODB_I(assumed) : none,
+                     ODB_B(item->msg.id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n),
+                     ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))
+        < 0)
         return ho_db_fail(o);
     return seq > 0 ? move_chain(o, s, seq, item->hash) : 0;
 }
 
-/* What cannot be decoded has a place in the chain all the same: most likely the next one. The item that follows will
- * prove it by its prev_hash. */
+/* What cannot be decoded has a place in the chain all the same: most likely the next one. The item
+ * that follows will prove it by its prev_hash. */
 static int keep_undecoded(struct office *o, struct ho_sync *s, const struct ho_item *item,
                           const struct ho_verdict *v)
 {
     int64_t last = (int64_t)s->device->chain_seq;
 
-    if (odb_number(o->db, &last, "SELECT MAX(assumed_seq) FROM stray WHERE org_id = ?1 AND device_id = ?2"
-                   " AND assumed_seq > ?3", ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(last))) < 0)
+    if (odb_number(o->db, &last,
+                   "SELECT MAX(assumed_seq) FROM stray WHERE org_id = ?1 AND device_id = ?2 AND "
+                   "assumed_seq > ?3",
+                   ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(last)))
+        < 0)
         return ho_db_fail(o);
     return keep_stray(o, s, item, v, 0, (uint64_t)last + 1);
 }
 
-/* When items that could not be decoded fill the places up to this item, and it follows the last of them, they get
- * those places. 1, 0 or a failure. */
+/* When items that could not be decoded fill the places up to this item, and it follows the last of
+ * them, they get those places. 1, 0 or a failure. */
 static int fill_gap(struct office *o, struct ho_sync *s, const struct ho_item *item)
 {
-    const struct odb_value device = ODB_B(s->device->id, GF_UUID_LEN), from = ODB_I(s->device->chain_seq),
-                           to = ODB_I(item->msg.seq);
+    const struct odb_value device = ODB_B(s->device->id, GF_UUID_LEN),
+                           from = ODB_I(s->device->chain_seq), to = ODB_I(item->msg.seq);
     int64_t n = 0, follows = 0;
 
-    if (odb_number(o->db, &n, "SELECT COUNT(*) FROM stray WHERE org_id = ?1 AND device_id = ?2"
-                   " AND assumed_seq > ?3 AND assumed_seq < ?4", ODB(device, from, to)) < 0
-        || odb_number(o->db, &follows, "SELECT COUNT(*) FROM stray WHERE org_id = ?1 AND device_id = ?2"
-                      " AND assumed_seq = ?3 AND hash = ?4",
-                      ODB(device, ODB_I(item->msg.seq - 1), ODB_B(item->msg.prev_hash, 32))) < 0)
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM stray WHERE org_id = ?1 AND device_id = ?2 AND "
+                   "assumed_seq > ?3 AND assumed_seq < ?4",
+                   ODB(device, from, to))
+            < 0
+        || odb_number(o->db, &follows,
+                      "SELECT COUNT(*) FROM stray WHERE org_id = ?1 AND device_id = ?2 AND "
+                      "assumed_seq = ?3 AND hash = ?4",
+                      ODB(device, ODB_I(item->msg.seq - 1), ODB_B(item->msg.prev_hash, 32)))
+               < 0)
         return ho_db_fail(o);
     if (follows == 0 || (uint64_t)n != item->msg.seq - 1 - s->device->chain_seq)
         return 0;
-    if (odb_exec(o->db, "UPDATE stray SET seq = assumed_seq WHERE org_id = ?1 AND device_id = ?2"
-                 " AND assumed_seq > ?3 AND assumed_seq < ?4", ODB(device, from, to)) < 0)
+    if (odb_exec(o->db,
+                 "UPDATE stray SET seq = assumed_seq WHERE org_id = ?1 AND device_id = ?2 AND "
+                 "assumed_seq > ?3 AND assumed_seq < ?4",
+                 ODB(device, from, to))
+        < 0)
         return ho_db_fail(o);
     return move_chain(o, s, item->msg.seq - 1, item->msg.prev_hash) == 0 ? 1 : o->fail.code;
 }
 
-/* A laptop that is enrolled again goes on with its chain under a new device id: its first item follows one that is
- * home from before. 1, 0 or a failure. */
+/* A laptop that is enrolled again goes on with its chain under a new device id: its first item
+ * follows one that is home from before. 1, 0 or a failure. */
 static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_item *item)
 {
     const struct odb_value before = ODB_B(item->msg.prev_hash, 32);
     int64_t known = 0;
 
-    if (odb_number(o->db, &known, "SELECT (SELECT COUNT(*) FROM item WHERE org_id = ?1 AND hash = ?2)"
-                   " + (SELECT COUNT(*) FROM stray WHERE org_id = ?1 AND hash = ?2)", ODB(before)) < 0
+    if (odb_number(o->db, &known,
+                   "SELECT (SELECT COUNT(*) FROM item WHERE org_id = ?1 AND hash = ?2) + (SELECT "
+                   "COUNT(*) FROM stray WHERE org_id = ?1 AND hash = ?2)",
+                   ODB(before))
+            < 0
         || (known > 0
-            && odb_exec(o->db, "UPDATE device SET chain_start = ?3 WHERE org_id = ?1 AND device_id = ?2",
-                        ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(item->msg.seq))) < 0))
+            && odb_exec(o->db,
+                        "UPDATE device SET chain_start = ?3 WHERE org_id = ?1 AND device_id = ?2",
+                        ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(item->msg.seq)))
+                   < 0))
         return ho_db_fail(o);
     if (known == 0)
         return 0;
@@ -128,18 +157,22 @@ static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_i
 }
 
 /* Is the item the next of its device? 1: yes; 0: no, and the verdict says why; or a failure. */
-static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                       struct ho_verdict *ret)
 {
     unsigned long long seq = item->msg.seq, last = s->device->chain_seq;
     int r = 0;
 
     if (seq > INT64_MAX || seq == 0) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "seq", "records are numbered from 1, this one is number %llu", seq);
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "seq",
+                 "records are numbered from 1, this one is number %llu", seq);
         return 0;
     }
     if (seq <= last) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "seq", "record %llu of this laptop is home with other content,"
-                 " the last is %llu: the laptop went back to an old copy; enrol it again", seq, last);
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "seq",
+                 "record %llu of this laptop is home with other content, the last is %llu: the "
+                 "laptop went back to an old copy; enrol it again",
+                 seq, last);
         return 0;
     }
     if (seq > last + 1)
@@ -148,13 +181,15 @@ static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item
         return r;
     last = s->device->chain_seq;
     if (seq > last + 1) {
-        ho_judge(ret, sync_VerdictKind_HELD, "seq", "record %llu came before record %llu: send that one first", seq,
-                 last + 1);
+        ho_judge(ret, sync_VerdictKind_HELD, "seq",
+                 "record %llu came before record %llu: send that one first", seq, last + 1);
         return 0;
     }
     if (memcmp(item->msg.prev_hash, s->device->chain_hash, 32) != 0) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "prev_hash", "record %llu does not follow record %llu that is home:"
-                 " the laptop went back to an old copy; enrol it again", seq, last);
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "prev_hash",
+                 "record %llu does not follow record %llu that is home: the laptop went back to an "
+                 "old copy; enrol it again",
+                 seq, last);
         return 0;
     }
     return 1;
@@ -168,14 +203,16 @@ static void guess_id(struct ho_item *item)
     const uint8_t *p = item->bytes.p;
 
     item->msg = (sync_Item){ 0 };
-    if (item->bytes.n > 2 + GF_UUID_LEN && p[0] == (sync_Item_id_tag << 3 | 2) && p[1] == GF_UUID_LEN)
+    if (item->bytes.n > 2 + GF_UUID_LEN && p[0] == (sync_Item_id_tag << 3 | 2)
+        && p[1] == GF_UUID_LEN)
         memcpy(item->msg.id, p + 2, GF_UUID_LEN);
 }
 
 static const struct {
     sync_ItemKind kind;
     bool needs_order;
-    int (*take)(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret);
+    int (*take)(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                struct ho_verdict *ret);
 } kinds[] = {
     { sync_ItemKind_APPLICATION, true, ho_take_application },
     { sync_ItemKind_RECEIPT, true, ho_take_receipt },
@@ -184,7 +221,8 @@ static const struct {
 };
 
 /* Judge by kind. */
-static int take_kind(struct office *o, struct ho_sync *s, struct ho_item *item, struct ho_verdict *ret)
+static int take_kind(struct office *o, struct ho_sync *s, struct ho_item *item,
+                     struct ho_verdict *ret)
 {
     int r = ho_find_order(o, item->msg.job_id, &item->order);
     char job[GF_UUID_TEXT];
@@ -202,22 +240,25 @@ static int take_kind(struct office *o, struct ho_sync *s, struct ho_item *item, 
         }
         return kinds[i].take(o, s, item, ret);
     }
-    ho_judge(ret, sync_VerdictKind_QUARANTINED, "kind", "head office does not know records of kind %d",
-             (int)item->msg.kind);
+    ho_judge(ret, sync_VerdictKind_QUARANTINED, "kind",
+             "head office does not know records of kind %d", (int)item->msg.kind);
     return 0;
 }
 
-static int keep_item(struct office *o, struct ho_sync *s, const struct ho_item *item, const struct ho_verdict *v)
+static int keep_item(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                     const struct ho_verdict *v)
 {
     const sync_Item *m = &item->msg;
 
-    if (odb_exec(o->db, "INSERT INTO item (org_id, item_id, device_id, seq, hash, kind, order_id, run_id, bytes,"
-                 " received_at_ms, verdict, field, reason)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    if (odb_exec(o->db,
+                 "INSERT INTO item (org_id, item_id, device_id, seq, hash, kind, order_id, run_id, "
+                 "bytes, received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+                 "?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                  ODB(ODB_B(m->id, GF_UUID_LEN), ODB_B(s->device->id, GF_UUID_LEN), ODB_I(m->seq),
                      ODB_B(item->hash, 32), ODB_I(m->kind), ODB_B(m->job_id, GF_UUID_LEN),
-                     ODB_B(m->run_id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n), ODB_I(ho_now_ms(o)),
-                     ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason))) < 0)
+                     ODB_B(m->run_id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n),
+                     ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))
+        < 0)
         return ho_db_fail(o);
     return move_chain(o, s, m->seq, item->hash);
 }
@@ -236,7 +277,8 @@ static int take_known(struct office *o, struct ho_sync *s, const struct ho_item 
     int in_chain = check_chain(o, s, item, &ignored);
     if (in_chain < 0)
         return in_chain;
-    ho_judge(ret, sync_VerdictKind_CONFLICT, "id", "another record with this id and other content is home");
+    ho_judge(ret, sync_VerdictKind_CONFLICT, "id",
+             "another record with this id and other content is home");
     return keep_stray(o, s, item, ret, in_chain == 1 ? item->msg.seq : 0, 0);
 }
 
@@ -255,7 +297,8 @@ int ho_take_item(struct office *o, struct ho_sync *s, struct gf_span bytes, stru
         guess_id(item);
         if ((r = find_stray(o, s, item, ret)) != 0)
             return r < 0 ? r : 0;
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "item", "head office cannot decode this record; it is kept");
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "item",
+                 "head office cannot decode this record; it is kept");
         return keep_undecoded(o, s, item, ret);
     }
     if ((r = find_stray(o, s, item, ret)) != 0)

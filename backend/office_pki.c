@@ -12,7 +12,7 @@
 
 #include "common/text.h"
 
-#define SERIAL_LEN 16       /* RFC 5280 4.1.2.2: at most 20, positive */
+#define SERIAL_LEN 16 /* RFC 5280 4.1.2.2: at most 20, positive */
 
 EVP_PKEY *pki_key_new(void)
 {
@@ -86,8 +86,11 @@ static bool set_names(X509 *cert, const char *name, const X509 *issuer)
 {
     X509_NAME *subject = X509_get_subject_name(cert);
 
-    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0) == 1
-        && X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : subject) == 1;
+    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
+                                      -1, 0)
+               == 1
+           && X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : subject)
+                  == 1;
 }
 
 int pki_cert_new(const struct pki_cert *what, EVP_PKEY *subject, const struct pki_signer *signer,
@@ -98,20 +101,21 @@ int pki_cert_new(const struct pki_cert *what, EVP_PKEY *subject, const struct pk
     uint8_t serial[SERIAL_LEN];
     int r = cert == NULL ? GF_E_CRYPTO : random->fill(random->ctx, serial, sizeof serial);
     bool ok = r == 0 && X509_set_version(cert, X509_VERSION_3) == 1 && set_serial(cert, serial)
-        && ASN1_TIME_set(X509_getm_notBefore(cert), what->from_s) != NULL
-        && ASN1_TIME_set(X509_getm_notAfter(cert), what->to_s) != NULL
-        && set_names(cert, what->name, signer->issuer) && X509_set_pubkey(cert, subject) == 1;
+              && ASN1_TIME_set(X509_getm_notBefore(cert), what->from_s) != NULL
+              && ASN1_TIME_set(X509_getm_notAfter(cert), what->to_s) != NULL
+              && set_names(cert, what->name, signer->issuer) && X509_set_pubkey(cert, subject) == 1;
 
     if (ok) {
         X509V3_set_ctx_nodb(&ctx);
         /* the library only reads the issuer here */
-        X509V3_set_ctx(&ctx, signer->issuer != NULL ? (X509 *)(uintptr_t)signer->issuer : cert, cert, NULL, NULL, 0);
+        X509V3_set_ctx(&ctx, signer->issuer != NULL ? (X509 *)(uintptr_t)signer->issuer : cert,
+                       cert, NULL, NULL, 0);
         ok = add_extension(cert, &ctx, NID_basic_constraints, uses[what->use].constraints)
-            && add_extension(cert, &ctx, NID_key_usage, uses[what->use].usage)
-            && (uses[what->use].extended == NULL
-                || add_extension(cert, &ctx, NID_ext_key_usage, uses[what->use].extended))
-            && add_extension(cert, &ctx, NID_subject_key_identifier, "hash")
-            && add_extension(cert, &ctx, NID_authority_key_identifier, "keyid");
+             && add_extension(cert, &ctx, NID_key_usage, uses[what->use].usage)
+             && (uses[what->use].extended == NULL
+                 || add_extension(cert, &ctx, NID_ext_key_usage, uses[what->use].extended))
+             && add_extension(cert, &ctx, NID_subject_key_identifier, "hash")
+             && add_extension(cert, &ctx, NID_authority_key_identifier, "keyid");
     }
     if (ok && what->n_hosts > 0 && (r = add_hosts(cert, &ctx, what, why)) != 0)
         ok = false;
@@ -128,8 +132,9 @@ static bool is_p256(const EVP_PKEY *key)
     char group[32] = "";
     size_t n = 0;
 
-    return EVP_PKEY_is_a(key, "EC") == 1 && EVP_PKEY_get_group_name(key, group, sizeof group, &n) == 1
-        && strcmp(group, "prime256v1") == 0;
+    return EVP_PKEY_is_a(key, "EC") == 1
+           && EVP_PKEY_get_group_name(key, group, sizeof group, &n) == 1
+           && strcmp(group, "prime256v1") == 0;
 }
 
 int pki_csr_key(const char *csr_pem, EVP_PKEY **ret, struct gf_fail *why)
@@ -181,7 +186,9 @@ int pki_key_pem(const EVP_PKEY *key, struct buf *ret)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
 
-    return take_bio(bio, bio != NULL && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1, ret);
+    return take_bio(
+        bio, bio != NULL && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1,
+        ret);
 }
 
 X509 *pki_cert_parse(struct gf_span pem)
@@ -214,7 +221,7 @@ int pki_sign(EVP_PKEY *key, struct gf_span message, uint8_t ret[static PKI_SIGNA
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     size_t n = PKI_SIGNATURE_MAX;
     bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1
-        && EVP_DigestSign(ctx, ret, &n, message.p, message.n) == 1;
+              && EVP_DigestSign(ctx, ret, &n, message.p, message.n) == 1;
 
     EVP_MD_CTX_free(ctx);
     return ok ? (int)n : GF_E_CRYPTO;
@@ -224,7 +231,7 @@ int pki_verify(EVP_PKEY *key, struct gf_span message, struct gf_span signature)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1
-        && EVP_DigestVerify(ctx, signature.p, signature.n, message.p, message.n) == 1;
+              && EVP_DigestVerify(ctx, signature.p, signature.n, message.p, message.n) == 1;
 
     EVP_MD_CTX_free(ctx);
     return ok ? 0 : GF_E_ACK_BAD;

@@ -1,7 +1,9 @@
-/* office_receipt.c - receipts of meters: verified, chained, and what follows from them; see office_sync.h.
+/* office_receipt.c - receipts of meters: verified, chained, and what follows from them; see
+ * office_sync.h.
  *
- * A receipt that verifies is a fact about a meter whoever brings it, so it is taken from any laptop that is not revoked.
- * It is refused only when it cannot be this order's, or contradicts a receipt that is home.
+ * A receipt that verifies is a fact about a meter whoever brings it, so it is taken from any laptop
+ * that is not revoked. It is refused only when it cannot be this order's, or contradicts a receipt
+ * that is home.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +18,7 @@ struct arrival {
     uint8_t hash[32];
     gasm_Receipt r;
     struct ho_meter meter;
-    bool is_gap;                /* the one before it is not home */
+    bool is_gap; /* the one before it is not home */
 };
 
 /* Decode and verify. 1: it is the meter's; 0: the verdict is set; or a failure. */
@@ -37,26 +39,33 @@ static int verify(struct office *o, struct arrival *a, struct ho_verdict *ret)
     if (r < 0)
         return r;
     if (r == 0) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "receipt", "this receipt does not verify: head office made no key of"
-                 " epoch %u for meter \"%s\"", a->r.key_epoch, meter_id);
+        ho_judge(
+            ret, sync_VerdictKind_QUARANTINED, "receipt",
+            "this receipt does not verify: head office made no key of epoch %u for meter \"%s\"",
+            a->r.key_epoch, meter_id);
         return 0;
     }
     r = mc_receipt_open(o->ports.crypto, root, a->bytes, &a->r);
     gf_wipe(root, sizeof root);
-    if (r < 0 || a->r.seq == 0 || a->r.seq > INT64_MAX || mc_receipt_hash(o->ports.crypto, a->bytes, a->hash) < 0) {
-        ho_judge(ret, sync_VerdictKind_QUARANTINED, "receipt", "this receipt does not verify: it was not made by meter"
-                 " \"%s\", or was changed on its way", meter_id);
+    if (r < 0 || a->r.seq == 0 || a->r.seq > INT64_MAX
+        || mc_receipt_hash(o->ports.crypto, a->bytes, a->hash) < 0) {
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "receipt",
+                 "this receipt does not verify: it was not made by meter \"%s\", or was changed on "
+                 "its way",
+                 meter_id);
         return 0;
     }
     return 1;
 }
 
 /* Hash and predecessor of a receipt that is home. 1, 0 or a failure. */
-static int find_receipt(struct office *o, const char *meter_id, uint64_t seq, uint8_t ret_hash[static 32],
-                        uint8_t ret_prev[static 32])
+static int find_receipt(struct office *o, const char *meter_id, uint64_t seq,
+                        uint8_t ret_hash[static 32], uint8_t ret_prev[static 32])
 {
-    struct odb_query *q = odb_query(o->db, "SELECT hash, prev_hash FROM receipt WHERE org_id = ?1 AND meter_id = ?2"
-                                    " AND seq = ?3", ODB(ODB_T(meter_id), ODB_I(seq)));
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT hash, prev_hash FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND seq = ?3",
+        ODB(ODB_T(meter_id), ODB_I(seq)));
     int r = odb_next(o->db, q);
 
     if (r == 1) {
@@ -67,8 +76,8 @@ static int find_receipt(struct office *o, const char *meter_id, uint64_t seq, ui
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-static int contradiction(struct office *o, const struct arrival *a, const char *field, const char *what,
-                         struct ho_verdict *ret)
+static int contradiction(struct office *o, const struct arrival *a, const char *field,
+                         const char *what, struct ho_verdict *ret)
 {
     ho_judge(ret, sync_VerdictKind_CONFLICT, field, "receipt %llu of %s %s: call head office",
              (unsigned long long)a->r.seq, a->meter.id, what);
@@ -98,7 +107,8 @@ static int check_chain(struct office *o, struct arrival *a, struct ho_verdict *r
         if ((r = find_receipt(o, a->meter.id, a->r.seq - 1, hash, prev)) < 0)
             return r;
         if (r == 1 && memcmp(hash, a->r.prev_hash, sizeof hash) != 0)
-            return contradiction(o, a, "prev_hash", "does not follow the one before it that is home", ret);
+            return contradiction(o, a, "prev_hash",
+                                 "does not follow the one before it that is home", ret);
         a->is_gap = r == 0;
     }
     if ((r = find_receipt(o, a->meter.id, a->r.seq + 1, hash, prev)) < 0)
@@ -115,26 +125,34 @@ static int check_order(struct office *o, const struct arrival *a, const struct h
     int64_t known = 0;
 
     if (strcmp(a->meter.id, order->meter_id) != 0) {
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "meter_id", "the receipt is of %s, order %s is for %s", a->meter.id,
-                 order->number, order->meter_id);
+        ho_judge(ret, sync_VerdictKind_CONFLICT, "meter_id",
+                 "the receipt is of %s, order %s is for %s", a->meter.id, order->number,
+                 order->meter_id);
         return 0;
     }
     bool is_opening = a->r.command == gasm_Command_OPEN_ACCOUNT;
     if (a->r.account_no != order->account_no
         && (is_opening || (a->r.account_no != 0 && a->r.account_no != a->meter.account_no))) {
-        ho_judge(ret, sync_VerdictKind_CONFLICT, "account_no", "the receipt is of account %llu, order %s is for %llu",
-                 (unsigned long long)a->r.account_no, order->number, (unsigned long long)order->account_no);
+        ho_judge(ret, sync_VerdictKind_CONFLICT, "account_no",
+                 "the receipt is of account %llu, order %s is for %llu",
+                 (unsigned long long)a->r.account_no, order->number,
+                 (unsigned long long)order->account_no);
         return 0;
     }
     if (a->r.ticket_serial != 0
-        && odb_number(o->db, &known, "SELECT COUNT(*) FROM ticket WHERE org_id = ?1 AND meter_id = ?2 AND serial = ?3",
-                      ODB(ODB_T(a->meter.id), ODB_I(a->r.ticket_serial))) < 0)
+        && odb_number(
+               o->db, &known,
+               "SELECT COUNT(*) FROM ticket WHERE org_id = ?1 AND meter_id = ?2 AND serial = ?3",
+               ODB(ODB_T(a->meter.id), ODB_I(a->r.ticket_serial)))
+               < 0)
         return ho_db_fail(o);
     if (a->r.ticket_serial != 0 && known == 0)
         return contradiction(o, a, "ticket_serial", "names a ticket that was never issued", ret);
     if (a->r.op_id.size > 0
-        && odb_number(o->db, &known, "SELECT seq FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND op_id = ?3",
-                      ODB(ODB_T(a->meter.id), ODB_B(a->r.op_id.bytes, a->r.op_id.size))) == 1)
+        && odb_number(o->db, &known,
+                      "SELECT seq FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND op_id = ?3",
+                      ODB(ODB_T(a->meter.id), ODB_B(a->r.op_id.bytes, a->r.op_id.size)))
+               == 1)
         return contradiction(o, a, "op_id", "is of an operation that has a receipt already", ret);
     return 1;
 }
@@ -143,24 +161,31 @@ static int store(struct office *o, const struct arrival *a, const struct ho_item
 {
     const gasm_Receipt *r = &a->r;
 
-    if (odb_exec(o->db, "INSERT INTO receipt (org_id, meter_id, seq, bytes, hash, prev_hash, gap, op_id, command,"
-                 " key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, cleared_l, ticket_serial, order_id,"
-                 " item_id, verified_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-                 " ?16, ?17, ?18, ?19, ?20)",
-                 ODB(ODB_T(a->meter.id), ODB_I(r->seq), ODB_B(a->bytes.p, a->bytes.n), ODB_B(a->hash, 32),
-                     ODB_B(r->prev_hash, 32), ODB_I(a->is_gap),
-                     ODB_B(r->op_id.size > 0 ? r->op_id.bytes : NULL, r->op_id.size), ODB_I(r->command),
-                     ODB_I(r->key_epoch), ODB_I(r->account_no), ODB_I(r->state), ODB_I(r->at_s), ODB_I(r->clock_valid),
-                     ODB_I(r->after.purged_l - r->before.purged_l), ODB_I(r->after.cleared_l - r->before.cleared_l),
-                     ODB_I(r->ticket_serial), ODB_B(item->order.id, GF_UUID_LEN), ODB_B(item->msg.id, GF_UUID_LEN),
-                     ODB_I(ho_now_ms(o)))) < 0
-        || odb_exec(o->db, "UPDATE receipt SET gap = 0 WHERE org_id = ?1 AND meter_id = ?2 AND seq = ?3",
-                    ODB(ODB_T(a->meter.id), ODB_I(r->seq + 1))) < 0)
+    if (odb_exec(o->db,
+                 "INSERT INTO receipt (org_id, meter_id, seq, bytes, hash, prev_hash, gap, op_id, "
+                 "command, key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, "
+                 "cleared_l, ticket_serial, order_id, item_id, verified_at_ms) VALUES (?1, ?2, ?3, "
+                 "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+                 ODB(ODB_T(a->meter.id), ODB_I(r->seq), ODB_B(a->bytes.p, a->bytes.n),
+                     ODB_B(a->hash, 32), ODB_B(r->prev_hash, 32), ODB_I(a->is_gap),
+                     ODB_B(r->op_id.size > 0 ? r->op_id.bytes : NULL, r->op_id.size),
+                     ODB_I(r->command), ODB_I(r->key_epoch), ODB_I(r->account_no), ODB_I(r->state),
+                     ODB_I(r->at_s), ODB_I(r->clock_valid),
+                     ODB_I(r->after.purged_l - r->before.purged_l),
+                     ODB_I(r->after.cleared_l - r->before.cleared_l), ODB_I(r->ticket_serial),
+                     ODB_B(item->order.id, GF_UUID_LEN), ODB_B(item->msg.id, GF_UUID_LEN),
+                     ODB_I(ho_now_ms(o))))
+            < 0
+        || odb_exec(o->db,
+                    "UPDATE receipt SET gap = 0 WHERE org_id = ?1 AND meter_id = ?2 AND seq = ?3",
+                    ODB(ODB_T(a->meter.id), ODB_I(r->seq + 1)))
+               < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-/* The first receipt under an epoch proves that the meter has its key: this one is active, those below are expired. */
+/* The first receipt under an epoch proves that the meter has its key: this one is active, those
+ * below are expired. */
 static int activate_key(struct office *o, const struct arrival *a)
 {
     const struct odb_value meter = ODB_T(a->meter.id), epoch = ODB_I(a->r.key_epoch);
@@ -168,19 +193,25 @@ static int activate_key(struct office *o, const struct arrival *a)
 
     if (a->r.key_epoch <= a->meter.active_epoch)
         return 0;
-    changed = odb_exec(o->db, "UPDATE account_key SET state = 'active', active_since_ms = ?4 WHERE org_id = ?1"
-                       " AND meter_id = ?2 AND epoch = ?3 AND state = 'new'", ODB(meter, epoch, ODB_I(ho_now_ms(o))));
+    changed = odb_exec(o->db,
+                       "UPDATE account_key SET state = 'active', active_since_ms = ?4 WHERE org_id "
+                       "= ?1 AND meter_id = ?2 AND epoch = ?3 AND state = 'new'",
+                       ODB(meter, epoch, ODB_I(ho_now_ms(o))));
     if (changed < 0
-        || odb_exec(o->db, "UPDATE account_key SET state = 'expired' WHERE org_id = ?1 AND meter_id = ?2"
-                    " AND epoch < ?3", ODB(meter, epoch)) < 0
+        || odb_exec(o->db,
+                    "UPDATE account_key SET state = 'expired' WHERE org_id = ?1 AND meter_id = ?2 "
+                    "AND epoch < ?3",
+                    ODB(meter, epoch))
+               < 0
         || odb_exec(o->db, "UPDATE meter SET active_epoch = ?3 WHERE org_id = ?1 AND meter_id = ?2",
-                    ODB(meter, epoch)) < 0)
+                    ODB(meter, epoch))
+               < 0)
         return ho_db_fail(o);
     return ho_log(o, "office", "key active", "%s epoch %u", a->meter.id, a->r.key_epoch);
 }
 
-/* The meter opened the account: it is open, and the meter is the supply point's. A new meter's clock is not set yet:
- * then the laptop's time of the record says when. */
+/* The meter opened the account: it is open, and the meter is the supply point's. A new meter's
+ * clock is not set yet: then the laptop's time of the record says when. */
 static int open_account(struct office *o, const struct arrival *a, const struct ho_item *item)
 {
     const struct ho_order *order = &item->order;
@@ -188,28 +219,36 @@ static int open_account(struct office *o, const struct arrival *a, const struct 
 
     if (a->r.command != gasm_Command_OPEN_ACCOUNT)
         return 0;
-    if (odb_exec(o->db, "UPDATE account SET state = 'open', opened_at_s = ?3, opened_seq = ?4 WHERE org_id = ?1"
-                 " AND account_no = ?2 AND state = 'reserved'",
-                 ODB(ODB_I(order->account_no), ODB_I(at_s), ODB_I(a->r.seq))) < 0
-        || odb_exec(o->db, "UPDATE supply_point SET meter_id = ?3 WHERE org_id = ?1 AND supply_point = ?2",
-                    ODB(ODB_T(order->supply_point), ODB_T(a->meter.id))) < 0)
+    if (odb_exec(o->db,
+                 "UPDATE account SET state = 'open', opened_at_s = ?3, opened_seq = ?4 WHERE "
+                 "org_id = ?1 AND account_no = ?2 AND state = 'reserved'",
+                 ODB(ODB_I(order->account_no), ODB_I(at_s), ODB_I(a->r.seq)))
+            < 0
+        || odb_exec(o->db,
+                    "UPDATE supply_point SET meter_id = ?3 WHERE org_id = ?1 AND supply_point = ?2",
+                    ODB(ODB_T(order->supply_point), ODB_T(a->meter.id)))
+               < 0)
         return ho_db_fail(o);
-    return ho_log(o, "office", "account opened", "%llu on %s at %s", (unsigned long long)order->account_no,
-                  a->meter.id, order->supply_point);
+    return ho_log(o, "office", "account opened", "%llu on %s at %s",
+                  (unsigned long long)order->account_no, a->meter.id, order->supply_point);
 }
 
 /* What is registered of the meter is what its latest receipt says. */
 static int follow_meter(struct office *o, const struct arrival *a)
 {
     if (a->r.seq > a->meter.last_seq
-        && odb_exec(o->db, "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1"
-                    " AND meter_id = ?2",
-                    ODB(ODB_T(a->meter.id), ODB_I(a->r.state), ODB_I(a->r.account_no), ODB_I(a->r.seq))) < 0)
+        && odb_exec(
+               o->db,
+               "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1 "
+               "AND meter_id = ?2",
+               ODB(ODB_T(a->meter.id), ODB_I(a->r.state), ODB_I(a->r.account_no), ODB_I(a->r.seq)))
+               < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
+int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                    struct ho_verdict *ret)
 {
     struct arrival a = { .bytes = { item->msg.receipt.bytes, item->msg.receipt.size } };
     int r = verify(o, &a, ret);
@@ -220,8 +259,9 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
         r = check_order(o, &a, &item->order, ret);
     if (r != 1)
         return r;
-    ho_judge(ret, sync_VerdictKind_APPLIED, "", "receipt %llu of %s is verified%s", (unsigned long long)a.r.seq,
-             a.meter.id, a.is_gap ? "; the one before it is not home yet" : "");
+    ho_judge(ret, sync_VerdictKind_APPLIED, "", "receipt %llu of %s is verified%s",
+             (unsigned long long)a.r.seq, a.meter.id,
+             a.is_gap ? "; the one before it is not home yet" : "");
     ho_touch(s, &item->order);
     r = store(o, &a, item);
     if (r == 0)
@@ -231,8 +271,10 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
     if (r == 0)
         r = follow_meter(o, &a);
     if (r == 0 && !item->order.is_closed
-        && odb_exec(o->db, "UPDATE work_order SET state = 'on-site' WHERE org_id = ?1 AND order_id = ?2",
-                    ODB(ODB_B(item->order.id, GF_UUID_LEN))) < 0)
+        && odb_exec(o->db,
+                    "UPDATE work_order SET state = 'on-site' WHERE org_id = ?1 AND order_id = ?2",
+                    ODB(ODB_B(item->order.id, GF_UUID_LEN)))
+               < 0)
         r = ho_db_fail(o);
     return r;
 }

@@ -1,4 +1,5 @@
-/* office_register.h - what administration puts into the registers: staff, orders, imports, revocations. */
+/* office_register.h - what administration puts into the registers: staff, orders, imports,
+ * revocations. */
 #ifndef GF_OFFICE_REGISTER_H
 #define GF_OFFICE_REGISTER_H
 
@@ -11,29 +12,32 @@ extern const char *const ho_roles[];
 
 /* All functions: 0 or more, or a failure in o->fail; nothing is changed on failure. */
 
-/* A new member of the staff. GF_E_FORMAT (number, name, role), GF_E_NOT_NOW (the number is taken by another). */
+/* A new member of the staff. GF_E_FORMAT (number, name, role), GF_E_NOT_NOW (the number is taken by
+ * another). */
 int ho_add_staff(struct office *o, const char *staff_no, const char *name, const char *role);
 
-/* Revoke a device (its id in text), or all devices of a member of the staff: how many were revoked now. Their next
- * request is answered 403; tickets that they hold are voided by the next ones. GF_E_FORMAT when there is no such one. */
+/* Revoke a device (its id in text), or all devices of a member of the staff: how many were revoked
+ * now. Their next request is answered 403; tickets that they hold are voided by the next ones.
+ * GF_E_FORMAT when there is no such one. */
 int ho_revoke(struct office *o, const char *who);
 
 struct ho_new_order {
     const char *meter_id, *supply_point, *staff_no;
-    const char *due, *number, *note;        /* NULL: today, the next number, none */
+    const char *due, *number, *note; /* NULL: today, the next number, none */
     int64_t priority, purge_l, purge_s;
-    const char *const *parameters;          /* "7=5000", ... */
+    const char *const *parameters; /* "7=5000", ... */
     size_t n_parameters;
 };
-/* A work order: opens the account of this supply point on this meter. Reserves the account number; an opening that an
- * earlier order had to leave goes on under its number. Writes the order's number. GF_E_FORMAT with the place. */
+/* A work order: opens the account of this supply point on this meter. Reserves the account number;
+ * an opening that an earlier order had to leave goes on under its number. Writes the order's
+ * number. GF_E_FORMAT with the place. */
 int ho_order_new(struct office *o, const struct ho_new_order *n, char ret_number[static 32]);
 
 struct ho_imported {
     unsigned added, changed, same;
 };
-/* Import a file whole or not at all; failures name line and column. Rows that are registered as they stand are counted
- * as the same; a meter's row never changes one that is registered. */
+/* Import a file whole or not at all; failures name line and column. Rows that are registered as
+ * they stand are counted as the same; a meter's row never changes one that is registered. */
 int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[static HO_KEY_LEN],
                      struct ho_imported *ret);
 int ho_import_customers(struct office *o, FILE *in, struct ho_imported *ret);

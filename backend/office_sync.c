@@ -1,4 +1,5 @@
-/* office_sync.c - the stream of a sync request, signed verdicts, the answer; see office_sync.h and sync.proto. */
+/* office_sync.c - the stream of a sync request, signed verdicts, the answer; see office_sync.h and
+ * sync.proto. */
 #include "backend/office_sync.h"
 
 #include <stdarg.h>
@@ -14,11 +15,14 @@
 
 #define SCHEMA 1
 
-_Static_assert(sizeof((sync_Verdict *)0)->field == sizeof((struct ho_verdict *)0)->field, "a field's name fits");
-_Static_assert(sizeof((sync_Verdict *)0)->reason == sizeof((struct ho_verdict *)0)->reason, "a reason fits");
+_Static_assert(sizeof((sync_Verdict *)0)->field == sizeof((struct ho_verdict *)0)->field,
+               "a field's name fits");
+_Static_assert(sizeof((sync_Verdict *)0)->reason == sizeof((struct ho_verdict *)0)->reason,
+               "a reason fits");
 _Static_assert(sizeof((sync_Verdict *)0)->signature.bytes >= PKI_SIGNATURE_MAX, "a signature fits");
 
-void ho_judge(struct ho_verdict *v, sync_VerdictKind kind, const char *field, const char *reason, ...)
+void ho_judge(struct ho_verdict *v, sync_VerdictKind kind, const char *field, const char *reason,
+              ...)
 {
     char text[4 * sizeof v->reason];
     va_list args;
@@ -50,7 +54,7 @@ int ho_stream_next(struct gf_reader *r, struct gf_span *ret)
     for (unsigned shift = 0;; shift += 7) {
         const uint8_t *byte = gf_rd(r, 1);
 
-        if (byte == NULL || shift > 14)         /* three bytes are enough for HO_MESSAGE_MAX */
+        if (byte == NULL || shift > 14) /* three bytes are enough for HO_MESSAGE_MAX */
             return GF_E_FORMAT;
         n |= (size_t)(*byte & 0x7F) << shift;
         if ((*byte & 0x80) == 0)
@@ -64,7 +68,8 @@ int ho_stream_next(struct gf_reader *r, struct gf_span *ret)
     return 1;
 }
 
-/* Which body an Up message has: its tag, with the body's bytes; 0 when it has not exactly one that is known. */
+/* Which body an Up message has: its tag, with the body's bytes; 0 when it has not exactly one that
+ * is known. */
 static uint32_t up_body(struct gf_span message, struct gf_span *ret)
 {
     pb_istream_t in = pb_istream_from_buffer(message.p, message.n);
@@ -90,8 +95,8 @@ static uint32_t up_body(struct gf_span message, struct gf_span *ret)
     return is_end ? found : 0;
 }
 
-/* Judge the whole stream before anything is done. False: where (the message, and the byte that it begins at, from 0)
- * and *reason say what is wrong. */
+/* Judge the whole stream before anything is done. False: where (the message, and the byte that it
+ * begins at, from 0) and *reason say what is wrong. */
 static bool check_stream(struct ho_sync *s, char where[static 40], const char **reason)
 {
     struct gf_reader r = { s->body.p, s->body.n, false };
@@ -140,12 +145,13 @@ int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
         length[digits++] = (uint8_t)((left & 0x7F) | (left > 0x7F ? 0x80 : 0));
     buf_add(s->out, length, digits);
     buf_add(s->out, bytes, (size_t)n);
-    gf_wipe(bytes, (size_t)n);                  /* a ticket's key may have been in it */
+    gf_wipe(bytes, (size_t)n); /* a ticket's key may have been in it */
     return s->out->bad ? ho_fail(o, GF_E_MEMORY, "answer", "") : 0;
 }
 
 /* Sign a verdict over what sync.proto says, and add it. */
-static int add_verdict(struct office *o, struct ho_sync *s, const struct ho_item *item, const struct ho_verdict *v)
+static int add_verdict(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                       const struct ho_verdict *v)
 {
     sync_Down down = { .which_body = sync_Down_verdict_tag };
     sync_Verdict *out = &down.body.verdict;
@@ -173,7 +179,8 @@ static int add_verdict(struct office *o, struct ho_sync *s, const struct ho_item
     return ho_down(o, s, &down);
 }
 
-/* What the head says of the laptop. Its sequence going back means that it was restored from an old copy. */
+/* What the head says of the laptop. Its sequence going back means that it was restored from an old
+ * copy. */
 static int take_head(struct office *o, struct ho_sync *s)
 {
     char id[GF_UUID_TEXT], version[sizeof s->head.version];
@@ -181,18 +188,23 @@ static int take_head(struct office *o, struct ho_sync *s)
     gf_uuid_text(s->device->id, id);
     gf_visible(version, sizeof version, s->head.version, strlen(s->head.version));
     if (s->head.last_seq < s->device->claimed_seq
-        && ho_log(o, s->device->staff_no, "sequence went back", "%s made %llu records, says %llu now", id,
-                  (unsigned long long)s->device->claimed_seq, (unsigned long long)s->head.last_seq) != 0)
+        && ho_log(o, s->device->staff_no, "sequence went back",
+                  "%s made %llu records, says %llu now", id,
+                  (unsigned long long)s->device->claimed_seq, (unsigned long long)s->head.last_seq)
+               != 0)
         return o->fail.code;
-    if (odb_exec(o->db, "UPDATE device SET claimed_seq = ?3, cursor_no = ?4, seen_at_ms = ?5, version = ?6"
-                 " WHERE org_id = ?1 AND device_id = ?2",
+    if (odb_exec(o->db,
+                 "UPDATE device SET claimed_seq = ?3, cursor_no = ?4, seen_at_ms = ?5, version = "
+                 "?6 WHERE org_id = ?1 AND device_id = ?2",
                  ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(s->head.last_seq & INT64_MAX),
-                     ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version))) < 0)
+                     ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version)))
+        < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-/* For each order that something happened to: its certificate if it is due, and a line in the change feed. */
+/* For each order that something happened to: its certificate if it is due, and a line in the change
+ * feed. */
 static int follow_up(struct office *o, struct ho_sync *s)
 {
     struct ho_order order;
@@ -233,8 +245,8 @@ static int take_all(struct office *o, void *ctx)
     return code == 0 ? ho_add_changes(o, s) : code;
 }
 
-void ho_route_sync(struct office *o, const struct http_request *request, const struct ho_device *device,
-                   struct http_response *ret)
+void ho_route_sync(struct office *o, const struct http_request *request,
+                   const struct ho_device *device, struct http_response *ret)
 {
     struct ho_device mine = *device;
     struct ho_sync s = { .device = &mine, .body = request->body, .out = &ret->body };

@@ -1,17 +1,17 @@
 /* office_sync.h - one request of a laptop at /v1/sync, item by item; not for anybody else.
  *
- * All effects of a request are one transaction, committed before the answer leaves. An item is judged in this order:
- * known by its id (answered as before), its place in the device's chain, then by its kind. A refused item keeps its
- * place in the chain, so that it holds up no other.
+ * All effects of a request are one transaction, committed before the answer leaves. An item is
+ * judged in this order: known by its id (answered as before), its place in the device's chain, then
+ * by its kind. A refused item keeps its place in the chain, so that it holds up no other.
  */
 #ifndef GF_OFFICE_SYNC_H
 #define GF_OFFICE_SYNC_H
 
 #include "backend/office_in.h"
 
-#define HO_ITEMS_MAX 1000           /* of one request */
-#define HO_MESSAGE_MAX 16384        /* bytes of one message of the stream */
-#define HO_ORDERS_AT_ONCE 50        /* of one answer; `more` says that there are others */
+#define HO_ITEMS_MAX 1000    /* of one request */
+#define HO_MESSAGE_MAX 16384 /* bytes of one message of the stream */
+#define HO_ORDERS_AT_ONCE 50 /* of one answer; `more` says that there are others */
 
 /* What is said of an item, before it is signed. */
 struct ho_verdict {
@@ -20,25 +20,25 @@ struct ho_verdict {
 };
 
 /* Set a verdict; the reason is a sentence, made visible and cut to fit. */
-__attribute__((format(printf, 4, 5))) void ho_judge(struct ho_verdict *v, sync_VerdictKind kind, const char *field,
-                                                    const char *reason, ...);
+__attribute__((format(printf, 4, 5))) void ho_judge(struct ho_verdict *v, sync_VerdictKind kind,
+                                                    const char *field, const char *reason, ...);
 
 /* The request under way. */
 struct ho_sync {
     struct ho_device *device;
     struct gf_span body;
     sync_SyncHead head;
-    struct buf *out;                /* Down messages */
-    struct buf touched;             /* ids of orders whose laptops have something to fetch, 16 bytes each */
+    struct buf *out;    /* Down messages */
+    struct buf touched; /* ids of orders whose laptops have something to fetch, 16 bytes each */
     uint32_t verdicts;
 };
 
 /* An item under judgement. */
 struct ho_item {
-    struct gf_span bytes;           /* as they came */
+    struct gf_span bytes; /* as they came */
     uint8_t hash[32];
     sync_Item msg;
-    struct ho_order order;          /* of msg.job_id; valid when has_order */
+    struct ho_order order; /* of msg.job_id; valid when has_order */
     bool has_order;
 };
 
@@ -48,7 +48,8 @@ void ho_touch(struct ho_sync *s, const struct ho_order *order);
 /* Add a Down message to the answer. 0 or a failure. */
 int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down);
 
-/* Read a sync body message by message: 1 with the message, 0 at the end, GF_E_FORMAT for a bad length. */
+/* Read a sync body message by message: 1 with the message, 0 at the end, GF_E_FORMAT for a bad
+ * length. */
 int ho_stream_next(struct gf_reader *r, struct gf_span *ret);
 
 /* Judge one item: verdict, effects, its row. 0 or a failure. */
@@ -56,12 +57,17 @@ int ho_take_item(struct office *o, struct ho_sync *s, struct gf_span bytes, stru
                  struct ho_verdict *ret);
 
 /* What each kind of item does; they judge, and change nothing but for APPLIED. 0 or a failure. */
-int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret);
-int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret);
-int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret);
-int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret);
+int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                        struct ho_verdict *ret);
+int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                    struct ho_verdict *ret);
+int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                 struct ho_verdict *ret);
+int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                 struct ho_verdict *ret);
 
-/* Make the certificate of an order when all that it says is proved, unless it has one. 1 made, 0 not, or a failure. */
+/* Make the certificate of an order when all that it says is proved, unless it has one. 1 made, 0
+ * not, or a failure. */
 int ho_certify(struct office *o, const struct ho_order *order);
 
 /* Add what changed for this device's person since the cursor, and the end. 0 or a failure. */

@@ -15,9 +15,9 @@ const char *ho_life_word(int64_t life_state)
 {
     static const char *const words[] = {
         [gasm_LifeState_LIFE_UNKNOWN] = "unknown", [gasm_LifeState_FACTORY] = "factory",
-        [gasm_LifeState_KEYED] = "keyed", [gasm_LifeState_PURGED] = "purged", [gasm_LifeState_CLEARED] = "cleared",
-        [gasm_LifeState_IN_SERVICE] = "in-service", [gasm_LifeState_CLOSED] = "closed",
-        [gasm_LifeState_SCRAPPED] = "scrapped",
+        [gasm_LifeState_KEYED] = "keyed",          [gasm_LifeState_PURGED] = "purged",
+        [gasm_LifeState_CLEARED] = "cleared",      [gasm_LifeState_IN_SERVICE] = "in-service",
+        [gasm_LifeState_CLOSED] = "closed",        [gasm_LifeState_SCRAPPED] = "scrapped",
     };
 
     return word(words, sizeof words / sizeof words[0], life_state);
@@ -26,13 +26,20 @@ const char *ho_life_word(int64_t life_state)
 const char *ho_command_word(int64_t command)
 {
     static const char *const words[] = {
-        [gasm_Command_IDENTIFY] = "identify", [gasm_Command_INSTALL_KEY] = "install-key",
-        [gasm_Command_OPEN_ACCOUNT] = "open-account", [gasm_Command_PURGE_START] = "purge-start",
-        [gasm_Command_PURGE_KEEPALIVE] = "purge-keepalive", [gasm_Command_PURGE_STOP] = "purge-stop",
-        [gasm_Command_ZERO_CLEAR] = "zero-clear", [gasm_Command_SET_CLOCK] = "set-clock",
-        [gasm_Command_SET_PARAMETERS] = "set-parameters", [gasm_Command_GET_PARAMETERS] = "get-parameters",
-        [gasm_Command_COMMISSION] = "commission", [gasm_Command_READ_BALANCE] = "read-balance",
-        [gasm_Command_READ_RECEIPTS] = "read-receipts", [gasm_Command_KEY_ACTIVATED] = "key-activated",
+        [gasm_Command_IDENTIFY] = "identify",
+        [gasm_Command_INSTALL_KEY] = "install-key",
+        [gasm_Command_OPEN_ACCOUNT] = "open-account",
+        [gasm_Command_PURGE_START] = "purge-start",
+        [gasm_Command_PURGE_KEEPALIVE] = "purge-keepalive",
+        [gasm_Command_PURGE_STOP] = "purge-stop",
+        [gasm_Command_ZERO_CLEAR] = "zero-clear",
+        [gasm_Command_SET_CLOCK] = "set-clock",
+        [gasm_Command_SET_PARAMETERS] = "set-parameters",
+        [gasm_Command_GET_PARAMETERS] = "get-parameters",
+        [gasm_Command_COMMISSION] = "commission",
+        [gasm_Command_READ_BALANCE] = "read-balance",
+        [gasm_Command_READ_RECEIPTS] = "read-receipts",
+        [gasm_Command_KEY_ACTIVATED] = "key-activated",
     };
 
     return word(words, sizeof words / sizeof words[0], command);
@@ -41,8 +48,8 @@ const char *ho_command_word(int64_t command)
 const char *ho_verdict_word(int64_t verdict)
 {
     static const char *const words[] = {
-        [sync_VerdictKind_APPLIED] = "applied", [sync_VerdictKind_DUPLICATE] = "duplicate",
-        [sync_VerdictKind_HELD] = "held", [sync_VerdictKind_QUARANTINED] = "quarantined",
+        [sync_VerdictKind_APPLIED] = "applied",   [sync_VerdictKind_DUPLICATE] = "duplicate",
+        [sync_VerdictKind_HELD] = "held",         [sync_VerdictKind_QUARANTINED] = "quarantined",
         [sync_VerdictKind_CONFLICT] = "conflict",
     };
 

@@ -1,4 +1,4 @@
-/* office_aid.c - a head office, its laptops and meters, in a test's process; see office_aid.h. */
+/* office_aid.c - a head office in a test's process, and enrolment at it; see office_aid.h. */
 #include "tests/aid/office_aid.h"
 
 #include <setjmp.h>
@@ -26,19 +26,19 @@
 
 static const uint8_t transport_key[32] = { 7, 7, 7 };
 
-static int64_t aid_utc(void *ctx)
+static int64_t oaid_utc(void *ctx)
 {
-    return ((struct aid_office *)ctx)->utc_ms;
+    return ((struct oaid_office *)ctx)->utc_ms;
 }
 
-static int64_t aid_mono(void *ctx)
+static int64_t oaid_mono(void *ctx)
 {
-    return ((struct aid_office *)ctx)->mono_ms;
+    return ((struct oaid_office *)ctx)->mono_ms;
 }
 
 /* ---- the office ---- */
 
-static void open_office(struct aid_office *a)
+static void open_office(struct oaid_office *a)
 {
     struct gf_fail why = { 0 };
 
@@ -47,7 +47,7 @@ static void open_office(struct aid_office *a)
     assert_true(office_set_url(a->o, "https://127.0.0.1:1"));
 }
 
-void aid_shipment_row(const char *id, uint8_t key_byte, char ret[static 200])
+void oaid_shipment_row(const char *id, uint8_t key_byte, char ret[static 200])
 {
     uint8_t key[32], wrapped[MC_WRAPPED_LEN];
     char hex[2 * MC_WRAPPED_LEN + 1];
@@ -58,7 +58,7 @@ void aid_shipment_row(const char *id, uint8_t key_byte, char ret[static 200])
     (void)snprintf(ret, 200, "%s,4,1,2026-06-01,02:00:00:00:00:%02X,%s\n", id, key_byte, hex);
 }
 
-static int import_text(struct aid_office *a, const char *text, bool meters)
+static int import_text(struct oaid_office *a, const char *text, bool meters)
 {
     struct ho_imported counts;
     FILE *in = tmpfile();
@@ -68,30 +68,31 @@ static int import_text(struct aid_office *a, const char *text, bool meters)
     rewind(in);
     a->o->fail = (struct gf_fail){ 0 };
 
-    int r = meters ? ho_import_meters(a->o, in, transport_key, &counts) : ho_import_customers(a->o, in, &counts);
+    int r = meters ? ho_import_meters(a->o, in, transport_key, &counts)
+                   : ho_import_customers(a->o, in, &counts);
     (void)fclose(in);
     return r;
 }
 
-int aid_import_meters(struct aid_office *a, const char *text)
+int oaid_import_meters(struct oaid_office *a, const char *text)
 {
     return import_text(a, text, true);
 }
 
-int aid_import_customers(struct aid_office *a, const char *text)
+int oaid_import_customers(struct oaid_office *a, const char *text)
 {
     return import_text(a, text, false);
 }
 
-void aid_office_new(struct aid_office *a)
+void oaid_office_new(struct oaid_office *a)
 {
     static int made;
     static const char *const ids[] = { AID_METER_1, AID_METER_2, AID_METER_3 };
     char text[1024] = "meter_id,type,pulse_l,verification_date,bt_address,wrapped_key\n", row[200];
     struct gf_fail why = { 0 };
 
-    *a = (struct aid_office){ .utc_ms = AID_NOW_MS };
-    a->clock = (struct gf_clock){ a, aid_utc, aid_mono };
+    *a = (struct oaid_office){ .utc_ms = AID_NOW_MS };
+    a->clock = (struct gf_clock){ a, oaid_utc, oaid_mono };
     a->ports = (struct office_ports){ &a->clock, gf_real_random(), mc_crypto_openssl() };
     (void)snprintf(a->dir, sizeof a->dir, "%s/office%d", aid_tmpdir(), made++);
     if (office_init(a->dir, NULL, 0, &a->ports, &why) != 0)
@@ -100,33 +101,40 @@ void aid_office_new(struct aid_office *a)
     assert_int_equal(ho_add_staff(a->o, "S001", "Rosa Lindqvist", "technician"), 0);
     assert_int_equal(ho_add_staff(a->o, "S002", "Omar Haddad", "technician"), 0);
     for (uint8_t i = 0; i < 3; i++) {
-        aid_shipment_row(ids[i], (uint8_t)(i + 1), row);
+        oaid_shipment_row(ids[i], (uint8_t)(i + 1), row);
         (void)strncat(text, row, sizeof text - strlen(text) - 1);
     }
-    assert_int_equal(aid_import_meters(a, text), 0);
-    assert_int_equal(aid_import_customers(a, "customer_no,name,phone,supply_point,address\n"
-                                          "C-1001,Ada Marchetti,+44 20 7946 0101,SP-0001,\"12 Canal Street, flat 3\"\n"
-                                          "C-1002,Jonas Bergström,+44 20 7946 0102,SP-0002,\"12 Canal Street, flat 4\"\n"
-                                          "C-1003,Mei Tanaka,+44 20 7946 0103,SP-0003,\"7 Foundry Lane, cellar\"\n"), 0);
+    assert_int_equal(oaid_import_meters(a, text), 0);
+    assert_int_equal(
+        oaid_import_customers(
+            a, "customer_no,name,phone,supply_point,address\n"
+               "C-1001,Ada Marchetti,+44 20 7946 0101,SP-0001,\"12 Canal Street, flat 3\"\n"
+               "C-1002,Jonas Bergström,+44 20 7946 0102,SP-0002,\"12 Canal Street, flat 4\"\n"
+               "C-1003,Mei Tanaka,+44 20 7946 0103,SP-0003,\"7 Foundry Lane, cellar\"\n"),
+        0);
 }
 
-void aid_office_end(struct aid_office *a)
+void oaid_office_end(struct oaid_office *a)
 {
     a->o = office_close(a->o);
 }
 
-void aid_office_restart(struct aid_office *a)
+void oaid_office_restart(struct oaid_office *a)
 {
-    aid_office_end(a);
+    oaid_office_end(a);
     open_office(a);
 }
 
-void aid_order(struct aid_office *a, int meter, char ret[static 32])
+void oaid_order(struct oaid_office *a, int meter, char ret[static 32])
 {
     static const char *const ids[] = { AID_METER_1, AID_METER_2, AID_METER_3 };
     char point[16];
-    struct ho_new_order n = { .meter_id = ids[meter - 1], .supply_point = point, .staff_no = "S001", .priority = 1,
-                              .purge_l = 10, .purge_s = 120 };
+    struct ho_new_order n = { .meter_id = ids[meter - 1],
+                              .supply_point = point,
+                              .staff_no = "S001",
+                              .priority = 1,
+                              .purge_l = 10,
+                              .purge_s = 120 };
 
     (void)snprintf(point, sizeof point, "SP-%04d", meter);
     a->o->fail = (struct gf_fail){ 0 };
@@ -134,7 +142,7 @@ void aid_order(struct aid_office *a, int meter, char ret[static 32])
         fail_msg("order: %s: %s", a->o->fail.where, a->o->fail.detail);
 }
 
-static sqlite3 *open_behind(struct aid_office *a)
+static sqlite3 *open_behind(struct oaid_office *a)
 {
     char path[600];
     sqlite3 *db = NULL;
@@ -145,7 +153,7 @@ static sqlite3 *open_behind(struct aid_office *a)
     return db;
 }
 
-void aid_sql(struct aid_office *a, const char *sql)
+void oaid_sql(struct oaid_office *a, const char *sql)
 {
     sqlite3 *db = open_behind(a);
     char *error = NULL;
@@ -155,7 +163,7 @@ void aid_sql(struct aid_office *a, const char *sql)
     (void)sqlite3_close(db);
 }
 
-int64_t aid_sql_number(struct aid_office *a, const char *sql)
+int64_t oaid_sql_number(struct oaid_office *a, const char *sql)
 {
     sqlite3 *db = open_behind(a);
     sqlite3_stmt *stmt = NULL;
@@ -171,7 +179,7 @@ int64_t aid_sql_number(struct aid_office *a, const char *sql)
 
 /* ---- enrolment ---- */
 
-void aid_csr(const char *curve, char *ret, size_t cap)
+void oaid_csr(const char *curve, char *ret, size_t cap)
 {
     EVP_PKEY *key = EVP_EC_gen(curve);
     X509_REQ *csr = X509_REQ_new();
@@ -192,12 +200,16 @@ void aid_csr(const char *curve, char *ret, size_t cap)
     EVP_PKEY_free(key);
 }
 
-int aid_enrol(struct aid_office *a, const char *code, const char *csr_pem, const char *peer, char *ret, size_t cap)
+int oaid_enrol(struct oaid_office *a, const char *code, const char *csr_pem, const char *peer,
+               char *ret, size_t cap)
 {
     json_t *json = json_pack("{s:s, s:s, s:s}", "code", code, "csr_pem", csr_pem, "name", "laptop");
     char *text = json_dumps(json, 0);
-    struct http_request request = { .method = "POST", .path = "/v1/enrol", .content_type = "application/json",
-                                    .peer = peer, .identity = "",
+    struct http_request request = { .method = "POST",
+                                    .path = "/v1/enrol",
+                                    .content_type = "application/json",
+                                    .peer = peer,
+                                    .identity = "",
                                     .body = { (const uint8_t *)text, strlen(text) } };
     struct http_response response;
 
@@ -213,7 +225,7 @@ int aid_enrol(struct aid_office *a, const char *code, const char *csr_pem, const
     return status;
 }
 
-void aid_laptop_new(struct aid_laptop *l, struct aid_office *a, const char *staff_no)
+void oaid_laptop_new(struct oaid_laptop *l, struct oaid_office *a, const char *staff_no)
 {
     char code[HO_CODE_TEXT], csr[2048], answer[16384];
     json_t *json;
@@ -221,352 +233,23 @@ void aid_laptop_new(struct aid_laptop *l, struct aid_office *a, const char *staf
     memset(l, 0, sizeof *l);
     l->a = a;
     assert_int_equal(ho_enrol_code(a->o, staff_no, code), 0);
-    aid_csr("P-256", csr, sizeof csr);
-    assert_int_equal(aid_enrol(a, code, csr, "127.0.0.1", answer, sizeof answer), 200);
+    oaid_csr("P-256", csr, sizeof csr);
+    assert_int_equal(oaid_enrol(a, code, csr, "127.0.0.1", answer, sizeof answer), 200);
     json = json_loads(answer, 0, NULL);
     assert_non_null(json);
-    (void)gf_copy(l->id_text, sizeof l->id_text, json_string_value(json_object_get(json, "device_id")));
+    (void)gf_copy(l->id_text, sizeof l->id_text,
+                  json_string_value(json_object_get(json, "device_id")));
     assert_int_equal(gf_uuid_parse(l->id_text, l->id), 0);
     json_decref(json);
 }
 
-/* ---- requests ---- */
-
-static void put(struct aid_laptop *l, const void *p, size_t n)
+void oaid_start(struct oaid_office *a, struct oaid_laptop *l)
 {
-    assert_true(n <= sizeof l->body - l->body_n);
-    memcpy(l->body + l->body_n, p, n);
-    l->body_n += n;
-}
+    char number[32];
 
-static size_t varint(size_t n, uint8_t ret[static 10])
-{
-    size_t at = 0;
-
-    for (; n > 0x7F; n >>= 7)
-        ret[at++] = (uint8_t)(n | 0x80);
-    ret[at++] = (uint8_t)n;
-    return at;
-}
-
-/* An Up message: `tag` with bytes inside. */
-static void put_up(struct aid_laptop *l, uint8_t tag, const uint8_t *p, size_t n)
-{
-    uint8_t inner[10], outer[10];
-    size_t inner_n = varint(n, inner);
-
-    put(l, outer, varint(1 + inner_n + n, outer));
-    put(l, &(uint8_t){ (uint8_t)(tag << 3 | 2) }, 1);
-    put(l, inner, inner_n);
-    put(l, p, n);
-}
-
-void aid_begin(struct aid_laptop *l)
-{
-    sync_SyncHead head = { .schema = 1, .cursor = l->cursor, .laptop_utc_ms = l->a->utc_ms, .last_seq = l->seq,
-                           .version = "1.0" };
-    uint8_t bytes[sync_SyncHead_size];
-    int n = mc_pb_encode(sync_SyncHead_fields, &head, bytes, sizeof bytes);
-
-    assert_true(n > 0);
-    l->body_n = 0;
-    put_up(l, sync_Up_head_tag, bytes, (size_t)n);
-}
-
-void aid_add_bytes(struct aid_laptop *l, const uint8_t *p, size_t n)
-{
-    put_up(l, sync_Up_item_tag, p, n);
-}
-
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    while (n > 0 && p[n - 1] == 0)
-        n--;
-    return n == 0;
-}
-
-size_t aid_add_get(struct aid_laptop *l, sync_Item *item, uint8_t *ret, size_t cap)
-{
-    if (is_zero(item->id, sizeof item->id))
-        assert_int_equal(gf_uuid7(&l->a->clock, l->a->ports.random, item->id), 0);
-    item->seq = ++l->seq;
-    item->made_at_ms = l->a->utc_ms;
-    memcpy(item->prev_hash, l->prev_hash, sizeof item->prev_hash);
-
-    int n = mc_pb_encode(sync_Item_fields, item, ret, cap);
-    assert_true(n > 0);
-    const struct gf_span bytes = { ret, (size_t)n };
-    const struct mc_crypto *c = mc_crypto_openssl();
-    assert_int_equal(c->sha256(c->ctx, &bytes, 1, l->prev_hash), 0);
-    aid_add_bytes(l, ret, (size_t)n);
-    return (size_t)n;
-}
-
-void aid_add(struct aid_laptop *l, sync_Item *item)
-{
-    uint8_t bytes[sync_Item_size];
-
-    (void)aid_add_get(l, item, bytes, sizeof bytes);
-}
-
-/* A verdict's signature is head office's over what sync.proto says. */
-static void check_signature(const struct aid_laptop *l, const sync_Verdict *v)
-{
-    uint8_t message[8 + 16 + 16 + 32 + 1 + 8];
-    struct gf_writer w = { .p = message, .cap = sizeof message };
-    X509 *cert = pki_cert_parse((struct gf_span){ l->a->o->sign_pem.p, l->a->o->sign_pem.n });
-    EVP_PKEY *key = X509_get_pubkey(cert);
-
-    gf_wr(&w, "gasm ack", 8);
-    gf_wr(&w, l->id, 16);
-    gf_wr(&w, v->id, 16);
-    gf_wr(&w, v->item_hash, 32);
-    gf_wr_uint(&w, (uint64_t)v->kind, 1);
-    gf_wr_uint(&w, (uint64_t)v->office_ms, 8);
-    assert_int_equal(pki_verify(key, (struct gf_span){ message, w.n },
-                                (struct gf_span){ v->signature.bytes, v->signature.size }), 0);
-    EVP_PKEY_free(key);
-    X509_free(cert);
-}
-
-#define TAKE(list, field) \
-    do { \
-        assert_true(l->n_##list < AID_ANSWERS); \
-        l->list[l->n_##list++] = down->body.field; \
-    } while (0)
-
-static void take_down(struct aid_laptop *l, const sync_Down *down)
-{
-    assert_false(l->has_end);       /* it is the last */
-    switch (down->which_body) {
-    case sync_Down_verdict_tag:
-        check_signature(l, &down->body.verdict);
-        TAKE(verdicts, verdict);
-        break;
-    case sync_Down_job_tag: TAKE(jobs, job); break;
-    case sync_Down_meter_tag: TAKE(meters, meter); break;
-    case sync_Down_ticket_tag: TAKE(tickets, ticket); break;
-    case sync_Down_key_tag: TAKE(keys, key); break;
-    case sync_Down_certificate_tag: TAKE(certificates, certificate); break;
-    case sync_Down_end_tag:
-        l->has_end = true;
-        l->end = down->body.end;
-        break;
-    default: fail_msg("a Down message of kind %d", (int)down->which_body);
-    }
-}
-
-static void read_answer(struct aid_laptop *l, const struct buf *body)
-{
-    static sync_Down down;
-    struct gf_reader r = { body->p, body->n, false };
-
-    while (r.left > 0) {
-        size_t n = 0;
-        unsigned shift = 0;
-        uint8_t b;
-
-        do {
-            b = (uint8_t)gf_rd_uint(&r, 1);
-            n |= (size_t)(b & 0x7F) << shift;
-            shift += 7;
-        } while ((b & 0x80) != 0);
-        const uint8_t *p = gf_rd(&r, n);
-        assert_non_null(p);
-        assert_int_equal(mc_pb_decode(sync_Down_fields, (struct gf_span){ p, n }, &down), 0);
-        take_down(l, &down);
-    }
-    assert_true(l->has_end);
-    assert_int_equal(l->end.items, l->n_verdicts);
-    l->cursor = l->end.cursor;
-}
-
-int aid_send(struct aid_laptop *l)
-{
-    struct http_request request = { .method = "POST", .path = "/v1/sync", .content_type = "application/x-protobuf",
-                                    .peer = "127.0.0.1", .identity = l->id_text, .is_mutual = true,
-                                    .body = { l->body, l->body_n } };
-    struct http_response response;
-
-    l->n_verdicts = l->n_jobs = l->n_meters = l->n_tickets = l->n_keys = l->n_certificates = 0;
-    l->has_end = false;
-    l->error[0] = '\0';
-    office_handle(l->a->o, &request, &response);
-    l->status = response.status;
-    if (l->status == 200)
-        read_answer(l, &response.body);
-    else
-        gf_visible(l->error, sizeof l->error, (const char *)response.body.p, response.body.n);
-    buf_free(&response.body);
-    return l->status;
-}
-
-int aid_fetch(struct aid_laptop *l)
-{
-    aid_begin(l);
-    return aid_send(l);
-}
-
-const sync_Verdict *aid_verdict(const struct aid_laptop *l)
-{
-    assert_true(l->n_verdicts > 0);
-    return &l->verdicts[l->n_verdicts - 1];
-}
-
-/* ---- items ---- */
-
-static sync_Item item_of(const sync_Job *job, sync_ItemKind kind)
-{
-    sync_Item item = { .kind = kind };
-
-    memcpy(item.job_id, job->id, sizeof item.job_id);
-    memset(item.run_id, 9, sizeof item.run_id);
-    return item;
-}
-
-static void set_payload(sync_Item *item, const pb_msgdesc_t *fields, const void *message)
-{
-    int n = mc_pb_encode(fields, message, item->payload.bytes, sizeof item->payload.bytes);
-
-    assert_true(n >= 0);
-    item->payload.size = (pb_size_t)n;
-}
-
-sync_Item aid_application(const sync_Job *job, const sync_Application *a)
-{
-    sync_Item item = item_of(job, sync_ItemKind_APPLICATION);
-
-    set_payload(&item, sync_Application_fields, a);
-    return item;
-}
-
-sync_Application aid_application_of(const sync_Job *job)
-{
-    sync_Application a = { .account_no = job->account_no, .meter_type = 4, .function_state = gasm_LifeState_FACTORY };
-
-    (void)gf_copy(a.meter_id, sizeof a.meter_id, job->meter_id);
-    (void)gf_copy(a.supply_point, sizeof a.supply_point, job->supply_point);
-    (void)gf_copy(a.customer_no, sizeof a.customer_no, job->customer_no);
-    (void)gf_copy(a.customer_name, sizeof a.customer_name, job->customer_name);
-    return a;
-}
-
-sync_Item aid_step(const sync_Job *job, const char *step)
-{
-    sync_Item item = item_of(job, sync_ItemKind_STEP_RECORD);
-    sync_StepRecord record = { .text = "ventilation=yes" };
-
-    (void)gf_copy(record.step, sizeof record.step, step);
-    set_payload(&item, sync_StepRecord_fields, &record);
-    return item;
-}
-
-sync_Item aid_done(const sync_Job *job, const char *outcome, uint64_t last_receipt_seq)
-{
-    sync_Item item = item_of(job, sync_ItemKind_JOB_DONE);
-    sync_JobDone done = { .last_receipt_seq = last_receipt_seq };
-
-    (void)gf_copy(done.outcome, sizeof done.outcome, outcome);
-    set_payload(&item, sync_JobDone_fields, &done);
-    return item;
-}
-
-sync_Item aid_receipt_item(const sync_Job *job, const uint8_t *receipt, size_t n)
-{
-    sync_Item item = item_of(job, sync_ItemKind_RECEIPT);
-
-    assert_true(n <= sizeof item.receipt.bytes);
-    memcpy(item.receipt.bytes, receipt, n);
-    item.receipt.size = (pb_size_t)n;
-    return item;
-}
-
-/* ---- a meter ---- */
-
-void aid_meter_new(struct aid_meter *m, int n, const struct aid_laptop *l)
-{
-    static const char *const ids[] = { AID_METER_1, AID_METER_2, AID_METER_3 };
-    const struct mc_wrap wrap = { .meter_id = ids[n - 1], .wrap_root = m->key[0] };
-    uint32_t epoch = 0;
-
-    *m = (struct aid_meter){ 0 };
-    (void)gf_copy(m->id, sizeof m->id, ids[n - 1]);
-    memset(m->key[0], n, sizeof m->key[0]);
-    memcpy(m->next.meter_id, m->id, GF_METER_ID_LEN);
-    m->next.has_before = m->next.has_after = true;
-    m->next.state = gasm_LifeState_FACTORY;
-    for (size_t i = 0; i < l->n_keys; i++)
-        if (strcmp(l->keys[i].meter_id, m->id) == 0)
-            assert_int_equal(mc_envelope_open(mc_crypto_openssl(), &wrap,
-                                              (struct gf_span){ l->keys[i].envelope.bytes, l->keys[i].envelope.size },
-                                              &epoch, m->key[1]), 0);
-    assert_int_equal(epoch, 1);
-    for (size_t i = 0; i < l->n_tickets; i++) {
-        gasm_Ticket t;
-
-        assert_int_equal(mc_ticket_decode((struct gf_span){ l->tickets[i].ticket.bytes, l->tickets[i].ticket.size },
-                                          &t), 0);
-        if (memcmp(t.meter_id, m->id, GF_METER_ID_LEN) == 0)
-            m->serial[t.epoch] = t.serial;
-    }
-}
-
-size_t aid_seal(struct aid_meter *m, uint8_t ret[static AID_RECEIPT_MAX])
-{
-    int n = mc_receipt_seal(mc_crypto_openssl(), m->key[m->next.key_epoch], &m->next, ret, AID_RECEIPT_MAX);
-
-    assert_true(n > 0);
-    assert_int_equal(mc_receipt_hash(mc_crypto_openssl(), (struct gf_span){ ret, (size_t)n }, m->next.prev_hash), 0);
-    m->next.before = m->next.after;
-    return (size_t)n;
-}
-
-size_t aid_execute(struct aid_meter *m, gasm_Command command, uint64_t litres, uint8_t ret[static AID_RECEIPT_MAX])
-{
-    static const gasm_LifeState states[] = {
-        [gasm_Command_KEY_ACTIVATED] = gasm_LifeState_KEYED, [gasm_Command_PURGE_STOP] = gasm_LifeState_PURGED,
-        [gasm_Command_ZERO_CLEAR] = gasm_LifeState_CLEARED, [gasm_Command_COMMISSION] = gasm_LifeState_IN_SERVICE,
-    };
-    gasm_Receipt *r = &m->next;
-
-    r->command = command;
-    r->seq++;
-    r->event_seq++;
-    r->clock_valid = r->clock_valid || command == gasm_Command_SET_CLOCK;
-    r->at_s = r->clock_valid ? AID_NOW_MS / 1000 : 0;
-    r->op_id.size = 16;
-    memset(r->op_id.bytes, 0, 16);
-    r->op_id.bytes[0] = ++m->made;
-    r->after.index_l += litres;
-    r->after.purged_l += litres;
-    if (command == gasm_Command_KEY_ACTIVATED)
-        r->key_epoch = 1;
-    if (command == gasm_Command_OPEN_ACCOUNT) {
-        r->after.opening_index_l = r->after.index_l;
-        r->after.opening_purged_l = r->after.purged_l;
-    }
-    r->ticket_serial = command == gasm_Command_KEY_ACTIVATED ? 0 : m->serial[r->key_epoch];
-    r->purge_end = command == gasm_Command_PURGE_STOP ? gasm_PurgeEnd_PURGE_STOPPED : gasm_PurgeEnd_PURGE_NOT_ENDED;
-    if ((size_t)command < sizeof states / sizeof states[0] && states[command] != gasm_LifeState_LIFE_UNKNOWN)
-        r->state = states[command];
-    return aid_seal(m, ret);
-}
-
-void aid_add_opening(struct aid_laptop *l, const sync_Job *job, struct aid_meter *m, uint64_t litres)
-{
-    static const gasm_Command commands[] = {
-        gasm_Command_INSTALL_KEY, gasm_Command_KEY_ACTIVATED, gasm_Command_OPEN_ACCOUNT, gasm_Command_PURGE_START,
-        gasm_Command_PURGE_STOP, gasm_Command_ZERO_CLEAR, gasm_Command_SET_CLOCK, gasm_Command_SET_PARAMETERS,
-        gasm_Command_COMMISSION,
-    };
-    uint8_t receipt[AID_RECEIPT_MAX];
-
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (commands[i] == gasm_Command_OPEN_ACCOUNT)
-            m->next.account_no = job->account_no;
-
-        size_t n = aid_execute(m, commands[i], commands[i] == gasm_Command_PURGE_STOP ? litres : 0, receipt);
-        sync_Item item = aid_receipt_item(job, receipt, n);
-        aid_add(l, &item);
-    }
+    oaid_office_new(a);
+    oaid_order(a, 1, number);
+    oaid_laptop_new(l, a, "S001");
+    assert_int_equal(oaid_fetch(l), 200);
+    assert_int_equal(l->n_jobs, 1);
 }

@@ -1,4 +1,5 @@
-/* test_office_audit.c - the audit finds every damage that is planted, and nothing in an office that is whole. */
+/* test_office_audit.c - the audit finds every damage that is planted, and nothing in an office that
+ * is whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include "backend/office_register.h"
 #include "tests/aid/office_aid.h"
 
-static struct aid_office office;
-static struct aid_laptop laptop;
-static struct aid_meter meter;
+static struct oaid_office office;
+static struct oaid_laptop laptop;
+static struct oaid_meter meter;
 static sync_Job job;
 static struct ho_audit audit;
 
@@ -20,7 +21,7 @@ static int stop(void **state)
 {
     (void)state;
     ho_audit_free(&audit);
-    aid_office_end(&office);
+    oaid_office_end(&office);
     return 0;
 }
 
@@ -28,10 +29,10 @@ static void fetch_order(int n)
 {
     char number[32];
 
-    aid_order(&office, n, number);
-    assert_int_equal(aid_fetch(&laptop), 200);
+    oaid_order(&office, n, number);
+    assert_int_equal(oaid_fetch(&laptop), 200);
     job = laptop.jobs[laptop.n_jobs - 1];
-    aid_meter_new(&meter, n, &laptop);
+    oaid_meter_new(&meter, n, &laptop);
 }
 
 /* Open meter n's account: everything home. */
@@ -41,14 +42,14 @@ static void open_one(int n)
     sync_Item item;
 
     fetch_order(n);
-    a = aid_application_of(&job);
-    aid_begin(&laptop);
-    item = aid_application(&job, &a);
-    aid_add(&laptop, &item);
-    aid_add_opening(&laptop, &job, &meter, (uint64_t)n * 3);
-    item = aid_done(&job, "done", meter.next.seq);
-    aid_add(&laptop, &item);
-    assert_int_equal(aid_send(&laptop), 200);
+    a = oaid_application_of(&job);
+    oaid_begin(&laptop);
+    item = oaid_application(&job, &a);
+    oaid_add(&laptop, &item);
+    oaid_add_opening(&laptop, &job, &meter, (uint64_t)n * 3);
+    item = oaid_done(&job, "done", meter.next.seq);
+    oaid_add(&laptop, &item);
+    assert_int_equal(oaid_send(&laptop), 200);
     for (size_t i = 0; i < laptop.n_verdicts; i++)
         assert_int_equal(laptop.verdicts[i].kind, sync_VerdictKind_APPLIED);
 }
@@ -58,8 +59,8 @@ static int start(void **state)
 {
     (void)state;
     audit = (struct ho_audit){ 0 };
-    aid_office_new(&office);
-    aid_laptop_new(&laptop, &office, "S001");
+    oaid_office_new(&office);
+    oaid_laptop_new(&laptop, &office, "S001");
     open_one(1);
     open_one(2);
     fetch_order(3);
@@ -70,8 +71,8 @@ static int start_empty(void **state)
 {
     (void)state;
     audit = (struct ho_audit){ 0 };
-    aid_office_new(&office);
-    aid_laptop_new(&laptop, &office, "S001");
+    oaid_office_new(&office);
+    oaid_laptop_new(&laptop, &office, "S001");
     return 0;
 }
 
@@ -120,9 +121,10 @@ static void expect_only(enum ho_statement s, const char *text)
 static void a_whole_office_is_clean(void **state)
 {
     static const uint64_t checked[HO_STATEMENTS] = {
-        [HO_RECEIPTS_VERIFY] = 18, [HO_RECEIPTS_CHAIN] = 18, [HO_TOTALS_GROW] = 18, [HO_PURGED_ONCE] = 16,
-        [HO_METERS_FOLLOW] = 2, [HO_ONE_ACCOUNT] = 3, [HO_ONE_CLEAR] = 2, [HO_ONE_KEY] = 3, [HO_TICKETS] = 6,
-        [HO_ITEMS_CHAIN] = 22, [HO_CERTIFICATES] = 2,
+        [HO_RECEIPTS_VERIFY] = 18, [HO_RECEIPTS_CHAIN] = 18, [HO_TOTALS_GROW] = 18,
+        [HO_PURGED_ONCE] = 16,     [HO_METERS_FOLLOW] = 2,   [HO_ONE_ACCOUNT] = 3,
+        [HO_ONE_CLEAR] = 2,        [HO_ONE_KEY] = 3,         [HO_TICKETS] = 6,
+        [HO_ITEMS_CHAIN] = 22,     [HO_CERTIFICATES] = 2,
     };
 
     (void)state;
@@ -132,7 +134,8 @@ static void a_whole_office_is_clean(void **state)
         assert_int_equal(audit.of[i].checked, checked[i]);
         assert_int_equal(audit.of[i].n_notes, 0);
     }
-    assert_int_equal(audit.of[HO_LOG_CHAIN].checked, aid_sql_number(&office, "SELECT COUNT(*) FROM audit_log"));
+    assert_int_equal(audit.of[HO_LOG_CHAIN].checked,
+                     oaid_sql_number(&office, "SELECT COUNT(*) FROM audit_log"));
 }
 
 static void an_empty_office_is_clean(void **state)
@@ -147,19 +150,22 @@ static void an_empty_office_is_clean(void **state)
 /* Every byte of a receipt, flipped in the database. */
 static void each_byte_of_a_receipt_counts(void **state)
 {
-    int64_t n = aid_sql_number(&office, "SELECT length(bytes) FROM receipt" RECEIPT(5));
+    int64_t n = oaid_sql_number(&office, "SELECT length(bytes) FROM receipt" RECEIPT(5));
     char sql[300];
 
     (void)state;
     for (int64_t i = 1; i <= n; i += 11) {
-        (void)snprintf(sql, sizeof sql, "UPDATE receipt SET bytes = CAST(substr(bytes, 1, %lld - 1) ||"
-                       " CASE WHEN substr(bytes, %lld, 1) = x'00' THEN x'01' ELSE x'00' END ||"
-                       " substr(bytes, %lld + 1) AS BLOB)" RECEIPT(5), (long long)i, (long long)i, (long long)i);
-        aid_sql(&office, "CREATE TABLE kept AS SELECT bytes FROM receipt" RECEIPT(5));
-        aid_sql(&office, sql);
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE receipt SET bytes = CAST(substr(bytes, 1, %lld - 1) || CASE WHEN "
+                       "substr(bytes, %lld, 1) = x'00' THEN x'01' ELSE x'00' END || substr(bytes, "
+                       "%lld + 1) AS BLOB)" RECEIPT(5),
+                       (long long)i, (long long)i, (long long)i);
+        oaid_sql(&office, "CREATE TABLE kept AS SELECT bytes FROM receipt" RECEIPT(5));
+        oaid_sql(&office, sql);
         expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 5 ");
         assert_int_equal(audit.of[HO_RECEIPTS_VERIFY].n_broken, 1);
-        aid_sql(&office, "UPDATE receipt SET bytes = (SELECT bytes FROM kept)" RECEIPT(5) "; DROP TABLE kept");
+        oaid_sql(&office, "UPDATE receipt SET bytes = (SELECT bytes FROM kept)" RECEIPT(
+                              5) "; DROP TABLE kept");
     }
     run();
     assert_int_equal(broken(), 0);
@@ -168,49 +174,55 @@ static void each_byte_of_a_receipt_counts(void **state)
 static void each_column_of_a_receipt_counts(void **state)
 {
     static const char *const columns[] = {
-        "command", "key_epoch", "account_no", "life_state", "at_s", "clock_valid", "flowed_l", "cleared_l",
-        "ticket_serial",
+        "command",     "key_epoch", "account_no", "life_state",    "at_s",
+        "clock_valid", "flowed_l",  "cleared_l",  "ticket_serial",
     };
     char sql[200];
 
     (void)state;
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        (void)snprintf(sql, sizeof sql, "UPDATE receipt SET %s = %s + 1" RECEIPT(8), columns[i], columns[i]);
-        aid_sql(&office, sql);
+        (void)snprintf(sql, sizeof sql, "UPDATE receipt SET %s = %s + 1" RECEIPT(8), columns[i],
+                       columns[i]);
+        oaid_sql(&office, sql);
         expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 8 is registered otherwise");
-        (void)snprintf(sql, sizeof sql, "UPDATE receipt SET %s = %s - 1" RECEIPT(8), columns[i], columns[i]);
-        aid_sql(&office, sql);
+        (void)snprintf(sql, sizeof sql, "UPDATE receipt SET %s = %s - 1" RECEIPT(8), columns[i],
+                       columns[i]);
+        oaid_sql(&office, sql);
     }
-    aid_sql(&office, "UPDATE receipt SET hash = zeroblob(32)" RECEIPT(8));
+    oaid_sql(&office, "UPDATE receipt SET hash = zeroblob(32)" RECEIPT(8));
     expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 8 is registered otherwise");
 }
 
 static void a_deleted_receipt_is_missed(void **state)
 {
     (void)state;
-    aid_sql(&office, "DELETE FROM receipt" RECEIPT(4));
-    expect_only(HO_RECEIPTS_CHAIN, "receipt " AID_METER_2 " 5 came with the one before it, which is gone");
-    assert_true(has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_2 ": receipt 4 is not home"));
-    aid_sql(&office, "DELETE FROM receipt" RECEIPT(9));
+    oaid_sql(&office, "DELETE FROM receipt" RECEIPT(4));
+    expect_only(HO_RECEIPTS_CHAIN,
+                "receipt " AID_METER_2 " 5 came with the one before it, which is gone");
+    assert_true(
+        has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_2 ": receipt 4 is not home"));
+    oaid_sql(&office, "DELETE FROM receipt" RECEIPT(9));
     expect_broken(HO_METERS_FOLLOW, "meter " AID_METER_2 " is registered as in-service, receipt 9");
-    aid_sql(&office, "DELETE FROM receipt WHERE meter_id = '" AID_METER_2 "'");
+    oaid_sql(&office, "DELETE FROM receipt WHERE meter_id = '" AID_METER_2 "'");
     expect_broken(HO_METERS_FOLLOW, "meter " AID_METER_2 ": its receipts up to 9 are gone");
 }
 
 static void a_copied_receipt_does_not_pass(void **state)
 {
     (void)state;
-    aid_sql(&office, "INSERT INTO receipt SELECT org_id, meter_id, 10, bytes, hash, prev_hash, gap, x'77', command,"
-            " key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, cleared_l, ticket_serial, order_id,"
-            " item_id, verified_at_ms FROM receipt" RECEIPT(9));
+    oaid_sql(&office,
+             "INSERT INTO receipt SELECT org_id, meter_id, 10, bytes, hash, prev_hash, gap, x'77', "
+             "command, key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, cleared_l, "
+             "ticket_serial, order_id, item_id, verified_at_ms FROM receipt" RECEIPT(9));
     expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 10 is registered otherwise");
 }
 
 static void a_receipt_under_another_meters_name(void **state)
 {
     (void)state;
-    aid_sql(&office, "UPDATE receipt SET bytes = (SELECT bytes FROM receipt WHERE meter_id = '" AID_METER_1
-            "' AND seq = 5)" RECEIPT(5));
+    oaid_sql(&office,
+             "UPDATE receipt SET bytes = (SELECT bytes FROM receipt WHERE meter_id = '" AID_METER_1
+             "' AND seq = 5)" RECEIPT(5));
     expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 5 does not verify");
 }
 
@@ -220,13 +232,13 @@ static void a_receipt_under_another_meters_name(void **state)
 static void bring(gasm_Command command, uint64_t litres)
 {
     uint8_t receipt[AID_RECEIPT_MAX];
-    size_t n = aid_execute(&meter, command, litres, receipt);
-    sync_Item item = aid_receipt_item(&job, receipt, n);
+    size_t n = oaid_execute(&meter, command, litres, receipt);
+    sync_Item item = oaid_receipt_item(&job, receipt, n);
 
-    aid_begin(&laptop);
-    aid_add(&laptop, &item);
-    assert_int_equal(aid_send(&laptop), 200);
-    assert_int_equal(aid_verdict(&laptop)->kind, sync_VerdictKind_APPLIED);
+    oaid_begin(&laptop);
+    oaid_add(&laptop, &item);
+    assert_int_equal(oaid_send(&laptop), 200);
+    assert_int_equal(oaid_verdict(&laptop)->kind, sync_VerdictKind_APPLIED);
 }
 
 static void bring_account(void)
@@ -243,16 +255,18 @@ static void gaps_are_notes(void **state)
 
     (void)state;
     bring_account();
-    (void)aid_execute(&meter, gasm_Command_PURGE_START, 0, lost);
-    (void)aid_execute(&meter, gasm_Command_PURGE_STOP, 4, lost);
+    (void)oaid_execute(&meter, gasm_Command_PURGE_START, 0, lost);
+    (void)oaid_execute(&meter, gasm_Command_PURGE_STOP, 4, lost);
     bring(gasm_Command_ZERO_CLEAR, 0);
-    (void)aid_execute(&meter, gasm_Command_SET_CLOCK, 0, lost);
+    (void)oaid_execute(&meter, gasm_Command_SET_CLOCK, 0, lost);
     bring(gasm_Command_COMMISSION, 0);
     run();
     assert_int_equal(broken(), 0);
     assert_int_equal(audit.of[HO_RECEIPTS_CHAIN].n_notes, 2);
-    assert_true(has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipts 4 to 5 are not home"));
-    assert_true(has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipt 7 is not home"));
+    assert_true(
+        has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipts 4 to 5 are not home"));
+    assert_true(
+        has_text(&audit.of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipt 7 is not home"));
 }
 
 static void totals_that_go_down(void **state)
@@ -284,10 +298,11 @@ static void purged_litres_in_no_receipt(void **state)
     bring(gasm_Command_PURGE_STOP, 4);
     run();
     assert_int_equal(broken(), 0);
-    meter.next.before.purged_l += 2;                        /* flowed, and no receipt says so */
+    meter.next.before.purged_l += 2; /* flowed, and no receipt says so */
     meter.next.after.purged_l += 2;
     bring(gasm_Command_SET_CLOCK, 0);
-    expect_only(HO_PURGED_ONCE, "receipt " AID_METER_3 " 6: 6 l were purged, receipts account for 4 l");
+    expect_only(HO_PURGED_ONCE,
+                "receipt " AID_METER_3 " 6: 6 l were purged, receipts account for 4 l");
 }
 
 static void purged_litres_in_the_wrong_receipt(void **state)
@@ -309,12 +324,16 @@ static void an_account_opened_twice(void **state)
 static void an_account_without_its_receipt(void **state)
 {
     (void)state;
-    aid_sql(&office, "UPDATE account SET state = 'open' WHERE account_no = 100003");
-    expect_broken(HO_ONE_ACCOUNT, "account 100003 on " AID_METER_3 " is open, receipts that opened it: 0");
-    aid_sql(&office, "UPDATE account SET state = 'reserved' WHERE account_no IN (100001, 100003)");
-    expect_only(HO_ONE_ACCOUNT, "account 100001 on " AID_METER_1 " is reserved, receipts that opened it: 1");
-    aid_sql(&office, "UPDATE account SET state = 'open', meter_id = '" AID_METER_2 "' WHERE account_no = 100001");
-    expect_broken(HO_ONE_ACCOUNT, "receipt " AID_METER_1 " 3 opened account 100001, which is not registered");
+    oaid_sql(&office, "UPDATE account SET state = 'open' WHERE account_no = 100003");
+    expect_broken(HO_ONE_ACCOUNT,
+                  "account 100003 on " AID_METER_3 " is open, receipts that opened it: 0");
+    oaid_sql(&office, "UPDATE account SET state = 'reserved' WHERE account_no IN (100001, 100003)");
+    expect_only(HO_ONE_ACCOUNT,
+                "account 100001 on " AID_METER_1 " is reserved, receipts that opened it: 1");
+    oaid_sql(&office, "UPDATE account SET state = 'open', meter_id = '" AID_METER_2
+                      "' WHERE account_no = 100001");
+    expect_broken(HO_ONE_ACCOUNT,
+                  "receipt " AID_METER_1 " 3 opened account 100001, which is not registered");
 }
 
 static void a_credit_cleared_twice(void **state)
@@ -339,38 +358,47 @@ static void a_commissioning_without_a_clear(void **state)
 static void keys_are_proved(void **state)
 {
     (void)state;
-    aid_sql(&office, "UPDATE account_key SET state = 'new' WHERE meter_id = '" AID_METER_1 "'");
+    oaid_sql(&office, "UPDATE account_key SET state = 'new' WHERE meter_id = '" AID_METER_1 "'");
     expect_only(HO_ONE_KEY, "key " AID_METER_1 " epoch 1 is new, but epoch 1 is active");
-    aid_sql(&office, "UPDATE account_key SET state = 'active' WHERE meter_id = '" AID_METER_1 "'");
-    aid_sql(&office, "UPDATE account_key SET envelope = CAST(envelope || x'00' AS BLOB) WHERE meter_id = '" AID_METER_1 "'");
+    oaid_sql(&office, "UPDATE account_key SET state = 'active' WHERE meter_id = '" AID_METER_1 "'");
+    oaid_sql(&office, "UPDATE account_key SET envelope = CAST(envelope || x'00' AS BLOB) WHERE "
+                      "meter_id = '" AID_METER_1 "'");
     expect_only(HO_ONE_KEY, "key " AID_METER_1 " epoch 1 is not the one that was issued");
-    aid_sql(&office, "UPDATE account_key SET envelope = substr(envelope, 1, length(envelope) - 1)"
-            " WHERE meter_id = '" AID_METER_1 "'");
+    oaid_sql(&office, "UPDATE account_key SET envelope = substr(envelope, 1, length(envelope) - 1) "
+                      "WHERE meter_id = '" AID_METER_1 "'");
     run();
     assert_int_equal(broken(), 0);
-    aid_sql(&office, "UPDATE account_key SET sealed = (SELECT sealed FROM account_key WHERE meter_id = '" AID_METER_2
-            "') WHERE meter_id = '" AID_METER_1 "'");       /* a key of another meter does not even open */
-    expect_broken(HO_ONE_KEY, "key " AID_METER_1 " epoch 1 is not the one that was issued, or does not open");
-    expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_1 " 2 names a key epoch that does not exist");
+    oaid_sql(&office, "UPDATE account_key SET sealed = (SELECT sealed FROM account_key WHERE "
+                      "meter_id = '" AID_METER_2 "') WHERE meter_id = '" AID_METER_1
+                      "'"); /* a key of another meter does not even open */
+    expect_broken(HO_ONE_KEY,
+                  "key " AID_METER_1 " epoch 1 is not the one that was issued, or does not open");
+    expect_broken(HO_RECEIPTS_VERIFY,
+                  "receipt " AID_METER_1 " 2 names a key epoch that does not exist");
 }
 
 static void tickets_are_proved(void **state)
 {
     static const char *const changes[] = {
-        "epoch = epoch + 1", "not_after_s = not_after_s + 1", "bytes = CAST(bytes || x'00' AS BLOB)", "staff_no = 'S002'",
+        "epoch = epoch + 1",
+        "not_after_s = not_after_s + 1",
+        "bytes = CAST(bytes || x'00' AS BLOB)",
+        "staff_no = 'S002'",
     };
     char sql[200];
 
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        aid_sql(&office, "CREATE TABLE kept AS SELECT epoch, not_after_s, bytes, staff_no FROM ticket"
-                " WHERE meter_id = '" AID_METER_1 "' AND serial = 2");
-        (void)snprintf(sql, sizeof sql, "UPDATE ticket SET %s WHERE meter_id = '" AID_METER_1 "' AND serial = 2",
+        oaid_sql(&office, "CREATE TABLE kept AS SELECT epoch, not_after_s, bytes, staff_no FROM "
+                          "ticket WHERE meter_id = '" AID_METER_1 "' AND serial = 2");
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE ticket SET %s WHERE meter_id = '" AID_METER_1 "' AND serial = 2",
                        changes[i]);
-        aid_sql(&office, sql);
+        oaid_sql(&office, sql);
         expect_only(HO_TICKETS, "ticket " AID_METER_1 " serial 2");
-        aid_sql(&office, "UPDATE ticket SET (epoch, not_after_s, bytes, staff_no) = (SELECT * FROM kept)"
-                " WHERE meter_id = '" AID_METER_1 "' AND serial = 2; DROP TABLE kept");
+        oaid_sql(&office,
+                 "UPDATE ticket SET (epoch, not_after_s, bytes, staff_no) = (SELECT * FROM kept) "
+                 "WHERE meter_id = '" AID_METER_1 "' AND serial = 2; DROP TABLE kept");
     }
 }
 
@@ -379,10 +407,10 @@ static void tickets_are_proved(void **state)
 static void records_are_whole(void **state)
 {
     (void)state;
-    aid_sql(&office, "UPDATE item SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 12");
+    oaid_sql(&office, "UPDATE item SET bytes = CAST(bytes || x'00' AS BLOB) WHERE seq = 12");
     expect_only(HO_ITEMS_CHAIN, "record 12: its bytes are not those that came");
-    aid_sql(&office, "UPDATE item SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE seq = 12");
-    aid_sql(&office, "UPDATE item SET hash = zeroblob(32) WHERE seq = 12");
+    oaid_sql(&office, "UPDATE item SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE seq = 12");
+    oaid_sql(&office, "UPDATE item SET hash = zeroblob(32) WHERE seq = 12");
     expect_broken(HO_ITEMS_CHAIN, "record 12: its bytes are not those that came");
     expect_broken(HO_ITEMS_CHAIN, "record 13 does not follow");
 }
@@ -390,11 +418,11 @@ static void records_are_whole(void **state)
 static void a_deleted_record_is_missed(void **state)
 {
     (void)state;
-    aid_sql(&office, "DELETE FROM item WHERE seq = 22");
+    oaid_sql(&office, "DELETE FROM item WHERE seq = 22");
     expect_only(HO_ITEMS_CHAIN, "its records end at 21, 22 were taken");
-    aid_sql(&office, "DELETE FROM item WHERE seq = 5");
+    oaid_sql(&office, "DELETE FROM item WHERE seq = 5");
     expect_broken(HO_ITEMS_CHAIN, "record 6 follows record 4");
-    aid_sql(&office, "DELETE FROM item");
+    oaid_sql(&office, "DELETE FROM item");
     expect_only(HO_ITEMS_CHAIN, "its 22 records are gone");
 }
 
@@ -404,21 +432,21 @@ static void refused_records_are_in_the_chain(void **state)
     static const uint8_t garbage[] = { 0xFF, 0xFF, 0xFF };
     const struct gf_span span = { garbage, sizeof garbage };
     const struct mc_crypto *c;
-    sync_Item item = aid_step(&job, "scan");
+    sync_Item item = oaid_step(&job, "scan");
 
     (void)state;
     c = office.ports.crypto;
-    aid_begin(&laptop);
-    aid_add_bytes(&laptop, garbage, sizeof garbage);
+    oaid_begin(&laptop);
+    oaid_add_bytes(&laptop, garbage, sizeof garbage);
     laptop.seq++;
     assert_int_equal(c->sha256(c->ctx, &span, 1, laptop.prev_hash), 0);
-    aid_add(&laptop, &item);
-    assert_int_equal(aid_send(&laptop), 200);
-    assert_int_equal(aid_verdict(&laptop)->kind, sync_VerdictKind_APPLIED);
+    oaid_add(&laptop, &item);
+    assert_int_equal(oaid_send(&laptop), 200);
+    assert_int_equal(oaid_verdict(&laptop)->kind, sync_VerdictKind_APPLIED);
     run();
     assert_int_equal(broken(), 0);
     assert_int_equal(audit.of[HO_ITEMS_CHAIN].checked, 24);
-    aid_sql(&office, "DELETE FROM stray");
+    oaid_sql(&office, "DELETE FROM stray");
     expect_only(HO_ITEMS_CHAIN, "record 24 follows record 22");
 }
 
@@ -427,34 +455,34 @@ static void refused_records_are_in_the_chain(void **state)
 static void certificates_are_proved(void **state)
 {
     (void)state;
-    aid_sql(&office, "UPDATE certificate SET text = replace(text, 'SP-0002', 'SP-0003')");
+    oaid_sql(&office, "UPDATE certificate SET text = replace(text, 'SP-0002', 'SP-0003')");
     expect_only(HO_CERTIFICATES, "certificate CC-000002");
 }
 
 static void the_log_is_whole(void **state)
 {
-    int64_t last = aid_sql_number(&office, "SELECT MAX(n) FROM audit_log");
+    int64_t last = oaid_sql_number(&office, "SELECT MAX(n) FROM audit_log");
     char text[80];
 
     (void)state;
-    aid_sql(&office, "UPDATE audit_log SET detail = 'nothing happened' WHERE n = 7");
+    oaid_sql(&office, "UPDATE audit_log SET detail = 'nothing happened' WHERE n = 7");
     expect_only(HO_LOG_CHAIN, "audit log row 7 was changed");
-    aid_sql(&office, "DELETE FROM audit_log WHERE n = 7");
+    oaid_sql(&office, "DELETE FROM audit_log WHERE n = 7");
     expect_only(HO_LOG_CHAIN, "audit log: row 8 follows row 6");
     (void)snprintf(text, sizeof text, "DELETE FROM audit_log WHERE n = %lld", (long long)last);
-    aid_sql(&office, text);
-    (void)snprintf(text, sizeof text, "the audit log ends at row %lld, its end was row %lld", (long long)last - 1,
-                   (long long)last);
+    oaid_sql(&office, text);
+    (void)snprintf(text, sizeof text, "the audit log ends at row %lld, its end was row %lld",
+                   (long long)last - 1, (long long)last);
     expect_only(HO_LOG_CHAIN, text);
-    aid_sql(&office, "DELETE FROM audit_log");
+    oaid_sql(&office, "DELETE FROM audit_log");
     expect_only(HO_LOG_CHAIN, "the audit log ends at row 0");
 }
 
 static void a_row_added_to_the_log_is_seen(void **state)
 {
     (void)state;
-    aid_sql(&office, "INSERT INTO audit_log SELECT org_id, n + 1, at_ms, who, what, detail, hash, hash FROM audit_log"
-            " ORDER BY n DESC LIMIT 1");
+    oaid_sql(&office, "INSERT INTO audit_log SELECT org_id, n + 1, at_ms, who, what, detail, hash, "
+                      "hash FROM audit_log ORDER BY n DESC LIMIT 1");
     expect_only(HO_LOG_CHAIN, "was changed");
 }
 
@@ -464,13 +492,28 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_whole_office_is_clean),
         cmocka_unit_test_setup_teardown(an_empty_office_is_clean, start_empty, stop),
-        T(each_byte_of_a_receipt_counts), T(each_column_of_a_receipt_counts), T(a_deleted_receipt_is_missed),
-        T(a_copied_receipt_does_not_pass), T(a_receipt_under_another_meters_name), T(gaps_are_notes),
-        T(totals_that_go_down), T(an_index_that_goes_down_in_one_receipt), T(purged_litres_in_no_receipt),
-        T(purged_litres_in_the_wrong_receipt), T(an_account_opened_twice), T(an_account_without_its_receipt),
-        T(a_credit_cleared_twice), T(a_commissioning_without_a_clear), T(keys_are_proved), T(tickets_are_proved),
-        T(records_are_whole), T(a_deleted_record_is_missed), T(refused_records_are_in_the_chain),
-        T(certificates_are_proved), T(the_log_is_whole), T(a_row_added_to_the_log_is_seen),
+        T(each_byte_of_a_receipt_counts),
+        T(each_column_of_a_receipt_counts),
+        T(a_deleted_receipt_is_missed),
+        T(a_copied_receipt_does_not_pass),
+        T(a_receipt_under_another_meters_name),
+        T(gaps_are_notes),
+        T(totals_that_go_down),
+        T(an_index_that_goes_down_in_one_receipt),
+        T(purged_litres_in_no_receipt),
+        T(purged_litres_in_the_wrong_receipt),
+        T(an_account_opened_twice),
+        T(an_account_without_its_receipt),
+        T(a_credit_cleared_twice),
+        T(a_commissioning_without_a_clear),
+        T(keys_are_proved),
+        T(tickets_are_proved),
+        T(records_are_whole),
+        T(a_deleted_record_is_missed),
+        T(refused_records_are_in_the_chain),
+        T(certificates_are_proved),
+        T(the_log_is_whole),
+        T(a_row_added_to_the_log_is_seen),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -13,27 +13,27 @@
 #include "backend/office_pki.h"
 #include "tests/aid/office_aid.h"
 
-static struct aid_office office;
+static struct oaid_office office;
 static char csr[2048], answer[16384], code[HO_CODE_TEXT];
 
 static int start(void **state)
 {
     (void)state;
-    aid_office_new(&office);
-    aid_csr("P-256", csr, sizeof csr);
+    oaid_office_new(&office);
+    oaid_csr("P-256", csr, sizeof csr);
     return ho_enrol_code(office.o, "S001", code);
 }
 
 static int stop(void **state)
 {
     (void)state;
-    aid_office_end(&office);
+    oaid_office_end(&office);
     return 0;
 }
 
 static int enrol(const char *with_code, const char *with_csr)
 {
-    return aid_enrol(&office, with_code, with_csr, "192.0.2.1", answer, sizeof answer);
+    return oaid_enrol(&office, with_code, with_csr, "192.0.2.1", answer, sizeof answer);
 }
 
 static void expect(int status, int want, const char *error)
@@ -47,7 +47,7 @@ static void expect(int status, int want, const char *error)
 
 static int64_t devices(void)
 {
-    return aid_sql_number(&office, "SELECT COUNT(*) FROM device");
+    return oaid_sql_number(&office, "SELECT COUNT(*) FROM device");
 }
 
 static void a_code_gives_one_laptop_its_certificate(void **state)
@@ -64,7 +64,7 @@ static void a_code_gives_one_laptop_its_certificate(void **state)
     assert_int_equal(strlen(code), 27);
     assert_int_equal(pki_cert_hash(office.o->ca, hash), 0);
     gf_hex(hash, 8, hex);
-    assert_string_equal(code + 11, hex);                    /* the CA's fingerprint */
+    assert_string_equal(code + 11, hex); /* the CA's fingerprint */
 
     assert_int_equal(enrol(code, csr), 200);
     json = json_loads(answer, 0, NULL);
@@ -85,12 +85,12 @@ static void a_code_gives_one_laptop_its_certificate(void **state)
     json_decref(json);
     assert_int_equal(devices(), 1);
 
-    memcpy(first, answer, sizeof first);                    /* the answer was lost: the same request again */
+    memcpy(first, answer, sizeof first); /* the answer was lost: the same request again */
     assert_int_equal(enrol(code, csr), 200);
     assert_int_equal(devices(), 1);
     assert_string_equal(answer, first);
 
-    aid_csr("P-256", other, sizeof other);                  /* but nobody else's */
+    oaid_csr("P-256", other, sizeof other); /* but nobody else's */
     expect(enrol(code, other), 403, "code_used");
     assert_int_equal(devices(), 1);
 }
@@ -101,9 +101,11 @@ static void codes_are_read_as_people_type_them(void **state)
 
     (void)state;
     for (size_t i = 0; i <= 10; i++)
-        typed[i] = (char)(code[i] >= 'A' && code[i] <= 'Z' ? code[i] + 32 : code[i] == '0' ? 'o'
-                          : code[i] == '1' ? 'l' : code[i]);
-    typed[10] = '\0';                                       /* without the fingerprint too */
+        typed[i] = (char)(code[i] >= 'A' && code[i] <= 'Z' ? code[i] + 32
+                          : code[i] == '0'                 ? 'o'
+                          : code[i] == '1'                 ? 'l'
+                                                           : code[i]);
+    typed[10] = '\0'; /* without the fingerprint too */
     assert_int_equal(enrol(typed, csr), 200);
 }
 
@@ -122,22 +124,26 @@ static void codes_are_stored_hashed(void **state)
     char sql[200];
 
     (void)state;
-    (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM enrol_code WHERE instr(CAST(code_hash AS TEXT), '%.10s')",
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM enrol_code WHERE instr(CAST(code_hash AS TEXT), '%.10s')",
                    code);
-    assert_int_equal(aid_sql_number(&office, sql), 0);
-    (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM audit_log WHERE instr(detail, '%.10s')", code);
-    assert_int_equal(aid_sql_number(&office, sql), 0);
+    assert_int_equal(oaid_sql_number(&office, sql), 0);
+    (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM audit_log WHERE instr(detail, '%.10s')",
+                   code);
+    assert_int_equal(oaid_sql_number(&office, sql), 0);
 }
 
 static void wrong_codes_are_counted(void **state)
 {
-    static const char *const wrong[] = { "0000000000", "", "K7Q2M9XW4", "K7Q2M9XW4TT", "K7Q2M9XW4U" };
+    static const char *const wrong[] = { "0000000000", "", "K7Q2M9XW4", "K7Q2M9XW4TT",
+                                         "K7Q2M9XW4U" };
 
     (void)state;
     for (size_t i = 0; i < 5; i++)
         expect(enrol(wrong[i], csr), 403, "code_unknown");
-    expect(enrol(code, csr), 429, "too_many");              /* even the right one, from there */
-    assert_int_equal(aid_enrol(&office, "0000000000", csr, "192.0.2.2", answer, sizeof answer), 403);
+    expect(enrol(code, csr), 429, "too_many"); /* even the right one, from there */
+    assert_int_equal(oaid_enrol(&office, "0000000000", csr, "192.0.2.2", answer, sizeof answer),
+                     403);
     office.mono_ms += 59999;
     expect(enrol(code, csr), 429, "too_many");
     office.mono_ms += 1;
@@ -152,10 +158,10 @@ static void a_request_has_to_be_one(void **state)
     (void)state;
     expect(enrol(code, "hello"), 400, "csr");
     expect(enrol(code, ""), 400, "csr");
-    aid_csr("P-384", bad, sizeof bad);
+    oaid_csr("P-384", bad, sizeof bad);
     expect(enrol(code, bad), 400, "csr");
     assert_non_null(strstr(answer, "P-256"));
-    (void)snprintf(bad, sizeof bad, "%s", csr);             /* its signature altered: the last of the base64 */
+    (void)snprintf(bad, sizeof bad, "%s", csr); /* its signature altered: the last of the base64 */
     n = strlen(bad) - strlen("-----END CERTIFICATE REQUEST-----\n") - 8;
     bad[n] = bad[n] == 'A' ? 'B' : 'A';
     expect(enrol(code, bad), 400, "csr");
@@ -165,13 +171,17 @@ static void a_request_has_to_be_one(void **state)
 
 static int post(const char *body)
 {
-    struct http_request request = { .method = "POST", .path = "/v1/enrol", .content_type = "application/json",
-                                    .peer = "192.0.2.3", .identity = "",
+    struct http_request request = { .method = "POST",
+                                    .path = "/v1/enrol",
+                                    .content_type = "application/json",
+                                    .peer = "192.0.2.3",
+                                    .identity = "",
                                     .body = { (const uint8_t *)body, strlen(body) } };
     struct http_response response;
 
     office_handle(office.o, &request, &response);
-    (void)snprintf(answer, sizeof answer, "%.*s", (int)response.body.n, (const char *)response.body.p);
+    (void)snprintf(answer, sizeof answer, "%.*s", (int)response.body.n,
+                   (const char *)response.body.p);
     buf_free(&response.body);
     return response.status;
 }
@@ -203,9 +213,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        T(a_code_gives_one_laptop_its_certificate), T(codes_are_read_as_people_type_them),
-        T(a_code_expires_after_a_day), T(codes_are_stored_hashed), T(wrong_codes_are_counted),
-        T(a_request_has_to_be_one), T(wrong_json_is_told_where), T(codes_are_for_the_staff_only),
+        T(a_code_gives_one_laptop_its_certificate),
+        T(codes_are_read_as_people_type_them),
+        T(a_code_expires_after_a_day),
+        T(codes_are_stored_hashed),
+        T(wrong_codes_are_counted),
+        T(a_request_has_to_be_one),
+        T(wrong_json_is_told_where),
+        T(codes_are_for_the_staff_only),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

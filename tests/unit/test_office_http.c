@@ -1,4 +1,5 @@
-/* test_office_http.c - the HTTPS server against clients that behave badly, over real sockets and TLS on loopback. */
+/* test_office_http.c - the HTTPS server against clients that behave badly, over real sockets and
+ * TLS on loopback. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -38,17 +39,23 @@ static void echo(void *ctx, const struct http_request *r, struct http_response *
     (void)ctx;
     ret->status = 200;
     ret->content_type = "text/plain";
-    buf_print(&ret->body, "%s %s %zu [%s] [%s] %s", r->method, r->path, r->body.n, r->content_type, r->identity,
-              r->peer);
+    buf_print(&ret->body, "%s %s %zu [%s] [%s] %s", r->method, r->path, r->body.n, r->content_type,
+              r->identity, r->peer);
 }
 
 /* The server's process: tells its port through the pipe, and serves until it is stopped. */
 static void serve(int out, bool is_mutual)
 {
     char cert[600], key[600], ca[600], at[HTTP_ADDRESS_MAX] = "";
-    struct http_listen how = { .host = "127.0.0.1", .port = "0", .cert_file = cert, .key_file = key,
-                               .ca_file = is_mutual ? ca : NULL, .body_max = BODY_MAX, .timeout_s = 1,
-                               .connections_max = 4, .handler = { NULL, echo } };
+    struct http_listen how = { .host = "127.0.0.1",
+                               .port = "0",
+                               .cert_file = cert,
+                               .key_file = key,
+                               .ca_file = is_mutual ? ca : NULL,
+                               .body_max = BODY_MAX,
+                               .timeout_s = 1,
+                               .connections_max = 4,
+                               .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
     struct gf_fail why = { 0 };
 
@@ -178,7 +185,8 @@ static void read_all(SSL *ssl, char *ret, size_t cap)
     ret[n] = '\0';
 }
 
-/* One request, its connection closed behind it: the answer begins with this status and holds these words. */
+/* One request, its connection closed behind it: the answer begins with this status and holds these
+ * words. */
 static void expect(const char *request, const char *status, const char *words)
 {
     char got[4096];
@@ -187,7 +195,8 @@ static void expect(const char *request, const char *status, const char *words)
     (void)send_text(ssl, request);
     read_all(ssl, got, sizeof got);
     close_tls(ssl);
-    if (strncmp(got, "HTTP/1.", 7) != 0 || strncmp(got + 9, status, 3) != 0 || strstr(got, words) == NULL)
+    if (strncmp(got, "HTTP/1.", 7) != 0 || strncmp(got + 9, status, 3) != 0
+        || strstr(got, words) == NULL)
         fail_msg("%s\n-> %s", request, got);
 }
 
@@ -196,21 +205,28 @@ static void expect(const char *request, const char *status, const char *words)
 static void requests_reach_the_handler_as_they_are(void **state)
 {
     (void)state;
-    expect("POST /v1/x?q=1 HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Type: a/b; charset=x\r\nContent-Length: 5\r\n\r\nhello",
+    expect("POST /v1/x?q=1 HTTP/1.1\r\nHost: a\r\n" CLOSE
+           "Content-Type: a/b; charset=x\r\nContent-Length: 5\r\n\r\nhello",
            "200", "POST /v1/x 5 [a/b] [] 127.0.0.1");
     expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET / 0 [] []");
     expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "no-store");
-    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE
+           "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
            "200", "POST / 5");
 }
 
 static void smuggled_requests_are_refused(void **state)
 {
     (void)state;
-    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "400", "");
-    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-           "3\r\nabc\r\n0\r\n\r\n", "400", "");
-    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Type: a\r\nContent-Type: b\r\nContent-Length: 0\r\n\r\n",
+    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE
+           "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+           "400", "");
+    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE
+           "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+           "3\r\nabc\r\n0\r\n\r\n",
+           "400", "");
+    expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE
+           "Content-Type: a\r\nContent-Type: b\r\nContent-Length: 0\r\n\r\n",
            "400", "");
     expect("POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: -1\r\n\r\n", "400", "");
     expect("DELETE / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "501", "");
@@ -222,12 +238,14 @@ static void what_is_too_large_is_refused(void **state)
     size_t n;
 
     (void)state;
-    n = (size_t)snprintf(request, sizeof request, "POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: %d\r\n\r\n",
+    n = (size_t)snprintf(request, sizeof request,
+                         "POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: %d\r\n\r\n",
                          BODY_MAX);
     memset(request + n, 'x', BODY_MAX);
     request[n + BODY_MAX] = '\0';
     expect(request, "200", "POST / 10000");
-    n = (size_t)snprintf(request, sizeof request, "POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: %d\r\n\r\n",
+    n = (size_t)snprintf(request, sizeof request,
+                         "POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "Content-Length: %d\r\n\r\n",
                          BODY_MAX + 1);
     memset(request + n, 'x', BODY_MAX + 1);
     request[n + BODY_MAX + 1] = '\0';
@@ -243,13 +261,16 @@ static void what_is_too_large_is_refused(void **state)
 static void silence_ends_a_connection(void **state)
 {
     static const char *const starts[] = {
-        "", "GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
+        "",
+        "GET / HT",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
     };
     char got[1024], byte;
     int fd = connect_plain();
 
     (void)state;
-    assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000), 1);    /* before the handshake */
+    assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000),
+                     1); /* before the handshake */
     assert_true(recv(fd, &byte, 1, 0) <= 0);
     (void)close(fd);
     for (size_t i = 0; i < 3; i++) {
@@ -309,7 +330,7 @@ static void many_requests_go_over_one_connection(void **state)
         assert_true(n > 0);
         got[n] = '\0';
         (void)snprintf(want, sizeof want, "GET /%d 0", i);
-        if (strstr(got, want) == NULL) {        /* the body came in a record of its own */
+        if (strstr(got, want) == NULL) { /* the body came in a record of its own */
             n = SSL_read(ssl, got, sizeof got - 1);
             assert_true(n > 0);
             got[n] = '\0';
@@ -322,7 +343,8 @@ static void many_requests_go_over_one_connection(void **state)
 /* Plain HTTP, garbage, TLS 1.2: no answer, and the server lives. */
 static void what_is_not_tls_1_3_gets_nothing(void **state)
 {
-    static const char *const words[] = { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01\xFF\xFF garbage" };
+    static const char *const words[] = { "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                                         "\x16\x03\x01\xFF\xFF garbage" };
     char got[512];
 
     (void)state;
@@ -348,7 +370,8 @@ static void what_is_not_tls_1_3_gets_nothing(void **state)
     expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /");
 }
 
-/* TLS 1.3 clients learn with the first read that the server wanted a certificate; no byte of an answer comes. */
+/* TLS 1.3 clients learn with the first read that the server wanted a certificate; no byte of an
+ * answer comes. */
 static void without_a_certificate_nothing_is_answered(void **state)
 {
     char got[512];
@@ -369,8 +392,14 @@ static void without_a_certificate_nothing_is_answered(void **state)
 static void bad_addresses_and_files_are_told(void **state)
 {
     char cert[600], key[600], at[HTTP_ADDRESS_MAX], taken[16];
-    struct http_listen how = { .host = "127.0.0.1", .port = taken, .cert_file = cert, .key_file = key,
-                               .body_max = 1, .timeout_s = 1, .connections_max = 1, .handler = { NULL, echo } };
+    struct http_listen how = { .host = "127.0.0.1",
+                               .port = taken,
+                               .cert_file = cert,
+                               .key_file = key,
+                               .body_max = 1,
+                               .timeout_s = 1,
+                               .connections_max = 1,
+                               .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
     struct gf_fail why = { 0 };
 
@@ -403,9 +432,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        T(requests_reach_the_handler_as_they_are), T(smuggled_requests_are_refused), T(what_is_too_large_is_refused),
-        T(silence_ends_a_connection), T(connections_are_counted), T(many_requests_go_over_one_connection),
-        T(what_is_not_tls_1_3_gets_nothing), T(without_a_certificate_nothing_is_answered),
+        T(requests_reach_the_handler_as_they_are),
+        T(smuggled_requests_are_refused),
+        T(what_is_too_large_is_refused),
+        T(silence_ends_a_connection),
+        T(connections_are_counted),
+        T(many_requests_go_over_one_connection),
+        T(what_is_not_tls_1_3_gets_nothing),
+        T(without_a_certificate_nothing_is_answered),
         T(bad_addresses_and_files_are_told),
     };
 

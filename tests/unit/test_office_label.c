@@ -48,7 +48,8 @@ static uint8_t *pixels(unsigned *ret_side)
     return p;
 }
 
-/* What zbar reads from grey pixels: the text of the one code. Owned by the scanner, so it is copied. */
+/* What zbar reads from grey pixels: the text of the one code. Owned by the scanner, so it is
+ * copied. */
 static void scan(const uint8_t *p, unsigned side, char ret[static 64])
 {
     zbar_image_scanner_t *scanner = zbar_image_scanner_create();
@@ -90,7 +91,8 @@ static void the_quiet_zone_is_four_modules_of_white(void **state)
 
             assert_true(!is_edge || code.modules.p[y * code.size + x] == 0);
         }
-    assert_int_equal(code.modules.p[4 * code.size + 4], 1);     /* the finder's corner comes right behind it */
+    assert_int_equal(code.modules.p[4 * code.size + 4],
+                     1); /* the finder's corner comes right behind it */
 }
 
 /* What is printed, as lines. */
@@ -185,8 +187,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        T(each_scale_reads_back), T(the_quiet_zone_is_four_modules_of_white), T(ascii_has_two_characters_a_module),
-        T(half_blocks_read_back), T(a_terminal_gets_its_colours_set_and_given_back),
+        T(each_scale_reads_back),
+        T(the_quiet_zone_is_four_modules_of_white),
+        T(ascii_has_two_characters_a_module),
+        T(half_blocks_read_back),
+        T(a_terminal_gets_its_colours_set_and_given_back),
         T(a_text_that_does_not_fit_is_refused),
     };
 

@@ -1,4 +1,5 @@
-/* test_office_receipt.c - receipts on arrival: verified, chained, matched, and what follows from them. */
+/* test_office_receipt.c - receipts on arrival: verified, chained, matched, and what follows from
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,52 +11,44 @@
 #include "meter-core/keys.h"
 #include "tests/aid/office_aid.h"
 
-static struct aid_office office;
-static struct aid_laptop laptop, other;
+static struct oaid_office office;
+static struct oaid_laptop laptop, other;
 static sync_Job job;
-static struct aid_meter meter;
+static struct oaid_meter meter;
 static uint8_t receipt[AID_RECEIPT_MAX];
 
 static int start(void **state)
 {
-    char number[32];
-
     (void)state;
-    aid_office_new(&office);
-    aid_order(&office, 1, number);
-    aid_laptop_new(&laptop, &office, "S001");
-    assert_int_equal(aid_fetch(&laptop), 200);
+    oaid_start(&office, &laptop);
     job = laptop.jobs[0];
-    aid_meter_new(&meter, 1, &laptop);
+    oaid_meter_new(&meter, 1, &laptop);
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    aid_office_end(&office);
+    oaid_office_end(&office);
     return 0;
 }
 
-static void bring(struct aid_laptop *l, const uint8_t *bytes, size_t n, sync_VerdictKind kind, const char *field)
+static void bring(struct oaid_laptop *l, const uint8_t *bytes, size_t n, sync_VerdictKind kind,
+                  const char *field)
 {
-    sync_Item item = aid_receipt_item(&job, bytes, n);
+    sync_Item item = oaid_receipt_item(&job, bytes, n);
 
-    aid_begin(l);
-    aid_add(l, &item);
-    assert_int_equal(aid_send(l), 200);
-    if (aid_verdict(l)->kind != kind || strcmp(aid_verdict(l)->field, field) != 0)
-        fail_msg("verdict %d %s: %s", (int)aid_verdict(l)->kind, aid_verdict(l)->field, aid_verdict(l)->reason);
+    oaid_expect(l, &item, kind, field);
 }
 
 static int64_t receipts_home(void)
 {
-    return aid_sql_number(&office, "SELECT COUNT(*) FROM receipt");
+    return oaid_sql_number(&office, "SELECT COUNT(*) FROM receipt");
 }
 
 static void no_altered_receipt_is_taken(void **state)
 {
-    size_t n = aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
+    size_t n = oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
 
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -72,35 +65,35 @@ static void no_altered_receipt_is_taken(void **state)
 
 static void receipts_of_unknown_keys_do_not_verify(void **state)
 {
-    struct aid_meter strange = meter;
+    struct oaid_meter strange = meter;
 
     (void)state;
     memcpy(strange.id, "GM2499999978", 12);
     memcpy(strange.next.meter_id, "GM2499999978", 12);
-    bring(&laptop, receipt, aid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_QUARANTINED,
-          "receipt");
+    bring(&laptop, receipt, oaid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_QUARANTINED, "receipt");
     strange = meter;
     memset(strange.key[0], 0x55, 32);
-    bring(&laptop, receipt, aid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_QUARANTINED,
-          "receipt");
+    bring(&laptop, receipt, oaid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_QUARANTINED, "receipt");
     strange = meter;
-    memcpy(strange.next.meter_id, AID_METER_2, 12);         /* under the key of another meter */
-    bring(&laptop, receipt, aid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_QUARANTINED,
-          "receipt");
+    memcpy(strange.next.meter_id, AID_METER_2, 12); /* under the key of another meter */
+    bring(&laptop, receipt, oaid_execute(&strange, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_QUARANTINED, "receipt");
     assert_int_equal(receipts_home(), 0);
 }
 
 static void a_receipt_is_taken_once_whoever_brings_it(void **state)
 {
-    size_t n = aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
+    size_t n = oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
 
     (void)state;
     bring(&laptop, receipt, n, sync_VerdictKind_APPLIED, "");
-    bring(&laptop, receipt, n, sync_VerdictKind_DUPLICATE, "");     /* under another operation's id */
-    aid_laptop_new(&other, &office, "S002");                        /* a colleague read it from the meter */
+    bring(&laptop, receipt, n, sync_VerdictKind_DUPLICATE, ""); /* under another operation's id */
+    oaid_laptop_new(&other, &office, "S002"); /* a colleague read it from the meter */
     bring(&other, receipt, n, sync_VerdictKind_DUPLICATE, "");
     assert_int_equal(receipts_home(), 1);
-    n = aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt);
+    n = oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt);
     bring(&other, receipt, n, sync_VerdictKind_APPLIED, "");
     assert_int_equal(receipts_home(), 2);
 }
@@ -111,117 +104,136 @@ static void gaps_are_taken_and_listed(void **state)
     size_t n[3];
 
     (void)state;
-    n[0] = aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, kept[0]);
-    n[1] = aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, kept[1]);
+    n[0] = oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, kept[0]);
+    n[1] = oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, kept[1]);
     meter.next.account_no = job.account_no;
-    n[2] = aid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, kept[2]);
+    n[2] = oaid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, kept[2]);
     bring(&laptop, kept[2], n[2], sync_VerdictKind_APPLIED, "");
-    assert_non_null(strstr(aid_verdict(&laptop)->reason, "not home yet"));
-    assert_int_equal(aid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 3"), 1);
-    assert_int_equal(aid_sql_number(&office, "SELECT last_seq FROM meter WHERE meter_id = '" AID_METER_1 "'"), 3);
+    assert_non_null(strstr(oaid_verdict(&laptop)->reason, "not home yet"));
+    assert_int_equal(oaid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 3"), 1);
+    assert_int_equal(
+        oaid_sql_number(&office, "SELECT last_seq FROM meter WHERE meter_id = '" AID_METER_1 "'"),
+        3);
     bring(&laptop, kept[0], n[0], sync_VerdictKind_APPLIED, "");
-    assert_int_equal(aid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 1"), 0);
-    assert_int_equal(aid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 3"), 1);
+    assert_int_equal(oaid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 1"), 0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 3"), 1);
     bring(&laptop, kept[1], n[1], sync_VerdictKind_APPLIED, "");
-    assert_int_equal(aid_sql_number(&office, "SELECT SUM(gap) FROM receipt"), 0);
-    assert_int_equal(aid_sql_number(&office, "SELECT life_state FROM meter WHERE meter_id = '" AID_METER_1 "'"),
-                     gasm_LifeState_KEYED);
+    assert_int_equal(oaid_sql_number(&office, "SELECT SUM(gap) FROM receipt"), 0);
+    assert_int_equal(
+        oaid_sql_number(&office, "SELECT life_state FROM meter WHERE meter_id = '" AID_METER_1 "'"),
+        gasm_LifeState_KEYED);
 }
 
 static void contradictions_are_alarms(void **state)
 {
-    struct aid_meter fork;
+    struct oaid_meter fork;
     uint8_t second[AID_RECEIPT_MAX];
     size_t n, n2;
 
     (void)state;
     fork = meter;
-    n = aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
+    n = oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
     bring(&laptop, receipt, n, sync_VerdictKind_APPLIED, "");
     fork.next.at_s = 99;
     fork.made = 50;
-    n2 = aid_execute(&fork, gasm_Command_INSTALL_KEY, 1, second);   /* the same number, other content */
+    n2 = oaid_execute(&fork, gasm_Command_INSTALL_KEY, 1,
+                      second); /* the same number, other content */
     bring(&laptop, second, n2, sync_VerdictKind_CONFLICT, "seq");
-    n2 = aid_execute(&fork, gasm_Command_KEY_ACTIVATED, 0, second); /* follows the other one */
+    n2 = oaid_execute(&fork, gasm_Command_KEY_ACTIVATED, 0, second); /* follows the other one */
     bring(&laptop, second, n2, sync_VerdictKind_CONFLICT, "prev_hash");
     fork = meter;
-    fork.made--;                                                    /* an operation executed twice */
-    n2 = aid_execute(&fork, gasm_Command_INSTALL_KEY, 0, second);
+    fork.made--; /* an operation executed twice */
+    n2 = oaid_execute(&fork, gasm_Command_INSTALL_KEY, 0, second);
     bring(&laptop, second, n2, sync_VerdictKind_CONFLICT, "op_id");
     assert_int_equal(receipts_home(), 1);
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM audit_log WHERE what = 'receipts contradict'"), 3);
+    assert_int_equal(
+        oaid_sql_number(&office,
+                        "SELECT COUNT(*) FROM audit_log WHERE what = 'receipts contradict'"),
+        3);
 }
 
 static void the_first_receipt_has_none_before_it(void **state)
 {
     (void)state;
     meter.next.prev_hash[0] = 1;
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_CONFLICT,
-          "prev_hash");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_CONFLICT, "prev_hash");
 }
 
 static void the_one_before_has_to_be_what_the_next_names(void **state)
 {
-    struct aid_meter fork = meter;
+    struct oaid_meter fork = meter;
     uint8_t kept[AID_RECEIPT_MAX];
     size_t n;
 
     (void)state;
-    (void)aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
-    n = aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt);
+    (void)oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
+    n = oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt);
     bring(&laptop, receipt, n, sync_VerdictKind_APPLIED, "");
     fork.next.at_s = 77;
-    n = aid_execute(&fork, gasm_Command_INSTALL_KEY, 3, kept);
+    n = oaid_execute(&fork, gasm_Command_INSTALL_KEY, 3, kept);
     bring(&laptop, kept, n, sync_VerdictKind_CONFLICT, "prev_hash");
 }
 
 static void it_has_to_be_the_orders(void **state)
 {
     char number[32];
-    struct aid_meter second;
+    struct oaid_meter second;
     sync_Job first = job;
 
     (void)state;
-    aid_order(&office, 2, number);
-    assert_int_equal(aid_fetch(&laptop), 200);
-    aid_meter_new(&second, 2, &laptop);
-    bring(&laptop, receipt, aid_execute(&second, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_CONFLICT,
-          "meter_id");
+    oaid_order(&office, 2, number);
+    assert_int_equal(oaid_fetch(&laptop), 200);
+    oaid_meter_new(&second, 2, &laptop);
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_CONFLICT, "meter_id");
     job = first;
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_APPLIED, "");
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt), sync_VerdictKind_APPLIED, "");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
     second = meter;
     second.next.account_no = job.account_no + 1;
-    bring(&laptop, receipt, aid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt), sync_VerdictKind_CONFLICT,
-          "account_no");
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_CONFLICT, "account_no");
     second = meter;
     second.next.account_no = 0;
-    bring(&laptop, receipt, aid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt), sync_VerdictKind_CONFLICT,
-          "account_no");
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_CONFLICT, "account_no");
     second = meter;
     second.next.account_no = 77;
-    bring(&laptop, receipt, aid_execute(&second, gasm_Command_SET_CLOCK, 0, receipt), sync_VerdictKind_CONFLICT,
-          "account_no");
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_SET_CLOCK, 0, receipt),
+          sync_VerdictKind_CONFLICT, "account_no");
     second = meter;
     second.next.account_no = job.account_no;
     second.serial[1] = 999;
-    bring(&laptop, receipt, aid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt), sync_VerdictKind_CONFLICT,
-          "ticket_serial");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state = 'open'"), 0);
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_CONFLICT, "ticket_serial");
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state = 'open'"),
+                     0);
     meter.next.account_no = job.account_no;
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, receipt), sync_VerdictKind_APPLIED, "");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state = 'open'"), 1);
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state = 'open'"),
+                     1);
 }
 
 static void the_key_becomes_active_with_its_first_receipt(void **state)
 {
     (void)state;
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_APPLIED, "");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account_key WHERE state = 'new'"), 1);
-    assert_int_equal(laptop.n_tickets, 2);                  /* both epochs, until it is home */
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt), sync_VerdictKind_APPLIED, "");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account_key WHERE state = 'active'"), 1);
-    assert_int_equal(aid_sql_number(&office, "SELECT active_epoch FROM meter WHERE meter_id = '" AID_METER_1 "'"), 1);
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    assert_int_equal(
+        oaid_sql_number(&office, "SELECT COUNT(*) FROM account_key WHERE state = 'new'"), 1);
+    assert_int_equal(laptop.n_tickets, 2); /* both epochs, until it is home */
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    assert_int_equal(
+        oaid_sql_number(&office, "SELECT COUNT(*) FROM account_key WHERE state = 'active'"), 1);
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT active_epoch FROM meter WHERE meter_id = '" AID_METER_1
+                                     "'"),
+                     1);
     assert_int_equal(laptop.n_tickets, 1);
 }
 
@@ -232,16 +244,17 @@ static void a_used_up_ticket_is_replaced(void **state)
     gasm_Ticket t;
 
     (void)state;
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt), sync_VerdictKind_APPLIED, "");
-    bring(&laptop, receipt, aid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt), sync_VerdictKind_APPLIED, "");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
     serial = meter.serial[1];
     for (int i = 0; i < 5; i++) {
-        bring(&laptop, receipt, aid_execute(&meter, gasm_Command_PURGE_START, 0, receipt), sync_VerdictKind_APPLIED,
-              "");
-        bring(&laptop, receipt, aid_execute(&meter, gasm_Command_PURGE_STOP, 10, receipt), sync_VerdictKind_APPLIED,
-              "");
-        assert_int_equal(mc_ticket_decode((struct gf_span){ laptop.tickets[0].ticket.bytes,
-                                                            laptop.tickets[0].ticket.size }, &t), 0);
+        bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_PURGE_START, 0, receipt),
+              sync_VerdictKind_APPLIED, "");
+        bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_PURGE_STOP, 10, receipt),
+              sync_VerdictKind_APPLIED, "");
+        t = oaid_ticket(&laptop, 0);
         assert_int_equal(t.serial, serial + (i == 4 ? 1 : 0));
     }
 }
@@ -250,10 +263,16 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        T(no_altered_receipt_is_taken), T(receipts_of_unknown_keys_do_not_verify),
-        T(a_receipt_is_taken_once_whoever_brings_it), T(gaps_are_taken_and_listed), T(contradictions_are_alarms),
-        T(the_first_receipt_has_none_before_it), T(the_one_before_has_to_be_what_the_next_names),
-        T(it_has_to_be_the_orders), T(the_key_becomes_active_with_its_first_receipt), T(a_used_up_ticket_is_replaced),
+        T(no_altered_receipt_is_taken),
+        T(receipts_of_unknown_keys_do_not_verify),
+        T(a_receipt_is_taken_once_whoever_brings_it),
+        T(gaps_are_taken_and_listed),
+        T(contradictions_are_alarms),
+        T(the_first_receipt_has_none_before_it),
+        T(the_one_before_has_to_be_what_the_next_names),
+        T(it_has_to_be_the_orders),
+        T(the_key_becomes_active_with_its_first_receipt),
+        T(a_used_up_ticket_is_replaced),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,4 +1,5 @@
-/* test_office_register.c - imports, staff, work orders: what is wrong is refused with its place, and leaves nothing. */
+/* test_office_register.c - imports, staff, work orders: what is wrong is refused with its place,
+ * and leaves nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,19 +11,19 @@
 #include "backend/office_register.h"
 #include "tests/aid/office_aid.h"
 
-static struct aid_office office;
+static struct oaid_office office;
 
 static int start(void **state)
 {
     (void)state;
-    aid_office_new(&office);
+    oaid_office_new(&office);
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    aid_office_end(&office);
+    oaid_office_end(&office);
     return 0;
 }
 
@@ -30,7 +31,8 @@ static void expect_fail(int r, int want, const char *where, const char *detail)
 {
     const struct gf_fail *f = &office.o->fail;
 
-    if (r != want || f->code != want || strcmp(f->where, where) != 0 || strstr(f->detail, detail) == NULL)
+    if (r != want || f->code != want || strcmp(f->where, where) != 0
+        || strstr(f->detail, detail) == NULL)
         fail_msg("%d %s: %s", r, f->where, f->detail);
     office.o->fail = (struct gf_fail){ 0 };
 }
@@ -91,7 +93,9 @@ static void csv_is_read_as_the_standard_says(void **state)
     (void)state;
     good_csv("a,b\n1,2\n", "1|2;");
     good_csv("a,b\r\n1,2\r\n3,4", "1|2;3|4;");
-    good_csv("\xEF\xBB\xBF" "a,b\n", "");
+    good_csv("\xEF\xBB\xBF"
+             "a,b\n",
+             "");
     good_csv("a,b\n\"1,5\",\"say \"\"hi\"\"\"\n", "1,5|say \"hi\";");
     good_csv("a,b\n,\n", "|;");
     good_csv("a,b\n\"\",x\n", "|x;");
@@ -138,26 +142,28 @@ static void csv_tells_where_it_is_wrong(void **state)
 
 static int64_t meters(void)
 {
-    return aid_sql_number(&office, "SELECT COUNT(*) FROM meter");
+    return oaid_sql_number(&office, "SELECT COUNT(*) FROM meter");
 }
 
-/* A good row, then one with a value replaced: refused at that place, and the good one is not there either. */
+/* A good row, then one with a value replaced: refused at that place, and the good one is not there
+ * either. */
 static void bad_meter(size_t column, const char *value, const char *detail)
 {
     char good[200], row[200], text[800], where[40], *field, *end;
     size_t at = 1;
 
-    aid_shipment_row("GM2400000447", 9, good);
-    aid_shipment_row("GM2400000544", 10, row);
+    oaid_shipment_row("GM2400000447", 9, good);
+    oaid_shipment_row("GM2400000544", 10, row);
     field = row;
     for (size_t i = 0; i < column; i++) {
         at += (size_t)(strchr(field, ',') - field) + 1;
         field = strchr(field, ',') + 1;
     }
     end = field + strcspn(field, ",\n");
-    (void)snprintf(text, sizeof text, METER_HEADER "%s%.*s%s%s", good, (int)(field - row), row, value, end);
+    (void)snprintf(text, sizeof text, METER_HEADER "%s%.*s%s%s", good, (int)(field - row), row,
+                   value, end);
     (void)snprintf(where, sizeof where, "line 3, column %zu", at);
-    expect_fail(aid_import_meters(&office, text), GF_E_FORMAT, where, detail);
+    expect_fail(oaid_import_meters(&office, text), GF_E_FORMAT, where, detail);
     assert_int_equal(meters(), 3);
 }
 
@@ -176,8 +182,10 @@ static void a_bad_shipment_leaves_nothing(void **state)
     bad_meter(4, "02:00:00:00:00", "address");
     bad_meter(4, "02:00:00:00:00:0a", "address");
     bad_meter(5, "00", "80 hex digits");
-    bad_meter(5, "00000000000000000000000000000000000000000000000000000000000000000000000000000000", "transport key");
-    expect_fail(aid_import_meters(&office, "meter,type\n"), GF_E_FORMAT, "line 1, column 11", "fewer");
+    bad_meter(5, "00000000000000000000000000000000000000000000000000000000000000000000000000000000",
+              "transport key");
+    expect_fail(oaid_import_meters(&office, "meter,type\n"), GF_E_FORMAT, "line 1, column 11",
+                "fewer");
 }
 
 static void a_shipment_twice_is_the_same(void **state)
@@ -185,27 +193,31 @@ static void a_shipment_twice_is_the_same(void **state)
     char row[200], text[400];
 
     (void)state;
-    aid_shipment_row("GM2400000447", 9, row);
+    oaid_shipment_row("GM2400000447", 9, row);
     (void)snprintf(text, sizeof text, METER_HEADER "%s", row);
-    assert_int_equal(aid_import_meters(&office, text), 0);
-    assert_int_equal(aid_import_meters(&office, text), 0);
+    assert_int_equal(oaid_import_meters(&office, text), 0);
+    assert_int_equal(oaid_import_meters(&office, text), 0);
     assert_int_equal(meters(), 4);
-    aid_shipment_row("GM2400000447", 8, row);               /* another key (and address) for a known meter */
+    oaid_shipment_row("GM2400000447", 8, row); /* another key (and address) for a known meter */
     (void)snprintf(text, sizeof text, METER_HEADER "%s", row);
-    expect_fail(aid_import_meters(&office, text), GF_E_FORMAT, "line 2, column 47", "another key");
+    expect_fail(oaid_import_meters(&office, text), GF_E_FORMAT, "line 2, column 47", "another key");
     (void)snprintf(text, sizeof text, METER_HEADER "%s", row);
-    aid_shipment_row("GM2400000447", 9, row);
+    oaid_shipment_row("GM2400000447", 9, row);
     row[13] = '5';
     (void)snprintf(text, sizeof text, METER_HEADER "%s", row);
-    expect_fail(aid_import_meters(&office, text), GF_E_FORMAT, "line 2, column 14", "another type");
+    expect_fail(oaid_import_meters(&office, text), GF_E_FORMAT, "line 2, column 14",
+                "another type");
 }
 
 static void no_factory_key_is_stored_in_the_clear(void **state)
 {
     (void)state;
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM meter WHERE instr(factory_key,"
-                                    " x'0101010101010101010101010101010101010101010101010101010101010101') > 0"), 0);
-    assert_int_equal(aid_sql_number(&office, "SELECT MIN(length(factory_key)) FROM meter"), 60);
+    assert_int_equal(
+        oaid_sql_number(&office,
+                        "SELECT COUNT(*) FROM meter WHERE instr(factory_key, "
+                        "x'0101010101010101010101010101010101010101010101010101010101010101') > 0"),
+        0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT MIN(length(factory_key)) FROM meter"), 60);
 }
 
 /* ---- customers ---- */
@@ -215,33 +227,40 @@ static void no_factory_key_is_stored_in_the_clear(void **state)
 static void a_bad_list_of_customers_leaves_nothing(void **state)
 {
     (void)state;
-    expect_fail(aid_import_customers(&office, CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC 10,Ten,,SP-10,Street\n"),
+    expect_fail(oaid_import_customers(&office, CUSTOMER_HEADER
+                                      "C-9,Nine,,SP-9,Street\nC 10,Ten,,SP-10,Street\n"),
                 GF_E_FORMAT, "line 3, column 1", "customer_no");
-    expect_fail(aid_import_customers(&office, CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC-10,,,SP-10,Street\n"),
+    expect_fail(oaid_import_customers(&office, CUSTOMER_HEADER
+                                      "C-9,Nine,,SP-9,Street\nC-10,,,SP-10,Street\n"),
                 GF_E_FORMAT, "line 3, column 6", "name");
-    expect_fail(aid_import_customers(&office, CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC-10,Ten,,,Street\n"),
+    expect_fail(oaid_import_customers(&office,
+                                      CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC-10,Ten,,,Street\n"),
                 GF_E_FORMAT, "line 3, column 11", "supply_point");
-    expect_fail(aid_import_customers(&office, CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC-10,Ten,,SP-10,\n"),
-                GF_E_FORMAT, "line 3, column 17", "address");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM customer"), 3);
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM supply_point"), 3);
+    expect_fail(
+        oaid_import_customers(&office, CUSTOMER_HEADER "C-9,Nine,,SP-9,Street\nC-10,Ten,,SP-10,\n"),
+        GF_E_FORMAT, "line 3, column 17", "address");
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM customer"), 3);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM supply_point"), 3);
 }
 
 static void a_changed_customer_reaches_the_laptops(void **state)
 {
-    static struct aid_laptop laptop;
+    static struct oaid_laptop laptop;
     char number[32];
 
     (void)state;
-    aid_order(&office, 1, number);
-    aid_laptop_new(&laptop, &office, "S001");
-    assert_int_equal(aid_fetch(&laptop), 200);
-    assert_int_equal(aid_import_customers(&office, CUSTOMER_HEADER "C-1001,Ada Lovelace,1,SP-0001,New Street\n"), 0);
-    assert_int_equal(aid_fetch(&laptop), 200);
+    oaid_order(&office, 1, number);
+    oaid_laptop_new(&laptop, &office, "S001");
+    assert_int_equal(oaid_fetch(&laptop), 200);
+    assert_int_equal(oaid_import_customers(&office, CUSTOMER_HEADER
+                                           "C-1001,Ada Lovelace,1,SP-0001,New Street\n"),
+                     0);
+    assert_int_equal(oaid_fetch(&laptop), 200);
     assert_int_equal(laptop.n_jobs, 1);
     assert_string_equal(laptop.jobs[0].customer_name, "Ada Lovelace");
     assert_string_equal(laptop.jobs[0].address, "New Street");
-    expect_fail(aid_import_customers(&office, CUSTOMER_HEADER "C-1002,Jonas Bergström,+44,SP-0001,New Street\n"),
+    expect_fail(oaid_import_customers(&office, CUSTOMER_HEADER
+                                      "C-1002,Jonas Bergström,+44,SP-0001,New Street\n"),
                 GF_E_FORMAT, "line 2, column 1", "another customer");
 }
 
@@ -253,7 +272,8 @@ static void staff_is_checked(void **state)
 
     (void)state;
     expect_fail(ho_add_staff(office.o, "S 3", "Name", "clerk"), GF_E_FORMAT, "number", "letters");
-    expect_fail(ho_add_staff(office.o, "S000000000000000000000025", "Name", "clerk"), GF_E_FORMAT, "number", "24");
+    expect_fail(ho_add_staff(office.o, "S000000000000000000000025", "Name", "clerk"), GF_E_FORMAT,
+                "number", "24");
     expect_fail(ho_add_staff(office.o, "S003", "", "clerk"), GF_E_FORMAT, "name", "95");
     memset(name, 'n', 96);
     name[96] = '\0';
@@ -272,23 +292,28 @@ static void bad_order(struct ho_new_order n, int code, const char *where, const 
     char number[32];
 
     expect_fail(ho_order_new(office.o, &n, number), code, where, detail);
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM work_order"), 0);
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account"), 0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM work_order"), 0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account"), 0);
 }
 
 static void orders_are_checked(void **state)
 {
-    const struct ho_new_order right = { .meter_id = AID_METER_1, .supply_point = "SP-0001", .staff_no = "S001",
-                                        .priority = 5, .purge_l = 10, .purge_s = 60 };
-    const char *unknown[] = { "13=1" }, *low[] = { "7=-1" }, *twice[] = { "7=1", "7=2" }, *shape[] = { "7" };
+    const struct ho_new_order right = { .meter_id = AID_METER_1,
+                                        .supply_point = "SP-0001",
+                                        .staff_no = "S001",
+                                        .priority = 5,
+                                        .purge_l = 10,
+                                        .purge_s = 60 };
+    const char *unknown[] = { "13=1" }, *low[] = { "7=-1" }, *twice[] = { "7=1", "7=2" },
+               *shape[] = { "7" };
     struct ho_new_order n;
     char number[32];
 
     (void)state;
     assert_int_equal(ho_add_staff(office.o, "C1", "Clerk", "clerk"), 0);
-#define WITH(set, code, where, detail) \
-    n = right; \
-    set; \
+#define WITH(set, code, where, detail)                                                             \
+    n = right;                                                                                     \
+    set;                                                                                           \
     bad_order(n, code, where, detail)
 
     WITH(n.meter_id = "GM2400000157", GF_E_METER_ID, "meter id", "");
@@ -315,8 +340,13 @@ static void orders_are_checked(void **state)
 
 static void one_meter_has_one_open_order(void **state)
 {
-    struct ho_new_order n = { .meter_id = AID_METER_1, .supply_point = "SP-0001", .staff_no = "S001", .priority = 5,
-                              .purge_l = 10, .purge_s = 60, .number = "K-7" };
+    struct ho_new_order n = { .meter_id = AID_METER_1,
+                              .supply_point = "SP-0001",
+                              .staff_no = "S001",
+                              .priority = 5,
+                              .purge_l = 10,
+                              .purge_s = 60,
+                              .number = "K-7" };
     char number[32];
 
     (void)state;
@@ -328,14 +358,15 @@ static void one_meter_has_one_open_order(void **state)
     n.number = "K-7";
     n.supply_point = "SP-0002";
     expect_fail(ho_order_new(office.o, &n, number), GF_E_NOT_NOW, "number", "this number");
-    aid_sql(&office, "UPDATE meter SET life_state = 5 WHERE meter_id = '" AID_METER_2 "'");
+    oaid_sql(&office, "UPDATE meter SET life_state = 5 WHERE meter_id = '" AID_METER_2 "'");
     n.number = NULL;
     expect_fail(ho_order_new(office.o, &n, number), GF_E_NOT_NOW, "meter", "open already");
     n.meter_id = AID_METER_3;
     n.supply_point = "SP-0003";
-    aid_sql(&office, "UPDATE supply_point SET meter_id = '" AID_METER_2 "' WHERE supply_point = 'SP-0003'");
+    oaid_sql(&office,
+             "UPDATE supply_point SET meter_id = '" AID_METER_2 "' WHERE supply_point = 'SP-0003'");
     expect_fail(ho_order_new(office.o, &n, number), GF_E_NOT_NOW, "supply point", "another meter");
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(*) FROM account"), 1);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account"), 1);
 }
 
 static void account_numbers_are_never_given_twice(void **state)
@@ -344,12 +375,13 @@ static void account_numbers_are_never_given_twice(void **state)
 
     (void)state;
     for (int64_t i = 0; i < 5; i++) {
-        aid_order(&office, 1, number);
-        aid_sql(&office, "UPDATE work_order SET state = 'unable', closed_at_ms = 1");
-        assert_int_equal(aid_sql_number(&office, "SELECT MAX(account_no) FROM work_order"), 100001 + i);
-        aid_office_restart(&office);
+        oaid_order(&office, 1, number);
+        oaid_sql(&office, "UPDATE work_order SET state = 'unable', closed_at_ms = 1");
+        assert_int_equal(oaid_sql_number(&office, "SELECT MAX(account_no) FROM work_order"),
+                         100001 + i);
+        oaid_office_restart(&office);
     }
-    assert_int_equal(aid_sql_number(&office, "SELECT COUNT(DISTINCT account_no) FROM account"), 5);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(DISTINCT account_no) FROM account"), 5);
 }
 
 static void an_office_is_made_once(void **state)
@@ -361,10 +393,13 @@ static void an_office_is_made_once(void **state)
     assert_int_equal(office_init(office.dir, NULL, 0, &office.ports, &why), GF_E_NOT_NOW);
     (void)snprintf(dir, sizeof dir, "%s-bad", office.dir);
     why = (struct gf_fail){ 0 };
-    assert_int_equal(office_init(dir, (const char *const[]){ "bad,DNS:evil" }, 1, &office.ports, &why), GF_E_FORMAT);
+    assert_int_equal(
+        office_init(dir, (const char *const[]){ "bad,DNS:evil" }, 1, &office.ports, &why),
+        GF_E_FORMAT);
     why = (struct gf_fail){ 0 };
     assert_int_equal(office_open(dir, &office.ports, &(struct office *){ NULL }, &why), GF_E_FILE);
-    assert_int_equal(office_init(dir, (const char *const[]){ "office.example" }, 1, &office.ports, &why), 0);
+    assert_int_equal(
+        office_init(dir, (const char *const[]){ "office.example" }, 1, &office.ports, &why), 0);
 }
 
 static void a_newer_database_is_left_alone(void **state)
@@ -373,10 +408,10 @@ static void a_newer_database_is_left_alone(void **state)
     struct office *o = NULL;
 
     (void)state;
-    aid_office_end(&office);
-    aid_sql(&office, "PRAGMA user_version = 99");
+    oaid_office_end(&office);
+    oaid_sql(&office, "PRAGMA user_version = 99");
     assert_int_equal(office_open(office.dir, &office.ports, &o, &why), GF_E_STORE_NEWER);
-    aid_sql(&office, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+    oaid_sql(&office, "PRAGMA user_version = 1; PRAGMA application_id = 5");
     why = (struct gf_fail){ 0 };
     assert_int_equal(office_open(office.dir, &office.ports, &o, &why), GF_E_STORE_DAMAGED);
 }
@@ -385,11 +420,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv_is_read_as_the_standard_says), cmocka_unit_test(csv_tells_where_it_is_wrong),
-        T(a_bad_shipment_leaves_nothing), T(a_shipment_twice_is_the_same), T(no_factory_key_is_stored_in_the_clear),
-        T(a_bad_list_of_customers_leaves_nothing), T(a_changed_customer_reaches_the_laptops), T(staff_is_checked),
-        T(orders_are_checked), T(one_meter_has_one_open_order), T(account_numbers_are_never_given_twice),
-        T(an_office_is_made_once), T(a_newer_database_is_left_alone),
+        cmocka_unit_test(csv_is_read_as_the_standard_says),
+        cmocka_unit_test(csv_tells_where_it_is_wrong),
+        T(a_bad_shipment_leaves_nothing),
+        T(a_shipment_twice_is_the_same),
+        T(no_factory_key_is_stored_in_the_clear),
+        T(a_bad_list_of_customers_leaves_nothing),
+        T(a_changed_customer_reaches_the_laptops),
+        T(staff_is_checked),
+        T(orders_are_checked),
+        T(one_meter_has_one_open_order),
+        T(account_numbers_are_never_given_twice),
+        T(an_office_is_made_once),
+        T(a_newer_database_is_left_alone),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
