@@ -15,6 +15,7 @@ endif
 CC     ?= gcc
 AR     := ar
 PYTHON := /usr/bin/python3
+JOBS   ?= $(shell nproc)
 BUILD  ?= build/$(notdir $(CC))$(if $(SAN),-san)
 Q      := $(if $(V),,@)
 say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(BUILD)/%=%))
@@ -144,19 +145,19 @@ check-layers: all tests  ## refuse an include that goes against the direction of
 	@tests/tools/check-layers $(BUILD) $(LAYERS)
 
 test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
-	@$(MAKE) --no-print-directory -s tests check-layers
-	@BUILD=$(BUILD) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
 
 test-all: deps  ## the long campaigns too: every kill, every seed
-	@$(MAKE) --no-print-directory -s tests check-layers
-	@BUILD=$(BUILD) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
+	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
 
 bench: deps  ## ratios against a floor or a peer, measured in one run
-	@$(MAKE) --no-print-directory -s all $(BENCHES)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
 	@BUILD=$(BUILD) tests/tools/bench $(BENCHES)
 
 demo: deps  ## the whole system on this machine: bus, radio, meters, head office, the technician's app
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@BUILD=$(BUILD) tests/tools/demo
 
 clean:  ## remove build/
