@@ -420,6 +420,7 @@ static void sweep(const struct image *im, struct counter *c, enum aid_cut cut, i
 static void sweep_units(uint32_t unit)
 {
     static const uint32_t left[] = {100, 0, 16, 32};
+    int64_t stride = unit == 16 ? 3 : 19;
     bool all = is_whole_campaign();
 
     for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
@@ -427,7 +428,8 @@ static void sweep_units(uint32_t unit)
         struct counter *c = make(2, unit);
 
         for (enum aid_cut cut = 0; cut < AID_CUTS; cut++)
-            sweep(&im, c, cut, all ? 1 : unit == 16 ? 3 : 19, i == 0 && (all || unit == 16));
+            sweep(&im, c, cut, all || (i == 0 && unit == 16) ? 1 : stride,
+                  i == 0 && (all || unit == 16));
         free(im.bytes);
         destroy(c);
     }
