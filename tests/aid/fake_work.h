@@ -41,6 +41,7 @@ struct fake_work {
     struct sync_view sync;
     uint64_t rounds_ended, rounds_wanted;
     int start_code;
+    bool cancel_hangs;          /* run_cancel() does not come to its end */
     char started[64];           /* "account-opening J-0001" */
     char answers[1024];         /* each answer that was accepted, with a newline */
     unsigned confirmed, retried, stopped, cancelled, syncs;
@@ -75,7 +76,7 @@ static void fake_show(void)
     const struct fake_moment *m = fake_now();
     struct run_view *v = &fake.view;
 
-    v->phase = fake.cancelled > 0 ? RUN_LEFT : m->phase;
+    v->phase = fake.cancelled > 0 && !fake.cancel_hangs ? RUN_LEFT : m->phase;
     v->now = m->step;
     for (size_t i = 0; i < v->n_steps; i++)
         v->steps[i].mark = i < m->step ? MARK_DONE : i > m->step ? MARK_TODO

@@ -145,6 +145,7 @@ static void test_too_large(void **state)
         for (int b = 0; b < 4; b++)
             whole[29 + b] = (uint8_t)(~crc >> (24 - 8 * b));
         assert_int_equal(read_bytes((size_t)n, &why), GF_E_IMAGE);
+        assert_non_null(strstr(why.detail, i == 2 ? "more pixels than permitted" : "Invalid IHDR data"));
     }
 }
 

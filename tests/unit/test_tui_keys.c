@@ -60,6 +60,7 @@ static void test_whole_run(void **state)
     assert_true(shows("! Type PURGE:"));
     world_type(K_ENTER);                        /* an empty field opens no valve */
     assert_true(shows("! Type PURGE:"));
+    assert_false(shows("E029"));
     world_type("purge" K_ENTER);
     assert_true(shows("E029"));
     world_type("PURGE" K_ENTER);
@@ -166,6 +167,19 @@ static void test_signal(void **state)
     store_world_close(&world.store);
 }
 
+/* From the scanning view too, which closes by itself. */
+static void test_leaving_scan(void **state)
+{
+    (void)state;
+    open_job();
+    world_type("\003");
+    world_type("y");
+    world_turns(2);
+    assert_int_equal(fake.cancelled, 1);
+    assert_true(shows("Open jobs"));
+    world_close();
+}
+
 static void test_start_refused(void **state)
 {
     (void)state;
@@ -181,6 +195,8 @@ static void test_filter(void **state)
 {
     (void)state;
     open_world();
+    world_type("xyz");                          /* no keys, and no text either */
+    assert_true(shows("J-0001"));
     world_type("/canal q");                     /* q is text here */
     assert_true(shows("No job has all these words."));
     world_type("\177");
@@ -440,6 +456,9 @@ static void test_table(void **state)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(rows[i].id, rows[j].id);
     }
+    assert_ptr_equal(action_of_key('q', IN_ANY | IN_HOME), action_find("quit"));
+    assert_null(action_of_key('q', IN_ANY | IN_HOME | IN_TEXT));
+    assert_null(action_of_key('q', IN_ANY | IN_RUN));
 }
 
 static void test_key_names(void **state)
@@ -483,7 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run), cmocka_unit_test(test_typed_twice), cmocka_unit_test(test_wrong_labels),
         cmocka_unit_test(test_scan_left_and_again), cmocka_unit_test(test_leaving), cmocka_unit_test(test_signal),
-        cmocka_unit_test(test_start_refused), cmocka_unit_test(test_filter), cmocka_unit_test(test_filter_scripts),
+        cmocka_unit_test(test_start_refused), cmocka_unit_test(test_leaving_scan), cmocka_unit_test(test_filter), cmocka_unit_test(test_filter_scripts),
         cmocka_unit_test(test_radio_list), cmocka_unit_test(test_reach), cmocka_unit_test(test_palette),
         cmocka_unit_test(test_quit), cmocka_unit_test(test_sync), cmocka_unit_test(test_camera),
         cmocka_unit_test(test_camera_ends), cmocka_unit_test(test_table), cmocka_unit_test(test_key_names),

@@ -126,6 +126,27 @@ static void test_moments(void **state)
     }
 }
 
+/* The engine keeps what a step found out until the next step has found something: it does not show there. */
+static void test_old_lines(void **state)
+{
+    static const struct fake_moment two[] = {
+        {.phase = RUN_ASK, .step = 1, .ask = ASK_ENTER, .ask_id = "a", .lines = {{"link", "MTU 517"}}},
+        {.phase = RUN_ASK, .step = 2, .ask = ASK_ENTER, .ask_id = "b", .lines = {{"link", "MTU 517"}}},
+        {.phase = RUN_ASK, .step = 2, .ask = ASK_ENTER, .ask_id = "c", .lines = {{"valve", "shut"}}},
+        {.phase = RUN_FINISHED, .step = 4},
+    };
+
+    (void)state;
+    world_open(24, 80, two, true, false);
+    world_type(K_ENTER);
+    assert_true(screen_shows(&world.screen, "MTU 517"));
+    world_type(K_ENTER);
+    assert_false(screen_shows(&world.screen, "MTU 517"));
+    world_type(K_ENTER);
+    assert_true(screen_shows(&world.screen, "shut"));
+    world_close();
+}
+
 static void test_refused_answer(void **state)
 {
     (void)state;
@@ -227,6 +248,7 @@ static void test_queue(void **state)
     screen_golden(&world.screen, "queue-80x24");
     for (int i = 0; i < 60; i++)
         world_type(K_DOWN);
+    assert_true(screen_shows(&world.screen, ">       1"));
     assert_true(screen_shows(&world.screen, "Record 1:"));      /* over the end of a page, to the oldest */
     for (int i = 0; i < 60; i++)
         world_type(K_UP);
@@ -355,7 +377,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_home), cmocka_unit_test(test_home_empty), cmocka_unit_test(test_ascii),
-        cmocka_unit_test(test_colour), cmocka_unit_test(test_moments), cmocka_unit_test(test_refused_answer),
+        cmocka_unit_test(test_colour), cmocka_unit_test(test_moments), cmocka_unit_test(test_refused_answer), cmocka_unit_test(test_old_lines),
         cmocka_unit_test(test_presence_warning), cmocka_unit_test(test_overlays), cmocka_unit_test(test_help_home),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_queue), cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_sizes), cmocka_unit_test(test_terminal_restored),
