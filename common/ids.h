@@ -10,7 +10,7 @@
 
 #define GF_UUID_LEN 16
 #define GF_UUID_TEXT 37         /* "0190a5b2-....", with the NUL */
-#define GF_METER_ID_LEN 12      /* "GM2400001278": two capital letters, eight digits, two check digits */
+#define GF_METER_ID_LEN 12      /* "GM2400001223": two capital letters, eight digits, two check digits */
 #define GF_METER_ID_TEXT 13     /* with the NUL */
 #define GF_BT_ADDRESS_TEXT 18   /* "AA:BB:CC:DD:EE:FF" with the NUL */
 #define GF_LABEL_TEXT 48        /* longest label text with the NUL */
