@@ -138,6 +138,8 @@ static int begin(struct meter_link *ml, enum ml_goal goal)
     ml->op.attempt = 1;
     ml->op.until = ml_mono(ml) + ml->limits.whole_ms;
     ml->op.busy_until = ml_mono(ml) + BUSY_MS;
+    ml->op.last_code = GF_E_LINK_TIMEOUT;
+    gf_copy(ml->op.last_detail, sizeof ml->op.last_detail, "the time for this is over");
     ml->op.once = ml->op.sent = ml->op.cancelled = ml->op.refused = false;
     ml->hold_until = 0;
     return 0;
@@ -219,19 +221,29 @@ static bool is_final(int code)
     return false;
 }
 
+/* A radio that is away comes back by itself when its service starts again: that takes time, not
+ * attempts. */
+static bool is_worth_waiting(int code)
+{
+    return code == GF_E_BLUEZ_AWAY || code == GF_E_ADAPTER;
+}
+
 void ml_trouble(struct meter_link *ml, int code, const char *detail)
 {
-    char text[120];
+    int64_t now = ml_mono(ml), pause_ms = ml->limits.pause_ms * ml->op.attempt;
 
-    gf_copy(text, sizeof text, detail);
+    ml->op.last_code = code;
+    if (detail != ml->op.last_detail)
+        gf_copy(ml->op.last_detail, sizeof ml->op.last_detail, detail);
     close_link(ml);
     if (ml->op.goal == GOAL_NONE)
         return;
-    if (is_final(code) || (ml->op.once && ml->op.sent) || ml->op.attempt >= ml->limits.attempts) {
-        ml_end(ml, code, text);
+    if (is_final(code) || (ml->op.once && ml->op.sent) || now >= ml->op.until ||
+        (ml->op.attempt >= ml->limits.attempts && !is_worth_waiting(code))) {
+        ml_end(ml, code, ml->op.last_detail);
         return;
     }
-    ml->hold_until = ml_mono(ml) + ml->limits.pause_ms * ml->op.attempt;
+    ml->hold_until = now + (pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
     ml->op.attempt++;
 }
 
@@ -254,10 +266,8 @@ static void watch_deadlines(struct meter_link *ml)
 {
     int64_t now = ml_mono(ml);
 
-    if (ml->op.goal != GOAL_NONE && now >= ml->op.until) {
-        ml->op.attempt = ml->limits.attempts;
-        ml_trouble(ml, GF_E_LINK_TIMEOUT, "the time for this is over");
-    }
+    if (ml->op.goal != GOAL_NONE && now >= ml->op.until)
+        ml_trouble(ml, ml->op.last_code, ml->op.last_detail);
     if (ml->phase == PH_DOWN || ml->phase == PH_READY || ml->phase == PH_SESSION ||
         now < ml->phase_until)
         return;
@@ -274,8 +284,11 @@ int meter_link_tick(struct meter_link *ml)
     /* A hello and its answer take four moves; the bound is for an operation begun by the end of
      * another. */
     for (int i = 0; i < 16; i++) {
-        bool moved = ml_advance(ml);
+        bool moved;
 
+        if (!ml->in.message)    /* an answer that came before the link fell counts before the fall */
+            take_fall(ml);
+        moved = ml_advance(ml);
         take_fall(ml);
         watch_deadlines(ml);
         ml_pump(ml);

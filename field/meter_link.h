@@ -25,7 +25,7 @@ struct ml_limits {
     int64_t whole_ms;       /* a whole operation: 120 s */
     int64_t pause_ms;       /* before the next attempt: 500, growing with each */
     int64_t idle_ms;        /* silence in a session after which `identify` is sent: 10 s */
-    int attempts;           /* 6 */
+    int attempts;           /* 6; a radio that is away is waited for as long as whole_ms */
 };
 extern const struct ml_limits ml_limits_usual;
 

@@ -16,6 +16,7 @@
 /* The meter says BUSY (its valve moves, or one hello a second): asked again for this long. */
 #define BUSY_MS 30000
 #define HELLO_PAUSE_MS 1000
+#define PAUSE_MAX_MS 3000           /* between two attempts */
 
 
 enum ml_phase {
@@ -69,6 +70,8 @@ struct meter_link {
         gasm_Request request;
         bool once, sent, cancelled;
         bool refused;               /* a handshake was, once */
+        int last_code;              /* why the last attempt failed */
+        char last_detail[120];
     } op;
 
     struct {                        /* what the port's events noted */

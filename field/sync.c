@@ -20,7 +20,7 @@
 #include "common/text.h"
 
 #define SCHEMA 1
-#define VERSION "0.1.0"
+#define VERSION "1.0"
 #define BATCH 100                   /* records in one post */
 #define BODY_MAX (256u * 1024)      /* bytes of one post */
 #define POSTS_MAX 10000             /* in one round: nobody is held for ever */

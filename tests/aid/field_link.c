@@ -189,6 +189,8 @@ static void from_meter(struct field_link *l)
 
 void field_link_step(struct field_link *l)
 {
+    if (l->wanted && l->radio_away)
+        fall(l, GF_E_BLUEZ_AWAY);
     if (l->wanted && !l->away && !l->meter->flash.dead && mono(l) >= l->ready_ms)
         become_ready(l);
     else if (l->wanted && mono(l) >= l->deadline_ms)

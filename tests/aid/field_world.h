@@ -26,6 +26,7 @@ struct field_link {
     uint64_t corrupt_at;        /* a bit of this one is turned over; 0: never */
     uint64_t connections;       /* that became ready */
     uint64_t attempts;          /* that were begun */
+    bool radio_away;            /* the Bluetooth service is not running */
     bool mute;                  /* what the meter sends is lost */
     unsigned full;              /* so many fragments are refused with GF_E_SPACE first */
     int ctl_fails;              /* what the next CTL write is answered with, once; 0: 0 */

@@ -365,6 +365,30 @@ static void not_heard(void **state)
     end(&s);
 }
 
+/* The Bluetooth service starts again after 40 s: waited for, far beyond six attempts, but not for
+ * ever. */
+static void the_radio_is_waited_for(void **state)
+{
+    struct scene s;
+    struct ticket_row t = ticket_of(0, 1);
+
+    (void)state;
+    begin(&s, 21);
+    s.w->link.radio_away = true;
+    assert_int_equal(meter_link_open(s.ml, &t), 0);
+    pass(&s, 40000);
+    assert_int_equal(s.ends, 0);
+    assert_true(ml_attempt(s.ml) > 6);
+    s.w->link.radio_away = false;
+    assert_int_equal(await(&s), 0);
+    meter_link_close(s.ml);
+    pass(&s, 100);
+    s.w->link.radio_away = true;
+    assert_int_equal(open_with(&s, 1), GF_E_BLUEZ_AWAY);
+    assert_non_null(strstr(s.why.detail, "fell (attempt "));
+    end(&s);
+}
+
 static void another_meter_answers(void **state)
 {
     struct scene s;
@@ -525,6 +549,7 @@ int main(void)
         cmocka_unit_test(gives_up_after_its_attempts),
         cmocka_unit_test(once_is_once),
         cmocka_unit_test(not_heard),
+        cmocka_unit_test(the_radio_is_waited_for),
         cmocka_unit_test(another_meter_answers),
         cmocka_unit_test(another_protocol),
         cmocka_unit_test(a_refused_reset_is_tried_again),
