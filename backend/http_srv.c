@@ -42,6 +42,7 @@ struct listener {
     SSL_CTX *tls;
     bool is_mutual;
     size_t body_max;
+    int lifetime_s;
     unsigned connections, connections_max;
     struct http_handler handler;
 };
@@ -55,42 +56,68 @@ struct http_srv {
 
 /* ---- connections ---- */
 
-static int listener_index = -1; /* OpenSSL's number for the listener of a connection; made once */
+/* One connection; OpenSSL keeps it with the connection's SSL, and has it freed with that. */
+struct connection {
+    struct listener *listener;
+    struct bufferevent *bev;
+    struct event *lifetime;
+};
+
+static int connection_index = -1; /* OpenSSL's number for it; made once */
 
 /* OpenSSL frees a connection: there is room for another. */
 static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
                              void *argp)
 {
-    struct listener *l = ptr;
+    struct connection *c = ptr;
 
     (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
-    if (l == NULL)
+    if (c == NULL)
         return;
-    l->connections--;
-    if (l->accepting != NULL)
-        (void)evconnlistener_enable(l->accepting); /* fails only for a closed socket */
+    c->listener->connections--;
+    if (c->listener->accepting != NULL)
+        (void)evconnlistener_enable(c->listener->accepting); /* fails only for a closed socket */
+    if (c->lifetime != NULL)
+        event_free(c->lifetime);
+    free(c);
+}
+
+/* A connection is as old as one may get: evhttp sees its end, and cleans up. */
+static void lifetime_over(evutil_socket_t fd, short events, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)fd, (void)events;
+    (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
 }
 
 /* A connection was accepted. */
 static struct bufferevent *new_connection(struct event_base *base, void *arg)
 {
     struct listener *l = arg;
-    SSL *ssl = SSL_new(l->tls);
-    struct bufferevent *bev;
+    const struct timeval lifetime = { .tv_sec = l->lifetime_s };
+    struct connection *c = calloc(1, sizeof *c);
+    SSL *ssl = c != NULL ? SSL_new(l->tls) : NULL;
 
-    if (ssl == NULL || SSL_set_ex_data(ssl, listener_index, l) != 1) {
+    if (ssl == NULL || SSL_set_ex_data(ssl, connection_index, c) != 1) {
+        SSL_free(ssl);
+        free(c);
+        return NULL;
+    }
+    c->listener = l;
+    if (++l->connections >= l->connections_max)
+        (void)evconnlistener_disable(l->accepting);
+    c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                            BEV_OPT_CLOSE_ON_FREE);
+    if (c->bev == NULL) {
         SSL_free(ssl);
         return NULL;
     }
-    if (++l->connections >= l->connections_max)
-        (void)evconnlistener_disable(l->accepting);
-    bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
-                                         BEV_OPT_CLOSE_ON_FREE);
-    if (bev == NULL)
-        SSL_free(ssl);
-    else
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1); /* HTTP tells where a message ends */
-    return bev;
+    bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1); /* HTTP tells where a message ends */
+    c->lifetime = evtimer_new(base, lifetime_over, c);
+    if (c->lifetime != NULL)
+        (void)evtimer_add(c->lifetime, &lifetime);
+    return c->bev;
 }
 
 /* ---- requests ---- */
@@ -337,6 +364,7 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                             .is_mutual = how->ca_file != NULL,
                             .body_max = how->body_max,
                             .connections_max = how->connections_max,
+                            .lifetime_s = how->lifetime_s,
                             .handler = how->handler };
 
     int r = make_tls(how, &l->tls, why);
@@ -379,9 +407,9 @@ struct http_srv *http_srv_new(void)
 {
     struct http_srv *s = calloc(1, sizeof *s);
 
-    if (listener_index < 0)
-        listener_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ended);
-    if (s == NULL || listener_index < 0 || (s->base = event_base_new()) == NULL)
+    if (connection_index < 0)
+        connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ended);
+    if (s == NULL || connection_index < 0 || (s->base = event_base_new()) == NULL)
         return http_srv_free(s);
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
     s->on_int = evsignal_new(s->base, SIGINT, on_signal, s);

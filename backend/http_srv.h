@@ -28,6 +28,7 @@ struct http_listen {
         *ca_file;    /* PEM: client certificates have to be issued by it; NULL: none is asked for */
     size_t body_max; /* bytes */
     int timeout_s;   /* silence after which a connection is closed */
+    int lifetime_s;  /* age at which it is closed whatever it does: no trickle holds it */
     unsigned connections_max; /* more wait in the kernel's queue */
     struct http_handler handler;
 };

@@ -12,6 +12,8 @@
 #include "meter-core/port/openssl/crypto.h"
 
 #define TIMEOUT_S 30
+#define LIFETIME_S 600      /* of a laptop's connection */
+#define LIFETIME_ENROL_S 60 /* of a stranger's */
 #define CONNECTIONS_MAX 512
 
 static void handle(void *ctx, const struct http_request *request, struct http_response *ret)
@@ -50,6 +52,7 @@ static int listen_on(struct admin *a, struct http_srv *srv, const char *address,
         .ca_file = is_mutual ? ca : NULL,
         .body_max = is_mutual ? HO_SYNC_BODY_MAX : HO_ENROL_BODY_MAX,
         .timeout_s = TIMEOUT_S,
+        .lifetime_s = is_mutual ? LIFETIME_S : LIFETIME_ENROL_S,
         .connections_max = CONNECTIONS_MAX,
         .handler = { a->office, handle },
     };

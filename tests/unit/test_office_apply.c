@@ -234,9 +234,11 @@ static void another_laptop_may_have_worked(void **state)
  */
 static void another_order_goes_on_with_an_opening(void **state)
 {
+    static const gasm_Command rest[] = { gasm_Command_PURGE_START, gasm_Command_PURGE_STOP,
+                                         gasm_Command_ZERO_CLEAR, gasm_Command_COMMISSION };
     char number[32];
     sync_Item item = oaid_done(&job, "unable", 3);
-    uint8_t old[16];
+    uint8_t old[16], receipt[AID_RECEIPT_MAX];
 
     (void)state;
     bring_home(gasm_Command_OPEN_ACCOUNT);
@@ -254,6 +256,21 @@ static void another_order_goes_on_with_an_opening(void **state)
     assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account_key"), 1);
     say_life(&laptop, gasm_LifeState_KEYED, 1, sync_VerdictKind_APPLIED, "");
     say_life(&laptop, gasm_LifeState_FACTORY, 0, sync_VerdictKind_CONFLICT, "function_state");
+
+    oaid_begin(&laptop);
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++) {
+        size_t n = oaid_execute(&meter, rest[i], 0, receipt);
+
+        item = oaid_receipt_item(&job, receipt, n);
+        oaid_add(&laptop, &item);
+    }
+    item = oaid_done(&job, "done", 7);
+    oaid_add(&laptop, &item);
+    assert_int_equal(oaid_send(&laptop), 200);
+    assert_int_equal(laptop.n_certificates, 1);
+    assert_non_null(strstr(laptop.certificates[0].text,
+                           "Account        100001, opened 2026-11-22T09:30:00Z\n"));
+    assert_non_null(strstr(laptop.certificates[0].text, "Receipts       4 to 7, all verified\n"));
 }
 
 int main(void)

@@ -54,6 +54,7 @@ static void serve(int out, bool is_mutual)
                                .ca_file = is_mutual ? ca : NULL,
                                .body_max = BODY_MAX,
                                .timeout_s = 1,
+                               .lifetime_s = 2,
                                .connections_max = 4,
                                .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
@@ -284,6 +285,20 @@ static void silence_ends_a_connection(void **state)
     expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /");
 }
 
+/* A client that sends a byte now and then is never silent; it is cut off all the same. */
+static void a_trickle_ends_too(void **state)
+{
+    long long until = aid_now_ms() + 20000;
+    SSL *ssl = connect_tls();
+    struct pollfd wait = { .fd = SSL_get_fd(ssl), .events = POLLIN };
+
+    (void)state;
+    while (send_text(ssl, "G") && poll(&wait, 1, 200) == 0)
+        assert_true(aid_now_ms() < until);
+    close_tls(ssl);
+    expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /");
+}
+
 /* More connections than are let in wait for their turn; none is lost. */
 static void connections_are_counted(void **state)
 {
@@ -398,6 +413,7 @@ static void bad_addresses_and_files_are_told(void **state)
                                .key_file = key,
                                .body_max = 1,
                                .timeout_s = 1,
+                               .lifetime_s = 2,
                                .connections_max = 1,
                                .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
@@ -436,6 +452,7 @@ int main(void)
         T(smuggled_requests_are_refused),
         T(what_is_too_large_is_refused),
         T(silence_ends_a_connection),
+        T(a_trickle_ends_too),
         T(connections_are_counted),
         T(many_requests_go_over_one_connection),
         T(what_is_not_tls_1_3_gets_nothing),
