@@ -45,6 +45,29 @@ kill -CONT "$(cat "$W/meter3.pid")"
 run 0 "the same call goes on" opening
 says "2 of them are done already; it goes on with \"Connect\"" "where it stopped"
 says "[14/14] Certificate" "to the end"
+# the command line
+run 0 "help" "$BUILD/gasfitter" --help
+run 0 "version" "$BUILD/gasfitter" --version
+run 2 "no such command" fitter frobnicate
+says "frobnicate" "it is named"
+run 2 "no such option" fitter --frobnicate jobs
+run 2 "too many arguments" fitter sync now
+run 2 "no such procedure" fitter run coffee --job J-0002
+run 2 "a run without its job" fitter run account-opening
+run 2 "two labels" fitter run account-opening --job J-0002 --image "$W/1.png" --label "$label"
+run 2 "a clock rate that is none" fitter --clock-rate fast jobs
+run 3 "a laptop that is not enrolled" "$BUILD/gasfitter" --data "$W/nobody" --passphrase-file "$W/passphrase" jobs
+says "E033" "it says so"
+[ ! -e "$W/nobody" ]; ok $? "and nothing was made"
+echo "another passphrase" >"$W/wrong"
+run 4 "a wrong passphrase" "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/wrong" jobs
+run 8 "enrolled twice" fitter enrol https://127.0.0.1:1 AAAAAAAAAA-0000000000000000
+run 8 "a certificate that is not issued yet" fitter certificate --job J-0002
+run 3 "a certificate of no job" fitter certificate --job J-0009
+run 0 "a certificate" fitter certificate --job J-0003
+printf '%s\n' "$OUT" >"$W/certificate"
+run 0 "that head office knows" office verify-certificate "$W/certificate"
+
 run 0 "the audit at head office" office audit
 says "audit: clean" "it is clean"
 done_testing

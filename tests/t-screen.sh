@@ -35,13 +35,21 @@ set -- $METERS
 office label "$1" --png "$W/label.png" --scale 6 >/dev/null
 cat >"$W/app" <<EOF
 unset TMUX NO_COLOR
-"$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE"
+"$BUILD/gasfitter" --data "$W/laptop" --bus "$BUS" --clock-rate "$RATE"
 echo "ended with \$?"
 stty -a | tr ' ' '\n' | grep -x -e icanon -e echo | tr '\n' ' '
+read go
+"$BUILD/gasfitter" --data "$W/second" enrol "https://127.0.0.1:$(cut -d' ' -f2 "$W/port")" "$(office enrol S001)"
+echo "first: \$?"
+"$BUILD/gasfitter" --data "$W/second" enrol "https://127.0.0.1:$(cut -d' ' -f2 "$W/port")" "$(office enrol S001)"
+echo "second: \$?"
 sleep 600
 EOF
 t new-session -d -s app -x 80 -y 24 "env LC_ALL=C.UTF-8 TZ=UTC TERM=screen-256color sh '$W/app'"
 
+shows "Passphrase:" "the passphrase is asked"
+keys -l "correct horse battery staple"
+keys Enter
 shows "> J-0001" "the worklist"
 shows "12 Canal Street, flat 3" "the address of the chosen job"
 shows "$1 ▂" "the job's meter is in reach" 30
@@ -91,6 +99,24 @@ shows "Open jobs" "back from the records"
 keys q
 shows "ended with 0" "q quits"
 shows "icanon echo" "the terminal is as it was"
+if screen | grep -q "correct horse"; then ok 1 "the passphrase is not shown"; else ok 0 "the passphrase is not shown"; fi
+keys Enter
+shows "New passphrase" "a new laptop asks for a new passphrase"
+keys -l "one"
+keys Enter
+shows "The same again" "twice"
+keys -l "two"
+keys Enter
+shows "E047" "two that differ are refused"
+shows "first: 4" "with status 4"
+shows "New passphrase" "once more"
+keys -l "three words here"
+keys Enter
+shows "The same again" "twice again"
+keys -l "three words here"
+keys Enter
+shows "enrolled: device" "enrolled"
+shows "second: 0" "with status 0"
 run 0 "the audit at head office" office audit
 says "audit: clean" "it is clean"
 done_testing

@@ -13,11 +13,13 @@
 #define WIDE 110                /* columns from which the steps get more room */
 #define MESSAGE_ROWS 5
 #define NAME_COLS 16
+#define PRESENCE_SOON_MS 10000     /* a confirmation that lasts so long is asked for */
 
 struct step_view {
     struct input input;
     const char *ask_id;         /* of the question that the input belongs to */
     size_t now;                 /* of the step whose lines are shown */
+    bool warned;                /* that gas flows while another view hides it */
     bool scanned;               /* the scanning view was shown for this question */
     struct list lines;          /* what the step found out; scrolls */
     struct found {
@@ -150,7 +152,7 @@ static void draw_purge(struct app *a, const struct run_view *v, const struct are
     ui_gauge(ui, at->y, at->x + 25, bar, v->purge.litres, v->purge.granted_l);
     (void)ui_printf(ui, at->y + 1, at->x, 24, ROLE_TEXT, "Seconds  %5u of %u", v->purge.seconds, v->purge.granted_s);
     ui_gauge(ui, at->y + 1, at->x + 25, bar, v->purge.seconds, v->purge.granted_s);
-    if (left > 10000)
+    if (left > PRESENCE_SOON_MS)
         (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_GOOD, "You are present: confirmed for %s more.",
                         span_text(left, span));
     else
@@ -350,8 +352,15 @@ static void run_tick_view(struct app *a, void *state)
     }
     memcpy(s->seen.lines, v->lines, sizeof s->seen.lines);
     s->seen.n = v->n_lines;
-    if (!top)
+    if (!v->purge.running || v->purge.confirm_in_ms > PRESENCE_SOON_MS)
+        s->warned = false;
+    if (!top) {
+        if (v->purge.running && v->purge.confirm_in_ms <= PRESENCE_SOON_MS && !s->warned) {
+            s->warned = true;
+            app_say(a, ROLE_WARN, "Gas flows, and nobody confirms: go back to the procedure with Esc.");
+        }
         return;
+    }
     if (v->phase == RUN_LEFT) {
         app_say(a, ROLE_TEXT, "Left safely. Job %s goes on where it stopped when it is opened again.", v->job);
         app_pop(a);

@@ -168,6 +168,20 @@ static void test_presence_warning(void **state)
     world_close();
 }
 
+/* In another view nothing can be confirmed: it is said in time, once. */
+static void test_purge_out_of_sight(void **state)
+{
+    (void)state;
+    open_at(24, 80, AT_PURGE, true, false);
+    world_type(K_F3);
+    world_turns(150);
+    assert_false(screen_shows(&world.screen, "Gas flows"));
+    world_turns(90);
+    assert_true(screen_shows(&world.screen, "Gas flows, and nobody confirms: go back to the procedure with Esc."));
+    assert_int_equal(world.app.log.total, 1);
+    world_close();
+}
+
 static void test_overlays(void **state)
 {
     (void)state;
@@ -246,6 +260,9 @@ static void test_queue(void **state)
     world_type(K_F3);
     world_type(K_DOWN K_DOWN);
     screen_golden(&world.screen, "queue-80x24");
+    for (int i = 0; i < 20; i++)
+        world_type(K_DOWN);
+    assert_true(screen_shows(&world.screen, ">      18"));      /* the window goes with the cursor */
     for (int i = 0; i < 60; i++)
         world_type(K_DOWN);
     assert_true(screen_shows(&world.screen, ">       1"));
@@ -378,7 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_home), cmocka_unit_test(test_home_empty), cmocka_unit_test(test_ascii),
         cmocka_unit_test(test_colour), cmocka_unit_test(test_moments), cmocka_unit_test(test_refused_answer), cmocka_unit_test(test_old_lines),
-        cmocka_unit_test(test_presence_warning), cmocka_unit_test(test_overlays), cmocka_unit_test(test_help_home),
+        cmocka_unit_test(test_presence_warning), cmocka_unit_test(test_purge_out_of_sight), cmocka_unit_test(test_overlays), cmocka_unit_test(test_help_home),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_queue), cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_sizes), cmocka_unit_test(test_terminal_restored),
         cmocka_unit_test(test_terminal_restored_after_crash), cmocka_unit_test(test_no_such_terminal),
