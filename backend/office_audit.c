@@ -28,7 +28,8 @@ void ho_checked(struct ho_audit *a, enum ho_statement s)
     a->of[s].checked++;
 }
 
-static void add_line(struct buf *to, const char *text, va_list args)
+__attribute__((format(printf, 2, 0))) static void add_line(struct buf *to, const char *text,
+                                                           va_list args)
 {
     char line[320];
 

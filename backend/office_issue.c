@@ -237,12 +237,9 @@ int ho_issue(struct office *o, struct ho_order *order, const struct ho_meter *me
     if (keys == 0 && (r = make_key(o, order->meter_id, order->key_epoch, order->began_epoch)) != 0)
         return r;
 
-    bool with_install = meter->active_epoch < order->key_epoch;
-    int work = has_good_ticket(o, order, order->key_epoch);
-    int install = with_install && work == 1 ? has_good_ticket(o, order, order->began_epoch) : 1;
-    if (work < 0 || install < 0)
-        return o->fail.code;
-    return work == 1 && install == 1 ? 0 : make_tickets(o, order, with_install);
+    r = has_good_ticket(o, order, order->key_epoch);
+    return r != 0 ? (r < 0 ? r : 0)
+                  : make_tickets(o, order, meter->active_epoch < order->key_epoch);
 }
 
 int ho_ticket_grant(struct office *o, const struct ho_order *order, uint32_t epoch,

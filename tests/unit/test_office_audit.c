@@ -305,6 +305,18 @@ static void purged_litres_in_no_receipt(void **state)
                 "receipt " AID_METER_3 " 6: 6 l were purged, receipts account for 4 l");
 }
 
+static void purged_litres_between_two_receipts(void **state)
+{
+    (void)state;
+    bring_account();
+    bring(gasm_Command_PURGE_START, 0);
+    meter.next.before.purged_l += 2; /* before the end that counts only four */
+    meter.next.after.purged_l += 2;
+    bring(gasm_Command_PURGE_STOP, 4);
+    expect_only(HO_PURGED_ONCE,
+                "receipt " AID_METER_3 " 5: 6 l were purged, receipts account for 4 l");
+}
+
 static void purged_litres_in_the_wrong_receipt(void **state)
 {
     (void)state;
@@ -501,6 +513,7 @@ int main(void)
         T(totals_that_go_down),
         T(an_index_that_goes_down_in_one_receipt),
         T(purged_litres_in_no_receipt),
+        T(purged_litres_between_two_receipts),
         T(purged_litres_in_the_wrong_receipt),
         T(an_account_opened_twice),
         T(an_account_without_its_receipt),

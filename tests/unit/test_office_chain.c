@@ -177,6 +177,21 @@ static void what_cannot_be_decoded_holds_up_nothing(void **state)
     assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM stray WHERE seq IN (2, 3)"), 2);
 }
 
+/* Its place is proved by the hash that the next record names, not by its being missing. */
+static void what_cannot_be_decoded_fills_no_other_gap(void **state)
+{
+    static const uint8_t garbage[] = { 0x0A, 0x10, 1, 2, 3 };
+    sync_Item item = oaid_step(&laptop.jobs[0], "scan");
+
+    (void)state;
+    oaid_begin(&laptop);
+    oaid_add_bytes(&laptop, garbage, sizeof garbage);
+    assert_int_equal(oaid_send(&laptop), 200);
+    laptop.seq = 1;
+    memset(laptop.prev_hash, 3, sizeof laptop.prev_hash);
+    oaid_expect(&laptop, &item, sync_VerdictKind_HELD, "seq");
+}
+
 static void unknown_kinds_and_orders_are_refused(void **state)
 {
     sync_Item item;
@@ -199,6 +214,7 @@ int main(void)
         T(a_missing_record_holds_those_behind_it),
         T(a_laptop_restored_from_an_old_copy_is_found_out),
         T(what_cannot_be_decoded_holds_up_nothing),
+        T(what_cannot_be_decoded_fills_no_other_gap),
         T(unknown_kinds_and_orders_are_refused),
     };
 

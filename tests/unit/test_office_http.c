@@ -44,7 +44,7 @@ static void echo(void *ctx, const struct http_request *r, struct http_response *
 }
 
 /* The server's process: tells its port through the pipe, and serves until it is stopped. */
-static void serve(int out, bool is_mutual)
+static void serve(int out, bool is_mutual, int lifetime_s)
 {
     char cert[600], key[600], ca[600], at[HTTP_ADDRESS_MAX] = "";
     struct http_listen how = { .host = "127.0.0.1",
@@ -54,7 +54,7 @@ static void serve(int out, bool is_mutual)
                                .ca_file = is_mutual ? ca : NULL,
                                .body_max = BODY_MAX,
                                .timeout_s = 1,
-                               .lifetime_s = 2,
+                               .lifetime_s = lifetime_s,
                                .connections_max = 4,
                                .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
@@ -75,7 +75,7 @@ static void serve(int out, bool is_mutual)
     exit(r == 0 ? 0 : 1);
 }
 
-static void start_server(bool is_mutual)
+static void start_server(bool is_mutual, int lifetime_s)
 {
     char at[HTTP_ADDRESS_MAX];
     int fds[2];
@@ -85,7 +85,7 @@ static void start_server(bool is_mutual)
     server = fork();
     assert_true(server >= 0);
     if (server == 0)
-        serve(fds[1], is_mutual);
+        serve(fds[1], is_mutual, lifetime_s);
     (void)close(fds[1]);
     assert_int_equal(read(fds[0], at, sizeof at), sizeof at);
     (void)close(fds[0]);
@@ -96,7 +96,7 @@ static void start_server(bool is_mutual)
 static int start(void **state)
 {
     (void)state;
-    start_server(false);
+    start_server(false, 600);
     return 0;
 }
 
@@ -289,10 +289,13 @@ static void silence_ends_a_connection(void **state)
 static void a_trickle_ends_too(void **state)
 {
     long long until = aid_now_ms() + 20000;
-    SSL *ssl = connect_tls();
-    struct pollfd wait = { .fd = SSL_get_fd(ssl), .events = POLLIN };
+    struct pollfd wait = { .events = POLLIN };
+    SSL *ssl;
 
-    (void)state;
+    (void)stop(state);
+    start_server(false, 2);
+    ssl = connect_tls();
+    wait.fd = SSL_get_fd(ssl);
     while (send_text(ssl, "G") && poll(&wait, 1, 200) == 0)
         assert_true(aid_now_ms() < until);
     close_tls(ssl);
@@ -393,7 +396,7 @@ static void without_a_certificate_nothing_is_answered(void **state)
     SSL *ssl;
 
     (void)stop(state);
-    start_server(true);
+    start_server(true, 600);
     ssl = SSL_new(tls);
     assert_int_equal(SSL_set_fd(ssl, connect_plain()), 1);
     if (SSL_connect(ssl) == 1) {
@@ -413,7 +416,7 @@ static void bad_addresses_and_files_are_told(void **state)
                                .key_file = key,
                                .body_max = 1,
                                .timeout_s = 1,
-                               .lifetime_s = 2,
+                               .lifetime_s = lifetime_s,
                                .connections_max = 1,
                                .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();

@@ -116,6 +116,8 @@ static void gaps_are_taken_and_listed(void **state)
         3);
     bring(&laptop, kept[0], n[0], sync_VerdictKind_APPLIED, "");
     assert_int_equal(oaid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 1"), 0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT life_state FROM meter WHERE last_seq = 3"),
+                     gasm_LifeState_KEYED); /* an older one changes nothing of what is known */
     assert_int_equal(oaid_sql_number(&office, "SELECT gap FROM receipt WHERE seq = 3"), 1);
     bring(&laptop, kept[1], n[1], sync_VerdictKind_APPLIED, "");
     assert_int_equal(oaid_sql_number(&office, "SELECT SUM(gap) FROM receipt"), 0);

@@ -143,6 +143,10 @@ static void orders_go_to_their_person_only(void **state)
     assert_int_equal(oaid_fetch(&laptop), 200);
     assert_int_equal(laptop.n_jobs, 1); /* only the new one */
     assert_string_equal(laptop.jobs[0].meter_id, AID_METER_2);
+    oaid_sql(&office, "UPDATE work_order SET staff_no = 'S002'"); /* somebody else's from now on */
+    laptop.cursor = 0;
+    assert_int_equal(oaid_fetch(&laptop), 200);
+    assert_int_equal(laptop.n_jobs + laptop.n_tickets + laptop.n_keys, 0);
 }
 
 static void many_orders_come_in_pages(void **state)
