@@ -11,6 +11,9 @@
  *   ended, and that counts     read the balance back; done
  *   ended otherwise            the operator is asked, then a new grant of what the ticket has left
  *
+ * To the meter a cancelled purge and one that the operator ended are the same: stopped. Which it was
+ * stands in the name of the stop's row, and a cancelled one does not count.
+ *
  * Gas flows only after the operator has answered all questions since the last interruption.
  */
 #include <stdio.h>
@@ -31,7 +34,7 @@ enum { PURGE_LOOK, PURGE_ASK, PURGE_START, PURGE_FLOW, PURGE_ALIVE, PURGE_STOP, 
 /* ---- how the last grant stands ---- */
 
 struct grant_end {
-    bool started;
+    bool started, cancelled;    /* cancelled: stopped only because the procedure was left */
     gasm_PurgeEnd end;          /* PURGE_NOT_ENDED when there is no receipt of its end */
     uint64_t seq, flowed_l;
 };
@@ -53,10 +56,24 @@ static int find_receipt(struct run *r, const uint8_t id[static GF_UUID_LEN], gas
     return 1;
 }
 
+/* The stop of the present grant, when one was sent. 1, 0, or negative. */
+static int find_stop(struct run *r, struct step_row *ret)
+{
+    static const char *const names[] = {STEP_PURGE_STOP, STEP_PURGE_CANCEL};
+    const struct store_port *store = r->ports->store;
+    int found = 0;
+
+    for (size_t i = 0; found == 0 && i < sizeof names / sizeof names[0]; i++) {
+        found = store->step_last(store->ctx, r->row.id, names[i], ret);
+        if (found > 0 && ret->attempt != r->attempt.attempt)
+            found = 0;
+    }
+    return found;
+}
+
 /* False: stopped. */
 static bool look_at_grant(struct run *r, struct grant_end *ret)
 {
-    const struct store_port *store = r->ports->store;
     gasm_Receipt receipt;
     struct step_row stop;
     uint8_t end_id[GF_UUID_LEN];
@@ -73,11 +90,10 @@ static bool look_at_grant(struct run *r, struct grant_end *ret)
     }
     found = find_receipt(r, end_id, &receipt);
     if (found == 0) {
-        found = store->step_last(store->ctx, r->row.id, STEP_PURGE_STOP, &stop);
-        if (found > 0 && stop.attempt == r->attempt.attempt)
+        found = find_stop(r, &stop);
+        ret->cancelled = found > 0 && strcmp(stop.step, STEP_PURGE_CANCEL) == 0;
+        if (found > 0)
             found = find_receipt(r, stop.op_id, &receipt);
-        else if (found > 0)
-            found = 0;
     }
     if (found < 0) {
         if (r->view.phase != RUN_STOPPED)
@@ -190,7 +206,7 @@ static void send_stop(struct run *r)
         run_stop(r, code, "no operation id");
         return;
     }
-    gf_copy(stop.step, sizeof stop.step, STEP_PURGE_STOP);
+    gf_copy(stop.step, sizeof stop.step, r->leaving ? STEP_PURGE_CANCEL : STEP_PURGE_STOP);
     if (!run_plan(r, &stop, &request) || !run_save_row(r, &stop, NULL, NULL, 0))
         return;
     r->stage = PURGE_STOP;
@@ -239,9 +255,8 @@ static void kept_alive(struct run *r, const gasm_Response *answer)
 
 static void stopped(struct run *r, const gasm_Response *answer)
 {
-    const struct store_port *store = r->ports->store;
     struct step_row stop;
-    int found = store->step_last(store->ctx, r->row.id, STEP_PURGE_STOP, &stop);
+    int found = find_stop(r, &stop);
 
     r->purge.running = false;
     if (found <= 0) {
@@ -261,7 +276,7 @@ static void ended(struct run *r, const struct grant_end *g)
     run_line(r, "flowed", "%llu l, receipt %llu", (unsigned long long)g->flowed_l,
              (unsigned long long)g->seq);
     r->view.purge.litres = (uint32_t)g->flowed_l;
-    if (r->identity.state >= gasm_LifeState_PURGED) {   /* the meter itself judges */
+    if (r->identity.state >= gasm_LifeState_PURGED && !g->cancelled) {  /* the meter itself judges */
         r->stage = PURGE_READ;
         run_read(r, gasm_Command_READ_BALANCE);
         return;

@@ -14,6 +14,7 @@
 
 #define STEP_RECEIPTS "receipts"    /* row that says up to which sequence receipts are queued */
 #define STEP_PURGE_STOP "purge-stop"
+#define STEP_PURGE_CANCEL "purge-cancel"
 
 enum event_kind {
     EV_ENTER,           /* what the step needs is there */

@@ -301,8 +301,8 @@ static void nothing_flows(void **state)
     finish(&s);
 }
 
-/* Cancelled while gas flows: stopped first, with a receipt, then left; a later run asks again or
- * goes on. */
+/* Cancelled while gas flows: stopped first, with a receipt, then left; a later run asks again and
+ * takes a new grant. */
 static void cancelled_while_it_flows(void **state)
 {
     struct scene s;
@@ -318,7 +318,9 @@ static void cancelled_while_it_flows(void **state)
     drive_end(&s.p);
     assert_int_equal(drive_start(&s.p, s.w, &careful), 0);
     assert_int_equal(drive(&s.p), RUN_FINISHED);
-    assert_int_equal(ends(s.w, got, 8), 1);
+    assert_int_equal(ends(s.w, got, 8), 2);
+    assert_int_equal(got[0], gasm_PurgeEnd_PURGE_STOPPED);
+    assert_int_equal(got[1], gasm_PurgeEnd_PURGE_VOLUME);
     finish(&s);
 }
 
