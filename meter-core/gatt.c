@@ -10,11 +10,10 @@ void mc_ctl_encode(const struct mc_ctl *ctl, uint8_t ret[static MC_CTL_LEN])
     struct gf_writer w = { .p = ret, .cap = MC_CTL_LEN };
 
     gf_wr_uint(&w, ctl->version, 1);
-    gf_wr_uint(&w, ctl->life_state, 1);
+    gf_wr_uint(&w, (ctl->life_state & 15u) | (unsigned)ctl->fragment_epoch << 4, 1);
     gf_wr_uint(&w, ctl->active_epoch, 4);
     gf_wr_uint(&w, ctl->fragment_limit, 2);
     gf_wr_uint(&w, ctl->credits, 1);
-    gf_wr_uint(&w, ctl->fragment_epoch, 1);
     gf_wr(&w, ctl->meter_id, GF_METER_ID_LEN);
 }
 
@@ -33,11 +32,14 @@ int mc_ctl_decode(const uint8_t *p, size_t n, struct mc_ctl *ret)
 
     if (n != MC_CTL_LEN || c.version != MC_PROTOCOL_VERSION)
         return GF_E_FORMAT;
-    c.life_state = (uint8_t)gf_rd_uint(&r, 1);
+
+    uint8_t nibbles = (uint8_t)gf_rd_uint(&r, 1);
+
+    c.life_state = nibbles & 15;
+    c.fragment_epoch = nibbles >> 4;
     c.active_epoch = (uint32_t)gf_rd_uint(&r, 4);
     c.fragment_limit = (uint16_t)gf_rd_uint(&r, 2);
     c.credits = (uint8_t)gf_rd_uint(&r, 1);
-    c.fragment_epoch = (uint8_t)gf_rd_uint(&r, 1);
     memcpy(c.meter_id, gf_rd(&r, GF_METER_ID_LEN), GF_METER_ID_LEN);
     if (!framing_valid(c.fragment_epoch, c.fragment_limit, c.credits) ||
         gf_meter_id_check(c.meter_id, NULL) < 0)

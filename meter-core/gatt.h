@@ -20,13 +20,14 @@
 #define MC_FRAGMENT_MAX 509 /* BlueZ 5.66 refuses writes above 510 */
 #define MC_FRAGMENT_MIN 20  /* ATT_MTU 23 */
 
-/* The CTL value as read: version 1, life state 1, active epoch 4, fragment limit 2, receive credits
- * 1, fragment epoch 1, meter id 12: 22 bytes, little-endian, so it fits one read at every MTU.
- * Never secret. */
-#define MC_CTL_LEN 22
+/* The CTL value as read: version 1, life state (low nibble) and fragment epoch (high nibble) 1,
+ * active epoch 4, fragment limit 2, receive credits 1, meter id 12: 21 bytes, little-endian. A read
+ * at ATT_MTU 23 carries 22 bytes, and BlueZ asks for more when it comes back full, so one byte less
+ * saves a round trip. Never secret. */
+#define MC_CTL_LEN 21
 struct mc_ctl {
     uint8_t version;
-    uint8_t life_state; /* gasm_LifeState */
+    uint8_t life_state; /* gasm_LifeState, 0..15 */
     uint32_t active_epoch;
     uint16_t fragment_limit; /* most bytes of a fragment that the meter takes on RX */
     uint8_t credits;         /* fragments that the meter can take at the start */
@@ -35,8 +36,7 @@ struct mc_ctl {
 };
 void mc_ctl_encode(const struct mc_ctl *ctl, uint8_t ret[static MC_CTL_LEN]);
 /* 0, or GF_E_FORMAT when the length or the meter id is wrong, the version is not
- * MC_PROTOCOL_VERSION, the limit below MC_FRAGMENT_MIN, the fragment epoch above 15 or the credits
- * 0. A limit above MC_FRAGMENT_MAX is for the sender to cut. */
+ * MC_PROTOCOL_VERSION, the limit below MC_FRAGMENT_MIN or the credits 0. A limit above MC_FRAGMENT_MAX is for the sender to cut. */
 int mc_ctl_decode(const uint8_t *p, size_t n, struct mc_ctl *ret);
 
 /* What a client writes to CTL before its first fragment: op 1 (reset), fragment epoch 0..15, the
@@ -49,7 +49,8 @@ struct mc_ctl_reset {
     uint8_t credits;
 };
 void mc_ctl_reset_encode(const struct mc_ctl_reset *r, uint8_t ret[static MC_CTL_RESET_LEN]);
-/* 0, or GF_E_FORMAT: another length or operation; limit, fragment epoch, credits as above. */
+/* 0, or GF_E_FORMAT: another length or operation, a fragment epoch above 15; limit, credits as
+ * above. */
 int mc_ctl_reset_decode(const uint8_t *p, size_t n, struct mc_ctl_reset *ret);
 
 /* The hash of a meter id that its advertisement shows. 0 or GF_E_CRYPTO. */
