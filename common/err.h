@@ -28,7 +28,7 @@
     X(METER_ID, 24, 3, "the meter id's check digits do not match", "read the id again from the meter's front")   \
     X(TYPED_TWICE, 25, 3, "the two typed ids differ", "type the id again, twice")                                \
     X(ID_MISMATCH, 26, 3, "the scanned meter is not the meter of this job",                                      \
-      "go to the right meter, or report the job as unable: id mismatch")                                         \
+      "go to the right meter, or call head office when this is the one at the address")                                         \
     X(UNREGISTERED, 27, 3, "this meter is not registered", "call head office; do not open the account")          \
     X(CAMERA, 28, 3, "the camera cannot be used", "check the cable, or use an image file, or type the id")       \
     X(ANSWER, 29, 3, "an answer is missing or not accepted", "give the answer named")                            \
