@@ -416,7 +416,7 @@ static void bad_addresses_and_files_are_told(void **state)
                                .key_file = key,
                                .body_max = 1,
                                .timeout_s = 1,
-                               .lifetime_s = lifetime_s,
+                               .lifetime_s = 1,
                                .connections_max = 1,
                                .handler = { NULL, echo } };
     struct http_srv *s = http_srv_new();
