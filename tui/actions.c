@@ -36,7 +36,7 @@ static void act_leave(struct app *a)
 
 static void act_retry(struct app *a)
 {
-    (void)run_retry(a->env->run);       /* the context says that it is stopped; else nothing happens */
+    (void)run_retry(a->env->run); /* the context says that it is stopped; else nothing happens */
 }
 
 static void act_presence(struct app *a)
@@ -153,11 +153,15 @@ static void act_last(struct app *a)
 
 static const struct action table[] = {
     {"open", "Open the chosen job", "Enter", IN_HOME, "open",
-     "Starts the chosen job, or goes on where it stopped; on a meter, goes to its job.", act_accept},
+     "Starts the chosen job, or goes on where it stopped; on a meter, goes to its job.",
+     act_accept},
     {"answer", "Hand in the answer", "Enter", IN_QUESTION, "answer",
-     "Hands in what was typed or scanned; a refused answer says why, and the question stays.", act_accept},
-    {"close", "Close the finished procedure", "Enter", IN_FINISHED, "close", "Goes back to the worklist.", act_accept},
-    {"do", "Do the chosen action", "Enter", IN_PALETTE, "do it", "Does the action that is chosen in the palette.", act_accept},
+     "Hands in what was typed or scanned; a refused answer says why, and the question stays.",
+     act_accept},
+    {"close", "Close the finished procedure", "Enter", IN_FINISHED, "close",
+     "Goes back to the worklist.", act_accept},
+    {"do", "Do the chosen action", "Enter", IN_PALETTE, "do it",
+     "Does the action that is chosen in the palette.", act_accept},
     {"presence", "Confirm that you are present", "Space", IN_PURGE, "I am here",
      "During a purge: tells the meter for another 30 s that somebody watches.", act_presence},
     {"stop-purge", "Stop the purge", "F8", IN_PURGE, "stop the purge",
@@ -169,7 +173,8 @@ static const struct action table[] = {
     {"yes", "Yes", "y Y", IN_CONFIRM, "yes", "Says yes to the question shown.", act_yes},
     {"no", "No", "n N Esc", IN_CONFIRM, "no", "Says no to the question shown.", act_no},
     {"filter", "Filter the worklist", "/", IN_HOME, "filter",
-     "Shows only the jobs in which all typed words occur: number, meter, address or customer.", home_filter},
+     "Shows only the jobs in which all typed words occur: number, meter, address or customer.",
+     home_filter},
     {"other-list", "Jobs or meters in reach", "Tab Shift-Tab", IN_HOME, "meters",
      "Goes from the worklist to the meters in reach, and back.", home_other_list},
     {"all-jobs", "Open jobs or all jobs", "a", IN_HOME, NULL,
@@ -178,20 +183,27 @@ static const struct action table[] = {
      "Brings the records home and fetches what changed; it also happens by itself.", act_sync},
     {"records", "Records for head office", "F3", IN_ANY, "records",
      "Shows what is on this laptop only, and what head office refused.", act_queue},
-    {"messages", "Messages", "F4", IN_ANY, "log", "Shows what happened since the app started.", act_log},
-    {"back", "Back", "Esc", IN_SUB, "back", "Closes this view; a procedure under way asks first.", act_back},
+    {"messages", "Messages", "F4", IN_ANY, "log", "Shows what happened since the app started.",
+     act_log},
+    {"back", "Back", "Esc", IN_SUB, "back", "Closes this view; a procedure under way asks first.",
+     act_back},
     {"leave", "Cancel", "Ctrl-C", IN_ANY, NULL,
      "Leaves a procedure safely, after a question; without one, goes back or quits.", act_leave},
-    {"quit", "Quit", "q", IN_HOME, "quit", "Ends the app. Records that wait are kept on this laptop.", act_quit},
-    {"palette", "All actions by name", ": F2", IN_ANY, "actions", "Finds an action by its name and does it.", act_palette},
-    {"help", "Help for this view", "? F1", IN_ANY, "help", "Tells what to do here, and every key that works.", act_help},
+    {"quit", "Quit", "q", IN_HOME, "quit",
+     "Ends the app. Records that wait are kept on this laptop.", act_quit},
+    {"palette", "All actions by name", ": F2", IN_ANY, "actions",
+     "Finds an action by its name and does it.", act_palette},
+    {"help", "Help for this view", "? F1", IN_ANY, "help",
+     "Tells what to do here, and every key that works.", act_help},
     {"up", "Up", "Up k", IN_LIST, NULL, "Moves one row up.", act_up},
     {"down", "Down", "Down j", IN_LIST, NULL, "Moves one row down.", act_down},
     {"page-up", "Page up", "PgUp", IN_LIST | IN_RUN, NULL, "Moves one page up.", act_page_up},
-    {"page-down", "Page down", "PgDn", IN_LIST | IN_RUN, NULL, "Moves one page down.", act_page_down},
+    {"page-down", "Page down", "PgDn", IN_LIST | IN_RUN, NULL, "Moves one page down.",
+     act_page_down},
     {"first", "First row", "Home g", IN_LIST, NULL, "Moves to the first row.", act_first},
     {"last", "Last row", "End G", IN_LIST, NULL, "Moves to the last row.", act_last},
-    {"redraw", "Draw the screen again", "Ctrl-L", IN_ANY, NULL, "Sends the whole screen to the terminal once more.", act_redraw},
+    {"redraw", "Draw the screen again", "Ctrl-L", IN_ANY, NULL,
+     "Sends the whole screen to the terminal once more.", act_redraw},
     {"suspend", "Back to the shell for a while", "Ctrl-Z", IN_ANY, NULL,
      "Stops the app as any program of the shell; fg brings it back.", act_suspend},
 };
@@ -229,9 +241,9 @@ static void print_where(FILE *out, unsigned where)
         const char *text;
     } words[] = {
         {IN_ANY, "everywhere"}, {IN_HOME, "worklist"}, {IN_LIST, "lists"}, {IN_RUN, "procedure"},
-        {IN_STOPPED, "stopped step"}, {IN_PURGE, "purge"}, {IN_SCAN, "scanning"}, {IN_QUESTION, "question"},
-        {IN_CONFIRM, "yes or no"}, {IN_FINISHED, "finished procedure"}, {IN_PALETTE, "actions"},
-        {IN_SUB, "above another view"},
+        {IN_STOPPED, "stopped step"}, {IN_PURGE, "purge"}, {IN_SCAN, "scanning"},
+        {IN_QUESTION, "question"}, {IN_CONFIRM, "yes or no"}, {IN_FINISHED, "finished procedure"},
+        {IN_PALETTE, "actions"}, {IN_SUB, "above another view"},
     };
     const char *comma = "";
 
@@ -244,9 +256,11 @@ static void print_where(FILE *out, unsigned where)
 
 void actions_print(FILE *out)
 {
-    (void)fprintf(out, "# Keys\n\nPrinted from the table in `tui/actions.c`; a test compares. In a field letters are "
-                       "text, so the keys that are\nletters or signs wait until it is left; `F1` and `F2` work there "
-                       "too.\n\n| key | does | where | |\n|---|---|---|---|\n");
+    (void)fprintf(out, "# Keys\n\n"
+                       "Printed from the table in `tui/actions.c`; a test compares. In a field "
+                       "letters are text, so the keys\nthat are letters or signs wait until it is "
+                       "left; `F1` and `F2` work there too.\n\n"
+                       "| key | does | where | |\n|---|---|---|---|\n");
     for (size_t i = 0; i < N_ACTIONS; i++) {
         const char *key = table[i].keys;
 

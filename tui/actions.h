@@ -1,4 +1,5 @@
-/* actions.h - everything a key can do, in one table: bindings, bottom bar, help, palette and docs/keys.md come from it. */
+/* actions.h - everything a key can do, in one table: bindings, bottom bar, help, palette and
+ * docs/keys.md come from it. */
 #ifndef GF_TUI_ACTIONS_H
 #define GF_TUI_ACTIONS_H
 

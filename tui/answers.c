@@ -6,12 +6,14 @@
 
 #include "common/text.h"
 
-int answers_fail(const struct answers *a, const struct answer *row, int code, const char *detail, struct gf_fail *why)
+int answers_fail(const struct answers *a, const struct answer *row, int code, const char *detail,
+                 struct gf_fail *why)
 {
     char text[sizeof why->detail];
 
     if (row == NULL)
-        (void)snprintf(text, sizeof text, "%s%s%.100s", a->name, a->name[0] != '\0' ? ": " : "", detail);
+        (void)snprintf(text, sizeof text, "%s%s%.100s", a->name, a->name[0] != '\0' ? ": " : "",
+                       detail);
     else
         (void)snprintf(text, sizeof text, "%s line %u: %.90s", a->name, row->line, detail);
     return gf_fail(why, code, "answers", text);
@@ -45,7 +47,8 @@ static bool take(const char *from, const char *to, char *ret, size_t cap)
 }
 
 /* One line, from..end without its newline, that is neither empty nor a comment. */
-static int parse_line(struct answers *a, unsigned line, const char *from, const char *end, struct gf_fail *why)
+static int parse_line(struct answers *a, unsigned line, const char *from, const char *end,
+                      struct gf_fail *why)
 {
     struct answer *row = &a->rows[a->n], at = {.line = line};
     const struct answer *before;
@@ -60,22 +63,26 @@ static int parse_line(struct answers *a, unsigned line, const char *from, const 
     if (!take(from, eq, row->name, sizeof row->name) || row->name[0] == '\0')
         return answers_fail(a, &at, GF_E_FORMAT, "no question's name before \"=\"", why);
     if (!take(eq + 1, end, row->value, sizeof row->value))
-        return answers_fail(a, &at, GF_E_FORMAT, "the answer is too long, or has a control character", why);
+        return answers_fail(a, &at, GF_E_FORMAT,
+                            "the answer is too long, or has a control character", why);
     before = answers_find(a, row->name);
     if (before != NULL) {
-        (void)snprintf(text, sizeof text, "\"%s\" was answered in line %u already", row->name, before->line);
+        (void)snprintf(text, sizeof text, "\"%s\" was answered in line %u already", row->name,
+                       before->line);
         return answers_fail(a, &at, GF_E_FORMAT, text, why);
     }
     a->n++;
     return 0;
 }
 
-int answers_parse(const char *path, const char *text, size_t n, struct answers *ret, struct gf_fail *why)
+int answers_parse(const char *path, const char *text, size_t n, struct answers *ret,
+                  struct gf_fail *why)
 {
     const char *at = text, *stop = text + n;
 
     *ret = (struct answers){0};
-    (void)gf_copy(ret->name, sizeof ret->name, strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
+    (void)gf_copy(ret->name, sizeof ret->name,
+                  strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
     for (unsigned line = 1; at < stop; line++) {
         const char *nl = memchr(at, '\n', (size_t)(stop - at));
         const char *end = nl != NULL ? nl : stop, *from = at, *to = end;

@@ -163,7 +163,8 @@ static void draw_title(struct app *a)
     (void)ui_text(ui, 0, ui->cols - 1 - ui_width(when), ui->cols, ROLE_TITLE, when);
 }
 
-/* Head office, the queue, what was refused: in every view. The age of the queue gives way when there is no room. */
+/* Head office, the queue, what was refused: in every view. The age of the queue gives way when
+ * there is no room. */
 static void draw_state(struct app *a)
 {
     struct ui *ui = &a->ui;
@@ -175,7 +176,8 @@ static void draw_state(struct app *a)
     (void)office_text(v, app_utc_ms(a), office, sizeof office);
     (void)queue_text(&v->counts, app_utc_ms(a), queue, sizeof queue);
     if (v->counts.refused > 0)
-        (void)snprintf(refused, sizeof refused, "! %llu refused", (unsigned long long)v->counts.refused);
+        (void)snprintf(refused, sizeof refused, "! %llu refused",
+                       (unsigned long long)v->counts.refused);
     end -= ui_width(refused) + 2;
     x += ui_printf(ui, 1, x, end - x, away ? ROLE_WARN : ROLE_TEXT, "Office: %s", office) + 3;
     if (ui_width(queue) > end - x)
@@ -210,7 +212,8 @@ static void draw_keys(struct app *a)
 
     for (; row < end; row++) {
         char key[KEY_NAME_MAX];
-        bool typed = (where & IN_TEXT) != 0 && key_is_text(key_parse(row->keys, strcspn(row->keys, " ")));
+        bool typed = (where & IN_TEXT) != 0 &&
+                     key_is_text(key_parse(row->keys, strcspn(row->keys, " ")));
         const char *names = typed ? strchr(row->keys, ' ') : row->keys;
         int width;
 
@@ -333,7 +336,8 @@ static void app_process(void *ctx, const struct gf_pollfd *fds, size_t n)
         a->quit = true;
 }
 
-static void on_step(void *ctx, size_t n, const char *id, const char *title, int code, const char *text)
+static void on_step(void *ctx, size_t n, const char *id, const char *title, int code,
+                    const char *text)
 {
     const struct gf_err_row *row = gf_err_row(code);
 
@@ -351,7 +355,8 @@ static void on_message(void *ctx, const char *text)
     app_say(ctx, ROLE_TEXT, "%s", text);
 }
 
-int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui, struct gf_fail *why)
+int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui,
+             struct gf_fail *why)
 {
     struct run_listener listener = {a, on_step, on_message};
     int r;

@@ -17,26 +17,37 @@ struct area {
     int y, x, rows, cols;
 };
 
-/* A view: functions over a state that the app allocates, zeroed, when it is pushed. Those marked * may be NULL. */
+/* A view: functions over a state that the app allocates, zeroed, when it is pushed. All but draw
+ * and where may be NULL. */
 struct view {
     const char *title;
-    size_t size;                                                    /* of the state */
-    bool overlay;                                                   /* the view below shows around it */
+    size_t size;                /* of the state */
+    bool overlay;               /* the view below shows around it */
     void (*draw)(struct app *a, void *state, const struct area *at);
-    unsigned (*where)(struct app *a, void *state);                  /* enum where, or-ed; IN_ANY is set by the app */
-    void (*shown)(struct app *a, void *state);                      /* * it is on top: new, or again */
-    bool (*key)(struct app *a, void *state, int key);               /* * a key that is no action; true when used */
-    void (*accept)(struct app *a, void *state);                     /* * Enter */
-    bool (*back)(struct app *a, void *state);                       /* * Esc; false: the app closes the view */
-    void (*move)(struct app *a, void *state, enum move how);        /* * */
-    void (*tick)(struct app *a, void *state);                       /* * after each turn of the loop, on top or not */
-    size_t (*fds)(struct app *a, void *state, struct gf_pollfd *ret, size_t cap);    /* * more to wait for */
-    const char *(*help)(struct app *a, void *state);                /* * what to do here: sentences */
-    void (*name)(struct app *a, void *state, char *ret, size_t cap);    /* * more than the title, for the title line */
-    void (*close)(struct app *a, void *state);                      /* * free what it holds */
+    /* enum where, or-ed; IN_ANY is set by the app. */
+    unsigned (*where)(struct app *a, void *state);
+    /* It is on top: new, or again. */
+    void (*shown)(struct app *a, void *state);
+    /* A key that is no action; true when it was used. */
+    bool (*key)(struct app *a, void *state, int key);
+    /* Enter, Esc (false: the app closes the view), and moving in a list. */
+    void (*accept)(struct app *a, void *state);
+    bool (*back)(struct app *a, void *state);
+    void (*move)(struct app *a, void *state, enum move how);
+    /* After each turn of the loop, on top or not. */
+    void (*tick)(struct app *a, void *state);
+    /* More to wait for. */
+    size_t (*fds)(struct app *a, void *state, struct gf_pollfd *ret, size_t cap);
+    /* What to do here: sentences. */
+    const char *(*help)(struct app *a, void *state);
+    /* More than the title, for the title line. */
+    void (*name)(struct app *a, void *state, char *ret, size_t cap);
+    /* Free what the state holds. */
+    void (*close)(struct app *a, void *state);
 };
 
-extern const struct view view_home, view_run, view_scan, view_queue, view_log, view_help, view_palette, view_leave;
+extern const struct view view_home, view_run, view_scan, view_queue, view_log, view_help,
+    view_palette, view_leave;
 
 struct app {
     const struct tui_env *env;
@@ -60,11 +71,14 @@ struct app {
     struct gf_source source;            /* the terminal */
 };
 
-/* Take the terminal and show the worklist. 0 or GF_E_* with *why. `env` is borrowed until app_close(). */
-int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui, struct gf_fail *why);
+/* Take the terminal and show the worklist. 0 or GF_E_* with *why. `env` is borrowed until
+ * app_close(). */
+int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui,
+             struct gf_fail *why);
 void app_close(struct app *a);
 
-/* One turn: wait at most max_ms of real time, take keys, let the views do what is due, draw if it is time. */
+/* One turn: wait at most max_ms of real time, take keys, let the views do what is due, draw if it
+ * is time. */
 void app_step(struct app *a, int max_ms);
 
 /* The whole app until the person quits or a signal comes; an active run is left safely first. */
@@ -89,7 +103,8 @@ unsigned app_where(struct app *a);
 void app_sync(struct app *a);
 
 /* Say something: on the status line and in the log. */
-void app_say(struct app *a, enum role role, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void app_say(struct app *a, enum role role, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void app_say_fail(struct app *a, const struct gf_fail *fail);
 
 int64_t app_utc_ms(const struct app *a);

@@ -19,10 +19,11 @@
 int command_app(struct program *p, struct gf_fail *why)
 {
     const char *term = getenv("TERM");
-    struct ui_config ui = {.in = stdin, .out = stdout, .no_color = p->opt.no_color, .ascii = p->opt.ascii};
+    struct ui_config ui = {
+        .in = stdin, .out = stdout, .no_color = p->opt.no_color, .ascii = p->opt.ascii};
 
-    if (p->opt.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0 || term == NULL || term[0] == '\0' ||
-        strcmp(term, "dumb") == 0)
+    if (p->opt.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0 || term == NULL ||
+        term[0] == '\0' || strcmp(term, "dumb") == 0)
         return tui_plain(&p->env, STDIN_FILENO, stdout, why);
     return tui_app(&p->env, &ui, why);
 }
@@ -32,13 +33,18 @@ int command_enrol(struct program *p, struct gf_fail *why)
     struct office_enrol_result id;
     char name[65] = "", text[160];
     struct office_enrol_request req = {
-        .url = p->args[0], .code = p->args[1], .name = name, .user_agent = "gasfitter/" GASFITTER_VERSION,
+        .url = p->args[0],
+        .code = p->args[1],
+        .name = name,
+        .user_agent = "gasfitter/" GASFITTER_VERSION,
     };
     int r = identity_get(p->db, &id);
 
     if (r == 1) {
-        (void)snprintf(text, sizeof text, "this laptop is device %s of %.40s already; another --data folder is another "
-                                          "laptop", id.device_id, id.staff);
+        (void)snprintf(
+            text, sizeof text,
+            "this laptop is device %s of %.40s already; another --data folder is another laptop",
+            id.device_id, id.staff);
         r = gf_fail(why, GF_E_NOT_NOW, "enrol", text);
     } else if (r == 0) {
         if (gethostname(name, sizeof name - 1) != 0 || name[0] == '\0')
@@ -47,7 +53,8 @@ int command_enrol(struct program *p, struct gf_fail *why)
         if (r == 0)
             r = identity_put(p->db, &id);
         if (r == 0)
-            (void)printf("enrolled: device %s of %s, head office at %s\n", id.device_id, id.staff, id.url);
+            (void)printf("enrolled: device %s of %s, head office at %s\n", id.device_id, id.staff,
+                         id.url);
     }
     gf_wipe(&id, sizeof id);
     return r;
@@ -66,7 +73,8 @@ int command_sync(struct program *p, struct gf_fail *why)
         return gf_fail(why, r, "outbox", db_last_fail(p->db)->detail);
     sync_now(p->env.sync);
     round = sync_round_wanted(p->env.sync);
-    while (sync_rounds_ended(p->env.sync) < round && sync_view(p->env.sync)->phase != SYNC_REVOKED) {
+    while (sync_rounds_ended(p->env.sync) < round &&
+           sync_view(p->env.sync)->phase != SYNC_REVOKED) {
         if (p->stop > 0)
             return gf_fail(why, GF_E_CANCELLED, "sync", "by a signal");
         tui_wait(&p->env, NULL, -1);
@@ -79,11 +87,14 @@ int command_sync(struct program *p, struct gf_fail *why)
     r = store->outbox_counts(store->ctx, &after);
     if (r < 0)
         return gf_fail(why, r, "outbox", db_last_fail(p->db)->detail);
-    (void)printf("synchronised: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " on this laptop only\n",
-                 after.acknowledged - before.acknowledged, after.refused - before.refused, after.waiting);
+    (void)printf("synchronised: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64
+                 " on this laptop only\n",
+                 after.acknowledged - before.acknowledged, after.refused - before.refused,
+                 after.waiting);
     if (after.refused == before.refused && after.waiting == 0)
         return 0;
-    (void)snprintf(text, sizeof text, "%" PRIu64 " records refused, %" PRIu64 " wait; gasfitter outbox says why",
+    (void)snprintf(text, sizeof text,
+                   "%" PRIu64 " records refused, %" PRIu64 " wait; gasfitter outbox says why",
                    after.refused - before.refused, after.waiting);
     return gf_fail(why, GF_E_OFFICE_REFUSED, "sync", text);
 }
@@ -118,10 +129,11 @@ int command_certificate(struct program *p, struct gf_fail *why)
     if (r < 0)
         return gf_fail(why, r, "certificate", p->opt.job);
     if (r == 0)
-        return gf_fail(why, GF_E_NOT_NOW, "certificate", "head office has not issued it yet: finish the job, then "
-                                                         "synchronise");
+        return gf_fail(why, GF_E_NOT_NOW, "certificate",
+                       "head office has not issued it yet: finish the job, then synchronise");
     gf_hex(c.signature.bytes, c.signature.size, hex);
-    (void)printf("%s%ssignature: %s\n", c.text, c.text[0] != '\0' && c.text[strlen(c.text) - 1] == '\n' ? "" : "\n", hex);
+    (void)printf("%s%ssignature: %s\n", c.text,
+                 c.text[0] != '\0' && c.text[strlen(c.text) - 1] == '\n' ? "" : "\n", hex);
     return 0;
 }
 

@@ -16,7 +16,8 @@ static bool is_image(const char *line)
     return n > 4 && strcasecmp(line + n - 4, ".png") == 0;
 }
 
-/* Letters and digits only, of about an id's length: meant as an id, so what is wrong with it as an id is told. */
+/* Letters and digits only, of about an id's length: meant as an id, so what is wrong with it as an
+ * id is told. */
 static bool is_id_like(const char *line)
 {
     size_t n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
@@ -24,7 +25,8 @@ static bool is_id_like(const char *line)
     return line[n] == '\0' && n > 0 && n <= GF_METER_ID_LEN + 4;
 }
 
-int entry_take(struct entry *e, const char *line, char ret[static ENTRY_ANSWER_MAX], struct gf_fail *why)
+int entry_take(struct entry *e, const char *line, char ret[static ENTRY_ANSWER_MAX],
+               struct gf_fail *why)
 {
     struct gf_label label;
     char id[GF_METER_ID_TEXT + 8], first[GF_METER_ID_TEXT];

@@ -19,7 +19,8 @@ void tui_wait(const struct tui_env *env, const struct gf_source *more, int max_m
         all[n] = env->sources[n];
     if (more != NULL)
         all[n++] = more;
-    (void)gf_loop_once(all, n, max_ms);     /* fails only for more sources or descriptors than exist here */
+    (void)gf_loop_once(all, n,
+                       max_ms); /* fails only for more sources or descriptors than exist here */
 }
 
 #define TURN_MS 1000     /* of the runner, when there is none */
@@ -32,7 +33,8 @@ static size_t work_fds(void *ctx, struct gf_pollfd *ret, size_t cap)
     return 0;
 }
 
-/* The turns are taken before the wait, whatever woke the loop up: then nothing has to remember what is due. */
+/* The turns are taken before the wait, whatever woke the loop up: then nothing has to remember what
+ * is due. */
 static int work_timeout(void *ctx)
 {
     const struct tui_env *env = ctx;

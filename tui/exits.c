@@ -24,7 +24,8 @@ void exits_print_short(FILE *out)
             (void)fprintf(out, "\n ");
             column = 1;
         }
-        column += (size_t)fprintf(out, " %zu %s%s", i, meanings[i], i + 1 < N_STATUSES ? "," : ".\n");
+        column += (size_t)fprintf(out, " %zu %s%s", i, meanings[i],
+                                  i + 1 < N_STATUSES ? "," : ".\n");
     }
 }
 
@@ -33,13 +34,16 @@ void exits_print(FILE *out)
     size_t n;
     const struct gf_err_row *rows = gf_err_rows(&n);
 
-    (void)fprintf(out, "# Exit codes\n\nPrinted from the table in `common/err.h`; a test compares. `gasfitter`, `gasoffice` "
-                       "and `gasmeter` end with these statuses.\n\n| status | means |\n|---|---|\n");
+    (void)fprintf(out,
+                  "# Exit codes\n\nPrinted from the table in `common/err.h`; a test compares. "
+                  "`gasfitter`, `gasoffice` "
+                  "and `gasmeter` end with these statuses.\n\n| status | means |\n|---|---|\n");
     for (size_t i = 0; i < N_STATUSES; i++)
         (void)fprintf(out, "| %zu | %s |\n", i, meanings[i]);
-    (void)fprintf(out, "\nEvery message begins with the number of its error. Numbers are never reused.\n\n"
-                       "| error | name | status | what happened | what to do |\n|---|---|---|---|---|\n");
+    (void)fprintf(
+        out, "\nEvery message begins with the number of its error. Numbers are never reused.\n\n"
+             "| error | name | status | what happened | what to do |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < n; i++)
-        (void)fprintf(out, "| E%03d | %s | %d | %s | %s |\n", -rows[i].code, rows[i].name, rows[i].exit_status,
-                      rows[i].what, rows[i].todo);
+        (void)fprintf(out, "| E%03d | %s | %d | %s | %s |\n", -rows[i].code, rows[i].name,
+                      rows[i].exit_status, rows[i].what, rows[i].todo);
 }

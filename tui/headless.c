@@ -9,7 +9,8 @@
 #include "tui/lines.h"
 #include "tui/scan.h"
 
-#define PRESENCE_BEFORE_MS 15000    /* confirm when fewer ms are left: half of the 30 s that a confirmation lasts */
+#define PRESENCE_BEFORE_MS                                                                         \
+    15000 /* confirm when fewer ms are left: half of the 30 s that a confirmation lasts */
 
 struct headless {
     const struct tui_env *env;
@@ -44,7 +45,8 @@ static int missing(struct headless *h, const struct run_view *v)
 {
     char text[sizeof h->fail.detail];
 
-    (void)snprintf(text, sizeof text, "no line \"%.23s = ...\" for the question \"%.90s\"", v->ask_id, v->prompt);
+    (void)snprintf(text, sizeof text, "no line \"%.23s = ...\" for the question \"%.90s\"",
+                   v->ask_id, v->prompt);
     return answers_fail(&h->answers, NULL, GF_E_ANSWER, text, &h->fail);
 }
 

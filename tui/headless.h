@@ -15,9 +15,10 @@ struct headless_how {
     FILE *out;                      /* steps, receipts, messages */
 };
 
-/* Run or resume the procedure until it is finished. Each question is answered from `how`; a missing answer, an answer
- * for no step, and a refused answer end it, with the line of the answers file. A signal (env->stop) cancels safely; a
- * second one ends at once. 0 when finished, else GF_E_* with *why filled: all state is kept, the same call resumes. */
+/* Run or resume the procedure until it is finished. Each question is answered from `how`; a missing
+ * answer, an answer for no step, and a refused answer end it, with the line of the answers file. A
+ * signal (env->stop) cancels safely; a second one ends at once. 0 when finished, else GF_E_* with
+ * *why filled: all state is kept, the same call resumes. */
 int tui_headless(const struct tui_env *env, const struct headless_how *how, struct gf_fail *why);
 
 #endif

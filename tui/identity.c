@@ -11,8 +11,8 @@ static const struct {
 } kept[] = {
 #define KEPT(field, secret) {#field, offsetof(struct office_enrol_result, field), \
                              sizeof ((struct office_enrol_result *)0)->field, secret}
-    KEPT(device_id, false), KEPT(staff, false), KEPT(url, false), KEPT(ca_pem, false), KEPT(cert_pem, false),
-    KEPT(sign_pem, false), KEPT(key_pem, true),
+    KEPT(device_id, false), KEPT(staff, false),    KEPT(url, false),    KEPT(ca_pem, false),
+    KEPT(cert_pem, false),  KEPT(sign_pem, false), KEPT(key_pem, true),
 #undef KEPT
 };
 #define N_KEPT (sizeof kept / sizeof kept[0])

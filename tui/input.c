@@ -62,7 +62,9 @@ static char *encode(const struct input *in, size_t from, size_t to, char *ret)
         unsigned c = (unsigned)in->text[i];
         unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
 
-        *p++ = (char)(unsigned char)(more == 0 ? c : (0xFF00u >> (more + 1) & 0xFF) | (c >> (6 * more)));
+        *p++ = (char)(unsigned char)(more == 0
+                                         ? c
+                                         : (0xFF00u >> (more + 1) & 0xFF) | (c >> (6 * more)));
         while (more-- > 0)
             *p++ = (char)(unsigned char)(0x80 | (c >> (6 * more) & 0x3F));
     }

@@ -28,7 +28,8 @@ int jobs_each(const struct store_port *store, const char *filter, bool open_only
             if (!each(ctx, &page[i]))
                 n = 0;
         if (n == PAGE) {
-            page[PAGE] = page[PAGE - 1];    /* `after` must not be overwritten by the page that it begins */
+            page[PAGE] =
+                page[PAGE - 1]; /* `after` must not be overwritten by the page that it begins */
             q.after = &page[PAGE];
         }
     }
@@ -46,8 +47,12 @@ const char *job_kind_title(const sync_Job *job)
 const char *outbox_state_text(uint32_t state)
 {
     static const char *const texts[] = {
-        [OUTBOX_PENDING] = "waiting", [OUTBOX_SENT] = "sent", [OUTBOX_APPLIED] = "acknowledged",
-        [OUTBOX_DUPLICATE] = "acknowledged", [OUTBOX_HELD] = "held", [OUTBOX_QUARANTINED] = "refused",
+        [OUTBOX_PENDING] = "waiting",
+        [OUTBOX_SENT] = "sent",
+        [OUTBOX_APPLIED] = "acknowledged",
+        [OUTBOX_DUPLICATE] = "acknowledged",
+        [OUTBOX_HELD] = "held",
+        [OUTBOX_QUARANTINED] = "refused",
         [OUTBOX_CONFLICT] = "conflict",
     };
 
@@ -72,7 +77,11 @@ char *span_text(int64_t ms, char ret[static 24])
 
     if (n > 99999)
         n = 99999;
-    (void)snprintf(ret, 24, "%d %s", (int)n, s < 120 ? "s" : s < 7200 ? "min" : s < 172800 ? "h" : "days");
+    (void)snprintf(ret, 24, "%d %s", (int)n,
+                   s < 120      ? "s"
+                   : s < 7200   ? "min"
+                   : s < 172800 ? "h"
+                                : "days");
     return ret;
 }
 
@@ -95,7 +104,8 @@ char *office_text(const struct sync_view *v, int64_t utc_ms, char *ret, size_t c
     if (v->phase == SYNC_REVOKED)
         (void)snprintf(ret, cap, "this laptop is revoked");
     else if (v->phase == SYNC_RUNNING)
-        (void)snprintf(ret, cap, "sending, %" PRIu64 " of %" PRIu64 " answered", v->answered, v->sent);
+        (void)snprintf(ret, cap, "sending, %" PRIu64 " of %" PRIu64 " answered", v->answered,
+                       v->sent);
     else if (v->phase == SYNC_WAITING)
         (void)snprintf(ret, cap, "away, next try in %s", span_text(v->next_try_in_ms, span));
     else if (v->last_ok_at_ms == 0)
@@ -112,8 +122,8 @@ static bool print_job(void *ctx, const sync_Job *job)
     char address[sizeof job->address];
 
     gf_visible(address, sizeof address, job->address, strlen(job->address));
-    (void)fprintf(ctx, "%-10s due %-10s priority %" PRIu32 "  %-8s  %s  %s  %s\n", job->number, job->due, job->priority,
-                  job->state, job->meter_id, job_kind_title(job), address);
+    (void)fprintf(ctx, "%-10s due %-10s priority %" PRIu32 "  %-8s  %s  %s  %s\n", job->number,
+                  job->due, job->priority, job->state, job->meter_id, job_kind_title(job), address);
     return true;
 }
 
@@ -129,9 +139,9 @@ static void print_record(FILE *out, const struct outbox_row *row)
     gf_utc_text(row->made_at_ms / 1000, at);
     gf_visible(reason, sizeof reason, row->reason, strlen(row->reason));
     gf_visible(field, sizeof field, row->field, strlen(row->field));
-    (void)fprintf(out, "%6" PRIu64 "  %s  %-12s%s%s%s%s\n", row->seq, at, outbox_state_text(row->state),
-                  field[0] != '\0' || reason[0] != '\0' ? "  " : "", field,
-                  field[0] != '\0' && reason[0] != '\0' ? ": " : "", reason);
+    (void)fprintf(out, "%6" PRIu64 "  %s  %-12s%s%s%s%s\n", row->seq, at,
+                  outbox_state_text(row->state), field[0] != '\0' || reason[0] != '\0' ? "  " : "",
+                  field, field[0] != '\0' && reason[0] != '\0' ? ": " : "", reason);
 }
 
 int outbox_print(FILE *out, const struct store_port *store)

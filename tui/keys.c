@@ -12,11 +12,21 @@ static const struct {
     const char *name;
     int key, other;         /* other: a second code of the same key, or -1 */
 } named[] = {
-    {"Enter", '\r', UI_KEY(KEY_ENTER)}, {"Esc", 27, -1}, {"Tab", '\t', -1}, {"Shift-Tab", UI_KEY(KEY_BTAB), -1},
-    {"Space", ' ', -1}, {"Backspace", UI_KEY(KEY_BACKSPACE), 127}, {"Delete", UI_KEY(KEY_DC), -1},
-    {"Up", UI_KEY(KEY_UP), -1}, {"Down", UI_KEY(KEY_DOWN), -1}, {"Left", UI_KEY(KEY_LEFT), -1},
-    {"Right", UI_KEY(KEY_RIGHT), -1}, {"PgUp", UI_KEY(KEY_PPAGE), -1}, {"PgDn", UI_KEY(KEY_NPAGE), -1},
-    {"Home", UI_KEY(KEY_HOME), -1}, {"End", UI_KEY(KEY_END), -1},
+    {"Enter", '\r', UI_KEY(KEY_ENTER)},
+    {"Esc", 27, -1},
+    {"Tab", '\t', -1},
+    {"Shift-Tab", UI_KEY(KEY_BTAB), -1},
+    {"Space", ' ', -1},
+    {"Backspace", UI_KEY(KEY_BACKSPACE), 127},
+    {"Delete", UI_KEY(KEY_DC), -1},
+    {"Up", UI_KEY(KEY_UP), -1},
+    {"Down", UI_KEY(KEY_DOWN), -1},
+    {"Left", UI_KEY(KEY_LEFT), -1},
+    {"Right", UI_KEY(KEY_RIGHT), -1},
+    {"PgUp", UI_KEY(KEY_PPAGE), -1},
+    {"PgDn", UI_KEY(KEY_NPAGE), -1},
+    {"Home", UI_KEY(KEY_HOME), -1},
+    {"End", UI_KEY(KEY_END), -1},
 };
 #define N_NAMED (sizeof named / sizeof named[0])
 

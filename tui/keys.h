@@ -10,8 +10,8 @@
 /* The key of a name of n bytes, as ui_key() gives it; -1 for a name that is none. */
 int key_parse(const char *name, size_t n);
 
-/* Does the list of names, apart by spaces, hold the key? Other codes of the same key count: Enter on the number block,
- * both Backspaces. */
+/* Does the list of names, apart by spaces, hold the key? Other codes of the same key count: Enter
+ * on the number block, both Backspaces. */
 bool keys_hold(const char *names, int key);
 
 /* The first name of a list; returns ret. */

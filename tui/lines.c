@@ -16,7 +16,8 @@ char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX])
 
     if (fail->where[0] != '\0' || fail->detail[0] != '\0')
         (void)snprintf(why, sizeof why, " (%s%s%s)", fail->where, both ? ": " : "", fail->detail);
-    (void)snprintf(ret, FAIL_TEXT_MAX, "E%03d %s%s. To do: %s.", -row->code, row->what, why, row->todo);
+    (void)snprintf(ret, FAIL_TEXT_MAX, "E%03d %s%s. To do: %s.", -row->code, row->what, why,
+                   row->todo);
     return ret;
 }
 
@@ -45,7 +46,8 @@ void lines_found(struct lines *l, const struct run_view *v)
     (void)fflush(l->out);
 }
 
-static void on_step(void *ctx, size_t n, const char *id, const char *title, int code, const char *text)
+static void on_step(void *ctx, size_t n, const char *id, const char *title, int code,
+                    const char *text)
 {
     struct lines *l = ctx;
     char seen[RUN_LINE_LEN * 2];
@@ -56,10 +58,11 @@ static void on_step(void *ctx, size_t n, const char *id, const char *title, int 
     if (code < 0) {
         const struct gf_err_row *row = gf_err_row(code);
 
-        (void)fprintf(l->out, "[%2zu/%zu] %s: E%03d %s%s%s\n", n + 1, l->n_steps, title, -row->code, row->what,
-                      seen[0] != '\0' ? ": " : "", seen);
+        (void)fprintf(l->out, "[%2zu/%zu] %s: E%03d %s%s%s\n", n + 1, l->n_steps, title, -row->code,
+                      row->what, seen[0] != '\0' ? ": " : "", seen);
     } else {
-        (void)fprintf(l->out, "[%2zu/%zu] %s: %s\n", n + 1, l->n_steps, title, seen[0] != '\0' ? seen : "done");
+        (void)fprintf(l->out, "[%2zu/%zu] %s: %s\n", n + 1, l->n_steps, title,
+                      seen[0] != '\0' ? seen : "done");
     }
     (void)fflush(l->out);
 }
@@ -85,10 +88,11 @@ void lines_listen(struct lines *l, FILE *out, struct run *run)
 void lines_start(struct lines *l, const struct run_view *v)
 {
     l->n_steps = v->n_steps;
-    (void)fprintf(l->out, "%s: job %s, meter %s, %zu steps\n", v->title, v->job, v->meter_id, v->n_steps);
+    (void)fprintf(l->out, "%s: job %s, meter %s, %zu steps\n", v->title, v->job, v->meter_id,
+                  v->n_steps);
     if (v->now > 0)
-        (void)fprintf(l->out, INDENT "%zu of them are done already; it goes on with \"%s\"\n", v->now,
-                      v->now < v->n_steps ? v->steps[v->now].title : "the end");
+        (void)fprintf(l->out, INDENT "%zu of them are done already; it goes on with \"%s\"\n",
+                      v->now, v->now < v->n_steps ? v->steps[v->now].title : "the end");
     (void)fflush(l->out);
 }
 
@@ -101,8 +105,8 @@ static void purge_line(struct lines *l, const struct run_view *v, int64_t mono_m
     l->purge_next_ms = mono_ms + l->purge_every_ms;
     l->purge_l = v->purge.litres;
     l->purge_s = v->purge.seconds;
-    (void)fprintf(l->out, INDENT "purge: %u of %u l, %u of %u s\n", v->purge.litres, v->purge.granted_l,
-                  v->purge.seconds, v->purge.granted_s);
+    (void)fprintf(l->out, INDENT "purge: %u of %u l, %u of %u s\n", v->purge.litres,
+                  v->purge.granted_l, v->purge.seconds, v->purge.granted_s);
     (void)fflush(l->out);
 }
 

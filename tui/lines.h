@@ -1,4 +1,5 @@
-/* lines.h - the face of lines: what headless runs and plain mode print. No cursor addressing, no colour. */
+/* lines.h - the face of lines: what headless runs and plain mode print. No cursor addressing, no
+ * colour. */
 #ifndef GF_TUI_LINES_H
 #define GF_TUI_LINES_H
 
@@ -21,7 +22,8 @@ struct lines {
     uint32_t purge_l, purge_s;      /* as last printed */
 };
 
-/* "E061 the radio link was lost (step: detail). To do: stay near the meter." in full; returns ret. */
+/* "E061 the radio link was lost (step: detail). To do: stay near the meter." in full; returns
+ * ret. */
 char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX]);
 
 /* Print steps and messages of `run` as they come, from now on; `l` must outlive the run's use. */
@@ -30,10 +32,12 @@ void lines_listen(struct lines *l, FILE *out, struct run *run);
 /* Print the name of job, meter and procedure, once it is started. */
 void lines_start(struct lines *l, const struct run_view *v);
 
-/* Print what is worth a line since the last call: the purge now and then, head office going away. */
+/* Print what is worth a line since the last call: the purge now and then, head office going
+ * away. */
 void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms);
 
-/* Print what was found out since the last call, one "name: value" a line; it is called by itself before a step's end. */
+/* Print what was found out since the last call, one "name: value" a line; it is called by itself
+ * before a step's end. */
 void lines_found(struct lines *l, const struct run_view *v);
 
 #endif

@@ -16,7 +16,8 @@ void list_size(struct list *l, size_t n);
 
 void list_move(struct list *l, enum move how);
 
-/* The window is `rows` high: scroll so that the cursor is in it, and no row is left empty without need. */
+/* The window is `rows` high: scroll so that the cursor is in it, and no row is left empty without
+ * need. */
 void list_window(struct list *l, size_t rows);
 
 #endif

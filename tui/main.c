@@ -1,4 +1,5 @@
-/* main.c - gasfitter: the technician's program. Options, commands, and the one place where real things are made. */
+/* main.c - gasfitter: the technician's program. Options, commands, and the one place where real
+ * things are made. */
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
@@ -19,12 +20,17 @@
 #define PATH_CAP 512
 
 static const struct command commands[] = {
-    {"", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO, "the app on this terminal", command_app},
-    {"enrol", "URL CODE", 2, NEEDS_STORE, "make this laptop known to head office, with the one-time code", command_enrol},
-    {"sync", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC, "bring records home and fetch what changed, once", command_sync},
+    {"", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO, "the app on this terminal",
+     command_app},
+    {"enrol", "URL CODE", 2, NEEDS_STORE,
+     "make this laptop known to head office, with the one-time code", command_enrol},
+    {"sync", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC,
+     "bring records home and fetch what changed, once", command_sync},
     {"jobs", "", 0, NEEDS_STORE, "print the worklist", command_jobs},
-    {"outbox", "", 0, NEEDS_STORE, "print the records for head office, newest first", command_outbox},
-    {"certificate", "--job ID", 0, NEEDS_STORE, "print a job's certificate and its signature", command_certificate},
+    {"outbox", "", 0, NEEDS_STORE, "print the records for head office, newest first",
+     command_outbox},
+    {"certificate", "--job ID", 0, NEEDS_STORE, "print a job's certificate and its signature",
+     command_certificate},
     {"run", "PROCEDURE --job ID", 1, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO,
      "run a procedure without a person; killed or stopped, the same call goes on", command_run},
 };
@@ -37,10 +43,12 @@ static const struct {
 } options[] = {
 #define TEXT(name, value, field, help) {name, value, help, offsetof(struct options, field)}
     TEXT("data", "DIR", data, "folder of the database; $XDG_DATA_HOME/gasfitter"),
-    TEXT("passphrase-file", "FILE", passphrase_file, "its first line is the passphrase; else it is asked"),
+    TEXT("passphrase-file", "FILE", passphrase_file,
+         "its first line is the passphrase; else it is asked"),
     TEXT("bus", "ADDRESS", bus, "D-Bus with BlueZ; $DBUS_SYSTEM_BUS_ADDRESS, else the system bus"),
     TEXT("adapter", "ADDRESS", adapter, "Bluetooth adapter; the first that can"),
-    TEXT("clock-rate", "N", clock_rate, "waits run N times faster, for tests against programs with the same rate"),
+    TEXT("clock-rate", "N", clock_rate,
+         "waits run N times faster, for tests against programs with the same rate"),
     TEXT("camera", "DEVICE", camera, "camera to scan with; /dev/video0"),
     TEXT("plain", NULL, plain, "line mode: no cursor addressing, no colour"),
     TEXT("no-color", NULL, no_color, "no colours, as with NO_COLOR in the environment"),
@@ -57,9 +65,11 @@ static const struct {
 
 static void print_command(const struct command *c)
 {
-    (void)printf("  gasfitter %s%s%-*s %s\n", c->name, c->name[0] != '\0' && c->arguments[0] != '\0' ? " " : "",
-                 (int)(28 - strlen(c->name) - (c->name[0] != '\0' && c->arguments[0] != '\0' ? 1 : 0)), c->arguments,
-                 c->help);
+    (void)printf(
+        "  gasfitter %s%s%-*s %s\n", c->name,
+        c->name[0] != '\0' && c->arguments[0] != '\0' ? " " : "",
+        (int)(28 - strlen(c->name) - (c->name[0] != '\0' && c->arguments[0] != '\0' ? 1 : 0)),
+        c->arguments, c->help);
 }
 
 static void print_help(const struct command *only)
@@ -72,7 +82,8 @@ static void print_help(const struct command *only)
             print_command(&commands[i]);
     (void)printf("\n");
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        (void)snprintf(name, sizeof name, "%s %s", options[i].name, options[i].value != NULL ? options[i].value : "");
+        (void)snprintf(name, sizeof name, "%s %s", options[i].name,
+                       options[i].value != NULL ? options[i].value : "");
         (void)printf("  --%-22s %s\n", name, options[i].help);
     }
     (void)printf("\n");
@@ -80,14 +91,16 @@ static void print_help(const struct command *only)
 }
 
 /* Read the command line into p->opt; *ret_cmd is the row of the command. */
-static int parse(struct program *p, int argc, char **argv, const struct command **ret_cmd, struct gf_fail *why)
+static int parse(struct program *p, int argc, char **argv, const struct command **ret_cmd,
+                 struct gf_fail *why)
 {
     struct option longs[N_OPTIONS + 1] = {{0}};
     const char *name;
     int at = 0, c;
 
     for (size_t i = 0; i < N_OPTIONS; i++)
-        longs[i] = (struct option){options[i].name, options[i].value != NULL ? required_argument : no_argument, NULL, 0};
+        longs[i] = (struct option){
+            options[i].name, options[i].value != NULL ? required_argument : no_argument, NULL, 0};
     opterr = 0;
     while ((c = getopt_long(argc, argv, "", longs, &at)) == 0) {
         char *field = (char *)&p->opt + options[at].at;
@@ -146,7 +159,10 @@ static int open_store(struct program *p, const struct command *cmd, struct gf_fa
         return n;
 
     struct db_config cfg = {
-        .folder = folder, .passphrase = passphrase, .passphrase_len = (size_t)n, .clock = p->ports.clock,
+        .folder = folder,
+        .passphrase = passphrase,
+        .passphrase_len = (size_t)n,
+        .clock = p->ports.clock,
         .random = p->ports.random,
     };
 
@@ -164,8 +180,13 @@ static int open_office(struct program *p, struct gf_fail *why)
 
     if (r == 1) {
         struct office_client_config cfg = {
-            .url = id.url, .ca_pem = id.ca_pem, .cert_pem = id.cert_pem, .key_pem = id.key_pem, .sign_pem = id.sign_pem,
-            .device_id = id.device_id, .user_agent = "gasfitter/" GASFITTER_VERSION,
+            .url = id.url,
+            .ca_pem = id.ca_pem,
+            .cert_pem = id.cert_pem,
+            .key_pem = id.key_pem,
+            .sign_pem = id.sign_pem,
+            .device_id = id.device_id,
+            .user_agent = "gasfitter/" GASFITTER_VERSION,
         };
 
         p->office = office_client_new(&cfg, why);
@@ -237,7 +258,9 @@ static int work(struct program *p, const struct command *cmd, struct gf_fail *wh
     p->ports.random = gf_real_random();
     p->ports.crypto = mc_crypto_openssl();
     p->env = (struct tui_env){
-        .ports = &p->ports, .stop = &p->stop, .camera = p->opt.camera != NULL ? p->opt.camera : "/dev/video0",
+        .ports = &p->ports,
+        .stop = &p->stop,
+        .camera = p->opt.camera != NULL ? p->opt.camera : "/dev/video0",
     };
     if ((cmd->needs & NEEDS_STORE) != 0)
         r = open_store(p, cmd, why);

@@ -26,7 +26,8 @@ static int from_file(const char *file, uint8_t ret[static PASSPHRASE_MAX], struc
         memcpy(ret, text, len);
     gf_wipe(text, sizeof text);
     if (len == 0 || len > PASSPHRASE_MAX)
-        return gf_fail(why, GF_E_PASSPHRASE, "passphrase file", len == 0 ? "its first line is empty" : "too long");
+        return gf_fail(why, GF_E_PASSPHRASE, "passphrase file",
+                       len == 0 ? "its first line is empty" : "too long");
     return (int)len;
 }
 
@@ -36,7 +37,8 @@ static void say(int tty, const char *text)
 }
 
 /* One line from the terminal, unseen. */
-static int typed(int tty, const char *prompt, uint8_t ret[static PASSPHRASE_MAX], struct gf_fail *why)
+static int typed(int tty, const char *prompt, uint8_t ret[static PASSPHRASE_MAX],
+                 struct gf_fail *why)
 {
     size_t n = 0;
     ssize_t got;
@@ -66,7 +68,8 @@ static int typed_twice(int tty, uint8_t ret[static PASSPHRASE_MAX], struct gf_fa
     return k;
 }
 
-int passphrase_get(const char *file, bool make, uint8_t ret[static PASSPHRASE_MAX], struct gf_fail *why)
+int passphrase_get(const char *file, bool make, uint8_t ret[static PASSPHRASE_MAX],
+                   struct gf_fail *why)
 {
     struct termios before, unseen;
     int tty, n;
@@ -77,7 +80,8 @@ int passphrase_get(const char *file, bool make, uint8_t ret[static PASSPHRASE_MA
     if (tty < 0 || tcgetattr(tty, &before) != 0) {
         if (tty >= 0)
             (void)close(tty);
-        return gf_fail(why, GF_E_USAGE, "passphrase", "there is no terminal to ask on; use --passphrase-file");
+        return gf_fail(why, GF_E_USAGE, "passphrase",
+                       "there is no terminal to ask on; use --passphrase-file");
     }
     unseen = before;
     /* Signals too are off, or Ctrl-C would leave the terminal without echo. */

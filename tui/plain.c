@@ -21,7 +21,7 @@ struct plain {
     const struct tui_env *env;
     FILE *out;
     int in_fd;
-    bool echo;                  /* the input is no terminal: repeat it, so that the transcript is whole */
+    bool echo; /* the input is no terminal: repeat it, so that the transcript is whole */
     bool ended;                 /* no more input */
     bool quit;
     char input[INPUT_MAX];      /* bytes that are no whole line yet */
@@ -66,7 +66,8 @@ static void input_process(void *ctx, const struct gf_pollfd *fds, size_t n)
         p->n_input += (size_t)got;
     else if (got == 0)
         p->ended = true;
-    if (p->ended && p->n_input > 0 && p->n_input < sizeof p->input && p->input[p->n_input - 1] != '\n')
+    if (p->ended && p->n_input > 0 && p->n_input < sizeof p->input &&
+        p->input[p->n_input - 1] != '\n')
         p->input[p->n_input++] = '\n';
     if (p->n_input == sizeof p->input && memchr(p->input, '\n', p->n_input) == NULL)
         p->n_input = 0;         /* no line is that long */
@@ -108,10 +109,12 @@ static void tell_state(struct plain *p)
     int64_t now = p->env->ports->clock->utc_ms(p->env->ports->clock->ctx);
     char queue[96], office[96];
 
-    (void)fprintf(p->out, "Records: %s. Head office: %s.\n", queue_text(&v->counts, now, queue, sizeof queue),
+    (void)fprintf(p->out, "Records: %s. Head office: %s.\n",
+                  queue_text(&v->counts, now, queue, sizeof queue),
                   office_text(v, now, office, sizeof office));
     if (v->counts.refused > 0)
-        (void)fprintf(p->out, "Refused by head office, to be looked at: %" PRIu64 ". Type o.\n", v->counts.refused);
+        (void)fprintf(p->out, "Refused by head office, to be looked at: %" PRIu64 ". Type o.\n",
+                      v->counts.refused);
 }
 
 static void home(struct plain *p)
@@ -160,7 +163,8 @@ static void home_line(struct plain *p, const char *line)
     if (strcmp(line, "q") == 0 || strcmp(line, "!") == 0) {
         p->quit = true;
     } else if (strcmp(line, "?") == 0) {
-        (void)fprintf(p->out, "Type a job's number, like J-0001, to start it or to go on with it. l lists the jobs again, "
+        (void)fprintf(p->out, "Type a job's number, like J-0001, to start it or to go on with it. "
+                              "l lists the jobs again, "
                               "o lists the records for head office, s synchronises, q quits.\n");
     } else if (strcmp(line, "l") == 0) {
         home(p);
@@ -228,7 +232,9 @@ static void run_line(struct plain *p, const struct run_view *v, const char *line
 static void prompt(struct plain *p, const struct run_view *v)
 {
     const char *ask = v->phase == RUN_ASK ? v->ask_id : v->purge.running ? "purge" : NULL;
-    const char *how = v->ask == ASK_YES ? " (yes or no)" : v->ask == ASK_ENTER ? " (Enter goes on)" : "";
+    const char *how = v->ask == ASK_YES     ? " (yes or no)"
+                      : v->ask == ASK_ENTER ? " (Enter goes on)"
+                                            : "";
 
     if (p->asked && p->told_phase == v->phase && p->told_ask == ask)
         return;
@@ -237,9 +243,11 @@ static void prompt(struct plain *p, const struct run_view *v)
     p->told_ask = ask;
     if (v->phase == RUN_STOPPED) {      /* the step's line has told what happened */
         (void)fprintf(p->out, "To do: %s.\n", gf_err_row(v->fail.code)->todo);
-        (void)fprintf(p->out, "%s! leaves it for later: ", v->can_retry ? "r tries it again, " : "");
+        (void)fprintf(p->out,
+                      "%s! leaves it for later: ", v->can_retry ? "r tries it again, " : "");
     } else if (v->phase == RUN_WORK && v->purge.running) {
-        (void)fprintf(p->out, "The purge runs. Enter confirms that you are present, stop ends the purge.\n");
+        (void)fprintf(
+            p->out, "The purge runs. Enter confirms that you are present, stop ends the purge.\n");
     } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL && p->entry.first[0] != '\0') {
         (void)fprintf(p->out, "Type the id again: ");
     } else if (v->phase == RUN_ASK) {
@@ -254,7 +262,8 @@ static void prompt(struct plain *p, const struct run_view *v)
 
 static void tell_wait(struct plain *p, const struct run_view *v)
 {
-    if (v->elapsed_ms < WAIT_TOLD_MS || v->purge.running || strcmp(p->told_wait, v->waiting_for) == 0)
+    if (v->elapsed_ms < WAIT_TOLD_MS || v->purge.running ||
+        strcmp(p->told_wait, v->waiting_for) == 0)
         return;
     memcpy(p->told_wait, v->waiting_for, sizeof p->told_wait);
     if (v->waiting_for[0] != '\0')
@@ -266,7 +275,9 @@ static void tell_wait(struct plain *p, const struct run_view *v)
 static void end_run(struct plain *p, const struct run_view *v)
 {
     lines_found(&p->lines, v);
-    (void)fprintf(p->out, "%s\n", v->phase == RUN_FINISHED ? "Finished." : "Left. It goes on here when it is started again.");
+    (void)fprintf(p->out, "%s\n",
+                  v->phase == RUN_FINISHED ? "Finished."
+                                           : "Left. It goes on here when it is started again.");
     p->active = false;
     if (!p->quit)
         home(p);
@@ -293,7 +304,8 @@ static void tick(struct plain *p)
     (void)fflush(p->out);
 }
 
-/* Is this line for now? What was typed ahead of a question waits for it; `!`, `?` and what steers a purge do not. */
+/* Is this line for now? What was typed ahead of a question waits for it; `!`, `?` and what steers a
+ * purge do not. */
 static bool is_wanted(const struct plain *p, const char *line)
 {
     const struct run_view *v = run_view(p->env->run);
@@ -326,8 +338,8 @@ static bool is_over(struct plain *p)
 {
     char line[INPUT_MAX];
 
-    /* When the input has ended, the first question that nobody can answer ends the program, not the work before;
-     * and a purge, for nobody is there to watch it. */
+    /* When the input has ended, the first question that nobody can answer ends the program, not the
+     * work before; and a purge, for nobody is there to watch it. */
     p->quit = p->quit || *p->env->stop > 0 || (p->ended && !peek_line(p, line) && is_wanted(p, ""));
     if (p->quit && p->active && *p->env->stop < 2) {
         cancel(p);

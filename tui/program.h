@@ -1,4 +1,5 @@
-/* program.h - gasfitter's real parts and its options, as the commands use them; made in main.c only. */
+/* program.h - gasfitter's real parts and its options, as the commands use them; made in main.c
+ * only. */
 #ifndef GF_TUI_PROGRAM_H
 #define GF_TUI_PROGRAM_H
 

@@ -6,7 +6,7 @@
 #include "common/text.h"
 
 #define RSSI_UNKNOWN 127
-#define STEP_16 16              /* order changes only for a difference of 1 dB, so that rows do not dance */
+#define STEP_16 16 /* order changes only for a difference of 1 dB, so that rows do not dance */
 
 static void on_sighting(void *ctx, const struct link_sighting *s)
 {
@@ -18,7 +18,8 @@ static void on_radio(void *ctx, int code, const char *detail)
     struct reach *r = ctx;
 
     r->radio_code = code;
-    gf_visible(r->radio_detail, sizeof r->radio_detail, detail != NULL ? detail : "", detail != NULL ? strlen(detail) : 0);
+    gf_visible(r->radio_detail, sizeof r->radio_detail, detail != NULL ? detail : "",
+               detail != NULL ? strlen(detail) : 0);
 }
 
 /* The rest belongs to connections, which this list never makes. */
@@ -58,8 +59,14 @@ void reach_init(struct reach *r, const struct gf_clock *clock)
 {
     *r = (struct reach){.clock = clock};
     r->events = (struct link_events){
-        .ctx = r, .sighting = on_sighting, .phase = on_phase, .ready = on_ready, .fragment = on_fragment,
-        .ctl_written = on_ctl_written, .down = on_down, .radio = on_radio,
+        .ctx = r,
+        .sighting = on_sighting,
+        .phase = on_phase,
+        .ready = on_ready,
+        .fragment = on_fragment,
+        .ctl_written = on_ctl_written,
+        .down = on_down,
+        .radio = on_radio,
     };
 }
 
@@ -113,7 +120,8 @@ void reach_hear(struct reach *r, const struct link_sighting *s)
     row->has_id_hash = s->has_id_hash;
     memcpy(row->id_hash, s->id_hash, sizeof row->id_hash);
     if (s->rssi_dbm != RSSI_UNKNOWN) {
-        row->rssi_16 = row->has_rssi ? row->rssi_16 + (s->rssi_dbm * 16 - row->rssi_16) / 4 : s->rssi_dbm * 16;
+        row->rssi_16 = row->has_rssi ? row->rssi_16 + (s->rssi_dbm * 16 - row->rssi_16) / 4
+                                     : s->rssi_dbm * 16;
         row->has_rssi = true;
     }
     row->seen_ms = r->clock->mono_ms(r->clock->ctx);
@@ -137,7 +145,8 @@ void reach_tick(struct reach *r)
 const struct reach_row *reach_find(const struct reach *r, const uint8_t id_hash[static 6])
 {
     for (size_t i = 0; i < r->n; i++)
-        if (r->rows[i].has_id_hash && memcmp(r->rows[i].id_hash, id_hash, sizeof r->rows[i].id_hash) == 0)
+        if (r->rows[i].has_id_hash &&
+            memcmp(r->rows[i].id_hash, id_hash, sizeof r->rows[i].id_hash) == 0)
             return &r->rows[i];
     return NULL;
 }

@@ -89,17 +89,20 @@ static size_t take_codes(const zbar_image_t *image, struct scan_code *ret, size_
 {
     size_t n = 0;
 
-    for (const zbar_symbol_t *at = zbar_image_first_symbol(image); at != NULL && n < cap; at = zbar_symbol_next(at)) {
+    for (const zbar_symbol_t *at = zbar_image_first_symbol(image); at != NULL && n < cap;
+         at = zbar_symbol_next(at)) {
         const char *kind = zbar_symbol_get_type(at) == ZBAR_QRCODE ? "QR code" : "Code 128";
 
         (void)gf_copy(ret[n].kind, sizeof ret[n].kind, kind);
-        gf_visible(ret[n].text, sizeof ret[n].text, zbar_symbol_get_data(at), zbar_symbol_get_data_length(at));
+        gf_visible(ret[n].text, sizeof ret[n].text, zbar_symbol_get_data(at),
+                   zbar_symbol_get_data_length(at));
         n++;
     }
     return n;
 }
 
-int scanner_look(struct scanner *s, const struct frame *f, struct scan_code *ret, size_t cap, struct gf_fail *why)
+int scanner_look(struct scanner *s, const struct frame *f, struct scan_code *ret, size_t cap,
+                 struct gf_fail *why)
 {
     zbar_image_t *image;
     size_t n = 0;
@@ -121,7 +124,8 @@ int scanner_look(struct scanner *s, const struct frame *f, struct scan_code *ret
     return (int)n;
 }
 
-int scan_label(const struct scan_code *codes, size_t n, char ret[static GF_LABEL_TEXT], struct gf_fail *why)
+int scan_label(const struct scan_code *codes, size_t n, char ret[static GF_LABEL_TEXT],
+               struct gf_fail *why)
 {
     struct gf_label found = {0}, label;
     struct gf_fail first = {0};
@@ -154,7 +158,8 @@ int scan_label_file(const char *path, char ret[static GF_LABEL_TEXT], struct gf_
     struct frame_source *file = scan_file_new(path);
     struct scanner *scanner = scanner_new();
     struct frame frame;
-    int r = file == NULL || scanner == NULL ? gf_fail(why, GF_E_MEMORY, "picture", "") : file->open(file->ctx, why);
+    int r = file == NULL || scanner == NULL ? gf_fail(why, GF_E_MEMORY, "picture", "")
+                                            : file->open(file->ctx, why);
 
     if (r == 0) {
         r = file->next(file->ctx, &frame, why);

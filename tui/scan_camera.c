@@ -1,4 +1,5 @@
-/* scan_camera.c - a V4L2 camera as a source of pictures: YUYV through memory-mapped buffers; see scan.h. */
+/* scan_camera.c - a V4L2 camera as a source of pictures: YUYV through memory-mapped buffers; see
+ * scan.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/videodev2.h>
@@ -161,8 +162,12 @@ static int camera_next(void *ctx, struct frame *ret, struct gf_fail *why)
     c->held = (int)b.index;
     if ((b.flags & V4L2_BUF_FLAG_ERROR) != 0)
         return 0;           /* a torn picture; the next one comes */
-    *ret = (struct frame){.p = c->map[b.index].p, .len = b.bytesused, .width = c->width, .height = c->height,
-                          .stride = c->stride, .format = FRAME_YUYV};
+    *ret = (struct frame){.p = c->map[b.index].p,
+                          .len = b.bytesused,
+                          .width = c->width,
+                          .height = c->height,
+                          .stride = c->stride,
+                          .format = FRAME_YUYV};
     if (ret->len > c->map[b.index].len)
         ret->len = c->map[b.index].len;
     return 1;

@@ -17,7 +17,8 @@ struct file_source {
     unsigned width, height;
 };
 
-/* What is open while a file is read; libpng leaves by longjmp, so it lives outside the function that reads. */
+/* What is open while a file is read; libpng leaves by longjmp, so it lives outside the function
+ * that reads. */
 struct reading {
     FILE *f;
     png_structp png;
@@ -51,7 +52,8 @@ static void want_grey(png_structp png, png_infop info)
     if (png_get_valid(png, info, PNG_INFO_tRNS) != 0 || (colour & PNG_COLOR_MASK_ALPHA) != 0)
         png_set_background(png, &white, PNG_BACKGROUND_GAMMA_SCREEN, 0, 1.0);
     if ((colour & PNG_COLOR_MASK_COLOR) != 0)
-        png_set_rgb_to_gray(png, PNG_ERROR_ACTION_NONE, PNG_RGB_TO_GRAY_DEFAULT, PNG_RGB_TO_GRAY_DEFAULT);
+        png_set_rgb_to_gray(png, PNG_ERROR_ACTION_NONE, PNG_RGB_TO_GRAY_DEFAULT,
+                            PNG_RGB_TO_GRAY_DEFAULT);
 }
 
 /* Reads rd->f; false with rd->reason when it is no whole PNG inside the limits. */
@@ -129,8 +131,12 @@ static int file_next(void *ctx, struct frame *ret, struct gf_fail *why)
     struct file_source *s = ctx;
 
     (void)why;
-    *ret = (struct frame){.p = s->grey, .len = (size_t)s->width * s->height, .width = s->width, .height = s->height,
-                          .stride = s->width, .format = FRAME_GREY};
+    *ret = (struct frame){.p = s->grey,
+                          .len = (size_t)s->width * s->height,
+                          .width = s->width,
+                          .height = s->height,
+                          .stride = s->width,
+                          .format = FRAME_GREY};
     return 1;
 }
 

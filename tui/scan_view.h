@@ -8,8 +8,8 @@
 /* Camera on or off; on the scanning view on top only. */
 void scan_view_camera(struct app *a);
 
-/* Switch the scanning view on top on with this source of pictures, kept until the view closes; the app does it with
- * the camera of the command line. */
+/* Switch the scanning view on top on with this source of pictures, kept until the view closes; the
+ * app does it with the camera of the command line. */
 void scan_view_look(struct app *a, struct frame_source *source);
 
 #endif

@@ -41,11 +41,15 @@ static const struct {
 #define GREY_PAIR(upper, lower) ((short)((int)N_ROLES + 1 + (int)(upper) * GREYS + (int)(lower)))
 
 static const char *const glyphs[][2] = {
-    [GLYPH_DONE] = {"✓", "x"}, [GLYPH_NOW] = {"▸", ">"}, [GLYPH_TODO] = {"·", "."}, [GLYPH_FAILED] = {"✗", "!"},
-    [GLYPH_VLINE] = {"│", "|"}, [GLYPH_HLINE] = {"─", "-"}, [GLYPH_FULL] = {"█", "#"}, [GLYPH_EMPTY] = {"░", "."},
-    [GLYPH_MORE] = {"…", "~"}, [GLYPH_BULLET] = {"•", "*"}, [GLYPH_CORNER_TL] = {"┌", "+"}, [GLYPH_CORNER_TR] = {"┐", "+"},
-    [GLYPH_CORNER_BL] = {"└", "+"}, [GLYPH_CORNER_BR] = {"┘", "+"}, [GLYPH_BAR1] = {"▂", "#"}, [GLYPH_BAR2] = {"▄", "#"},
-    [GLYPH_BAR3] = {"▆", "#"}, [GLYPH_BAR4] = {"█", "#"},
+    [GLYPH_DONE] = {"✓", "x"},      [GLYPH_NOW] = {"▸", ">"},
+    [GLYPH_TODO] = {"·", "."},      [GLYPH_FAILED] = {"✗", "!"},
+    [GLYPH_VLINE] = {"│", "|"},     [GLYPH_HLINE] = {"─", "-"},
+    [GLYPH_FULL] = {"█", "#"},      [GLYPH_EMPTY] = {"░", "."},
+    [GLYPH_MORE] = {"…", "~"},      [GLYPH_BULLET] = {"•", "*"},
+    [GLYPH_CORNER_TL] = {"┌", "+"}, [GLYPH_CORNER_TR] = {"┐", "+"},
+    [GLYPH_CORNER_BL] = {"└", "+"}, [GLYPH_CORNER_BR] = {"┘", "+"},
+    [GLYPH_BAR1] = {"▂", "#"},      [GLYPH_BAR2] = {"▄", "#"},
+    [GLYPH_BAR3] = {"▆", "#"},      [GLYPH_BAR4] = {"█", "#"},
 };
 
 /* What a fatal signal needs to give the terminal back; nothing else may be touched then. */
@@ -112,12 +116,14 @@ static void start_colours(void)
         return;
     for (short up = 0; up < GREYS; up++)
         for (short low = 0; low < GREYS; low++)
-            (void)init_pair(GREY_PAIR(up, low), (short)(GREY_FIRST + up), (short)(GREY_FIRST + low));
+            (void)init_pair(GREY_PAIR(up, low), (short)(GREY_FIRST + up),
+                            (short)(GREY_FIRST + low));
 }
 
 int ui_start(struct ui *ui, const struct ui_config *cfg, struct gf_fail *why)
 {
-    const char *no_color = getenv("NO_COLOR"), *term = cfg->term != NULL ? cfg->term : getenv("TERM");
+    const char *no_color = getenv("NO_COLOR"),
+               *term = cfg->term != NULL ? cfg->term : getenv("TERM");
     struct termios before = {0};
     SCREEN *screen;
 
@@ -126,7 +132,8 @@ int ui_start(struct ui *ui, const struct ui_config *cfg, struct gf_fail *why)
     (void)set_escdelay(ESC_MS);
     screen = newterm(cfg->term, cfg->out, cfg->in);
     if (screen == NULL)
-        return gf_fail(why, GF_E_USAGE, "terminal", term != NULL ? term : "TERM is not set; gasfitter --plain needs none");
+        return gf_fail(why, GF_E_USAGE, "terminal",
+                       term != NULL ? term : "TERM is not set; gasfitter --plain needs none");
     ui->screen = screen;
     (void)set_term(screen);
     ui->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
@@ -180,8 +187,10 @@ bool ui_begin(struct ui *ui)
     ui->cursor_y = ui->cursor_x = 0;
     if (ui->rows >= UI_ROWS_MIN && ui->cols >= UI_COLS_MIN)
         return true;
-    (void)snprintf(text, sizeof text, "Gasfitter needs a terminal of %d columns and %d rows; this one has %d and %d. "
-                                      "Make it larger.", UI_COLS_MIN, UI_ROWS_MIN, ui->cols, ui->rows);
+    (void)snprintf(text, sizeof text,
+                   "Gasfitter needs a terminal of %d columns and %d rows; this one has %d and %d. "
+                   "Make it larger.",
+                   UI_COLS_MIN, UI_ROWS_MIN, ui->cols, ui->rows);
     (void)ui_wrap(ui, 0, 0, ui->cols, ui->rows, ROLE_TEXT, text);
     return false;
 }
@@ -199,7 +208,8 @@ void ui_redraw(struct ui *ui)
     (void)clearok(stdscr, TRUE);
 }
 
-/* The next character of text that went through gf_visible(), so it is well-formed; one that cannot be shown is '?'. */
+/* The next character of text that went through gf_visible(), so it is well-formed; one that cannot
+ * be shown is '?'. */
 static wchar_t next_char(const struct ui *ui, const char **at)
 {
     const unsigned char *p = (const unsigned char *)*at;
@@ -218,7 +228,8 @@ static attr_t looks(const struct ui *ui, enum role role)
 }
 
 /* Draw from..to, at most width cells; cells used. */
-static int draw_run(const struct ui *ui, int y, int x, int width, enum role role, const char *from, const char *to)
+static int draw_run(const struct ui *ui, int y, int x, int width, enum role role, const char *from,
+                    const char *to)
 {
     int used = 0;
 
@@ -275,8 +286,8 @@ int ui_printf(const struct ui *ui, int y, int x, int width, enum role role, cons
     return ui_text(ui, y, x, width, role, text);
 }
 
-/* Where a line of at most `width` cells that begins at `line` ends: at the last space at which it fits, or, without
- * one, after as many characters as fit. */
+/* Where a line of at most `width` cells that begins at `line` ends: at the last space at which it
+ * fits, or, without one, after as many characters as fit. */
 static const char *line_end(const struct ui *ui, int width, const char *line)
 {
     const char *end = line, *at = line;
@@ -298,7 +309,8 @@ static const char *line_end(const struct ui *ui, int width, const char *line)
     return end;
 }
 
-int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum role role, const char *text)
+int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum role role,
+            const char *text)
 {
     char seen[UI_TEXT_MAX];
     const char *line = seen;
@@ -319,7 +331,8 @@ int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum rol
     return rows;
 }
 
-/* Widths do not depend on the terminal but for characters that it cannot show, which are '?' there. */
+/* Widths do not depend on the terminal but for characters that it cannot show, which are '?'
+ * there. */
 static const struct ui any_terminal = {.utf8 = true};
 
 int ui_width(const char *text)
@@ -383,10 +396,12 @@ void ui_box(const struct ui *ui, int y, int x, int rows, int cols)
 
 void ui_gauge(const struct ui *ui, int y, int x, int width, unsigned long part, unsigned long whole)
 {
-    unsigned long full = whole > 0 ? (part < whole ? part : whole) * (unsigned long)width / whole : 0;
+    unsigned long full = whole > 0 ? (part < whole ? part : whole) * (unsigned long)width / whole
+                                   : 0;
 
     for (int i = 0; i < width; i++)
-        (void)ui_text(ui, y, x + i, 1, ROLE_TEXT, ui_glyph(ui, (unsigned long)i < full ? GLYPH_FULL : GLYPH_EMPTY));
+        (void)ui_text(ui, y, x + i, 1, ROLE_TEXT,
+                      ui_glyph(ui, (unsigned long)i < full ? GLYPH_FULL : GLYPH_EMPTY));
 }
 
 const char *ui_glyph(const struct ui *ui, enum glyph g)

@@ -49,14 +49,15 @@ static void help_draw(struct app *a, void *state, const struct area *at)
             continue;
         if (shown++ < s->list.at || more)
             continue;
-        more = y + ui_rows(at->cols - 17, row->help) > end - 1;    /* the last row is for the hint */
+        more = y + ui_rows(at->cols - 17, row->help) > end - 1; /* the last row is for the hint */
         if (more)
             continue;
         (void)ui_text(&a->ui, y, at->x + 1, 14, ROLE_KEY, keys);
         y += ui_wrap(&a->ui, y, at->x + 16, at->cols - 17, end - y, ROLE_TEXT, row->help);
     }
     if (more)
-        (void)ui_text(&a->ui, end - 1, at->x + 1, at->cols - 2, ROLE_WARN, "There is more: PgDn or Down.");
+        (void)ui_text(&a->ui, end - 1, at->x + 1, at->cols - 2, ROLE_WARN,
+                      "There is more: PgDn or Down.");
     list_size(&s->list, shown);
     s->list.rows = (size_t)at->rows / 2;
     ui_cursor(&a->ui, at->y, at->x);
@@ -78,5 +79,9 @@ static void help_move(struct app *a, void *state, enum move how)
 }
 
 const struct view view_help = {
-    .title = "Help", .size = sizeof(struct help_state), .draw = help_draw, .where = help_where, .move = help_move,
+    .title = "Help",
+    .size = sizeof(struct help_state),
+    .draw = help_draw,
+    .where = help_where,
+    .move = help_move,
 };

@@ -64,7 +64,8 @@ static bool add_job(void *ctx, const sync_Job *job)
         h->cap = cap;
     }
     h->jobs[h->n].job = *job;
-    if (l->ports->crypto == NULL || mc_id_hash(l->ports->crypto, job->meter_id, h->jobs[h->n].hash) != 0)
+    if (l->ports->crypto == NULL ||
+        mc_id_hash(l->ports->crypto, job->meter_id, h->jobs[h->n].hash) != 0)
         memset(h->jobs[h->n].hash, 0, sizeof h->jobs[h->n].hash);
     h->n++;
     return true;
@@ -104,7 +105,8 @@ static void home_tick(struct app *a, void *state)
 {
     struct home *h = state;
 
-    if (h->rounds_seen != sync_rounds_ended(a->env->sync) || app_mono_ms(a) - h->loaded_ms >= RELOAD_MS)
+    if (h->rounds_seen != sync_rounds_ended(a->env->sync) ||
+        app_mono_ms(a) - h->loaded_ms >= RELOAD_MS)
         load(a, h);
     list_size(&h->radio, a->reach.n);
 }
@@ -122,7 +124,8 @@ static void home_close(struct app *a, void *state)
 /* "today", "24 Nov", "! 20 Nov": late days have a sign. */
 static void due_text(const struct app *a, const char *due, char ret[static 12])
 {
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t t = (time_t)(app_utc_ms(a) / 1000);
     struct tm tm = {0};
     char today[16] = "";
@@ -141,7 +144,8 @@ static void due_text(const struct app *a, const char *due, char ret[static 12])
     if (strcmp(due, today) == 0)
         (void)gf_copy(ret, 12, "today");
     else
-        (void)snprintf(ret, 12, "%s%d %s", strcmp(due, today) < 0 ? "! " : "", (int)day, months[month - 1]);
+        (void)snprintf(ret, 12, "%s%d %s", strcmp(due, today) < 0 ? "! " : "", (int)day,
+                       months[month - 1]);
 }
 
 /* Cells that the longest number takes. */
@@ -169,7 +173,8 @@ static void draw_job(struct app *a, const struct home *h, size_t i, const struct
     (void)ui_text(ui, at->y, at->x, 1, role, chosen ? ">" : " ");
     (void)ui_text(ui, at->y, x, cols, role, job->number);
     if (near)
-        (void)ui_text(ui, at->y, x + cols, 1, role == ROLE_CHOSEN ? role : ROLE_GOOD, ui_glyph(ui, GLYPH_BULLET));
+        (void)ui_text(ui, at->y, x + cols, 1, role == ROLE_CHOSEN ? role : ROLE_GOOD,
+                      ui_glyph(ui, GLYPH_BULLET));
     x += cols + 2;
     (void)ui_text(ui, at->y, x, 8, role != ROLE_CHOSEN && due[0] == '!' ? ROLE_WARN : role, due);
     (void)ui_text(ui, at->y, x + 9, 8, role, job->state);
@@ -192,7 +197,8 @@ static void draw_no_jobs(struct app *a, const struct home *h, const struct area 
     } else if (h->all) {
         text = "No job on this laptop. F5 asks head office for work.";
     }
-    (void)ui_wrap(&a->ui, at->y, at->x + 2, at->cols - 3, 4, h->code < 0 ? ROLE_BAD : ROLE_TEXT, text);
+    (void)ui_wrap(&a->ui, at->y, at->x + 2, at->cols - 3, 4, h->code < 0 ? ROLE_BAD : ROLE_TEXT,
+                  text);
 }
 
 static void draw_work(struct app *a, struct home *h, const struct area *at)
@@ -206,11 +212,14 @@ static void draw_work(struct app *a, struct home *h, const struct area *at)
 
         n += ui_text(ui, at->y, x + n, 20, ROLE_TEXT, "  Filter: ");
         if (!h->filtering)
-            (void)ui_text(ui, at->y, x + n, at->cols - n - 1, ROLE_TEXT, input_text(&h->filter, text));
+            (void)ui_text(ui, at->y, x + n, at->cols - n - 1, ROLE_TEXT,
+                          input_text(&h->filter, text));
     } else {
-        (void)ui_printf(ui, at->y, x + n, 40, ROLE_DIM, "  %zu%s", h->n, h->more ? ", more by filter /" : "");
+        (void)ui_printf(ui, at->y, x + n, 40, ROLE_DIM, "  %zu%s", h->n,
+                        h->more ? ", more by filter /" : "");
     }
-    (void)ui_printf(ui, at->y + 1, at->x + 2, at->cols - 2, ROLE_DIM, "%-*s  Due      State    Address", number_cols(h), "Job");
+    (void)ui_printf(ui, at->y + 1, at->x + 2, at->cols - 2, ROLE_DIM,
+                    "%-*s  Due      State    Address", number_cols(h), "Job");
     list_window(&h->work, (size_t)(at->rows - 2));
     for (size_t i = 0; i < h->work.rows && h->work.top + i < h->n; i++) {
         struct area row = {at->y + 2 + (int)i, at->x, 1, at->cols};
@@ -232,15 +241,16 @@ static const char *id_in_name(const struct app *a, const struct reach_row *row)
     const char *id = row->name + n - GF_METER_ID_LEN;
     uint8_t hash[6];
 
-    if (n < GF_METER_ID_LEN || !row->has_id_hash || gf_meter_id_check(id, NULL) != 0 || a->env->ports->crypto == NULL ||
-        mc_id_hash(a->env->ports->crypto, id, hash) != 0 || memcmp(hash, row->id_hash, sizeof hash) != 0)
+    if (n < GF_METER_ID_LEN || !row->has_id_hash || gf_meter_id_check(id, NULL) != 0 ||
+        a->env->ports->crypto == NULL || mc_id_hash(a->env->ports->crypto, id, hash) != 0 ||
+        memcmp(hash, row->id_hash, sizeof hash) != 0)
         return NULL;
     return id;
 }
 
 /* The id of a meter that a job in the list names, else what the meter shows of itself. */
-static const char *radio_name(const struct app *a, const struct home *h, const struct reach_row *row,
-                              const struct job_row **ret_job)
+static const char *radio_name(const struct app *a, const struct home *h,
+                              const struct reach_row *row, const struct job_row **ret_job)
 {
     const char *id = id_in_name(a, row);
 
@@ -271,7 +281,8 @@ static void draw_radio_row(struct app *a, const struct home *h, size_t i, const 
         (void)ui_printf(ui, at->y, at->x + 19, 4, role, "%4d", reach_dbm(row));
     else
         (void)ui_text(ui, at->y, at->x + 22, 1, role, "?");
-    (void)ui_printf(ui, at->y, at->x + 23, 4, role, "%3ds", (int)((app_mono_ms(a) - row->seen_ms) / 1000));
+    (void)ui_printf(ui, at->y, at->x + 23, 4, role, "%3ds",
+                    (int)((app_mono_ms(a) - row->seen_ms) / 1000));
 }
 
 static void draw_radio(struct app *a, struct home *h, const struct area *at)
@@ -290,9 +301,11 @@ static void draw_radio(struct app *a, struct home *h, const struct area *at)
     list_size(&h->radio, a->reach.n);
     list_window(&h->radio, (size_t)(at->rows - 2));
     for (size_t i = 0; i < h->radio.rows && h->radio.top + i < a->reach.n; i++)
-        draw_radio_row(a, h, h->radio.top + i, &(struct area){at->y + 2 + (int)i, at->x, 1, at->cols});
+        draw_radio_row(a, h, h->radio.top + i,
+                       &(struct area){at->y + 2 + (int)i, at->x, 1, at->cols});
     if (a->reach.n == 0)
-        (void)ui_wrap(ui, at->y + 2, at->x + 2, at->cols - 2, 3, ROLE_TEXT, "None is heard yet. Go nearer to a meter.");
+        (void)ui_wrap(ui, at->y + 2, at->x + 2, at->cols - 2, 3, ROLE_TEXT,
+                      "None is heard yet. Go nearer to a meter.");
     if (h->on_radio)
         ui_cursor(ui, at->y + 2 + (int)(h->radio.at - h->radio.top), at->x);
 }
@@ -309,10 +322,10 @@ static void draw_detail(struct app *a, const struct home *h, const struct area *
     job = &h->jobs[h->work.at].job;
     (void)ui_printf(ui, at->y + 1, x, width, ROLE_HEAD, "%s  %s  due %s  priority %" PRIu32,
                     job->number, job_kind_title(job), job->due, job->priority);
-    (void)ui_printf(ui, at->y + 2, x, width, ROLE_TEXT, "Meter %s  at %s  %s", job->meter_id, job->supply_point,
-                    job->address);
-    (void)ui_printf(ui, at->y + 3, x, width, ROLE_TEXT, "%s  %s  %s", job->customer_name, job->customer_no,
-                    job->customer_phone);
+    (void)ui_printf(ui, at->y + 2, x, width, ROLE_TEXT, "Meter %s  at %s  %s", job->meter_id,
+                    job->supply_point, job->address);
+    (void)ui_printf(ui, at->y + 3, x, width, ROLE_TEXT, "%s  %s  %s", job->customer_name,
+                    job->customer_no, job->customer_phone);
     if (job->note[0] != '\0')
         (void)ui_printf(ui, at->y + 4, x, width, ROLE_WARN, "Note: %s", job->note);
 }
@@ -338,7 +351,8 @@ static unsigned home_where(struct app *a, void *state)
     const struct home *h = state;
 
     (void)a;
-    return IN_HOME | IN_LIST | (h->filtering ? IN_TEXT : 0) | (h->filtering || h->filter.n > 0 ? IN_SUB : 0);
+    return IN_HOME | IN_LIST | (h->filtering ? IN_TEXT : 0) |
+           (h->filtering || h->filter.n > 0 ? IN_SUB : 0);
 }
 
 static bool home_key(struct app *a, void *state, int key)
@@ -413,9 +427,10 @@ static const char *home_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "Today's work: the job that is due first stands first, \"!\" marks a late one, and a dot after the number "
-           "says that its meter is in reach. Enter starts the chosen job, or goes on where it stopped. On the right are the "
-           "meters that are heard by radio, the strongest first.";
+    return "Today's work: the job that is due first stands first, \"!\" marks a late one, and a "
+           "dot after the number says that its meter is in reach. Enter starts the chosen job, or "
+           "goes on where it stopped. On the right are the meters that are heard by radio, the "
+           "strongest first.";
 }
 
 static struct home *home_on_top(struct app *a)
@@ -452,7 +467,16 @@ void home_all_jobs(struct app *a)
 }
 
 const struct view view_home = {
-    .title = "Worklist", .size = sizeof(struct home), .draw = home_draw, .where = home_where, .shown = home_shown,
-    .key = home_key, .accept = home_accept, .back = home_back, .move = home_move, .tick = home_tick, .help = home_help,
+    .title = "Worklist",
+    .size = sizeof(struct home),
+    .draw = home_draw,
+    .where = home_where,
+    .shown = home_shown,
+    .key = home_key,
+    .accept = home_accept,
+    .back = home_back,
+    .move = home_move,
+    .tick = home_tick,
+    .help = home_help,
     .close = home_close,
 };

@@ -21,7 +21,8 @@ static int lower(char c)
     return tolower((unsigned char)c);
 }
 
-/* How well a text matches: 3 begins with it, 2 a word of it does, 1 its letters occur in this order, 0 not. */
+/* How well a text matches: 3 begins with it, 2 a word of it does, 1 its letters occur in this
+ * order, 0 not. */
 static int match(const char *text, const char *part)
 {
     size_t n = strlen(part), at = 0;
@@ -63,7 +64,8 @@ static void search(struct app *a, struct palette *p)
             for (size_t i = 0; i < n && kept < ACTIONS_MAX; i++) {
                 int by_id = match(table[i].id, part), by_title = match(table[i].title, part);
 
-                if ((by_id > by_title ? by_id : by_title) == rank && is_possible(a, &table[i]) == (possible == 1) &&
+                if ((by_id > by_title ? by_id : by_title) == rank &&
+                    is_possible(a, &table[i]) == (possible == 1) &&
                     strcmp(table[i].id, "palette") != 0)
                     p->found[kept++] = &table[i];
             }
@@ -82,7 +84,8 @@ static void palette_draw(struct app *a, void *state, const struct area *at)
     struct ui *ui = &a->ui;
     char key[KEY_NAME_MAX];
     int most = at->rows - 2 < 16 ? at->rows - 2 : 16, wanted = (int)p->list.n + 3;
-    int rows = wanted > most ? most : wanted < 4 ? 4 : wanted, x = at->x + (at->cols - BOX_COLS) / 2, y = at->y + 1;
+    int rows = wanted < 4 ? 4 : wanted < most ? wanted : most;
+    int x = at->x + (at->cols - BOX_COLS) / 2, y = at->y + 1;
 
     ui_box(ui, y, x, rows, BOX_COLS);
     list_window(&p->list, (size_t)rows - 3);
@@ -148,11 +151,19 @@ static const char *palette_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "Type a part of an action's name, choose with the arrows, and Enter does it. Those that do nothing in the view "
-           "below are marked.";
+    return "Type a part of an action's name, choose with the arrows, and Enter does it. Those that "
+           "do nothing in the view below are marked.";
 }
 
 const struct view view_palette = {
-    .title = "Actions", .size = sizeof(struct palette), .overlay = true, .draw = palette_draw, .where = palette_where,
-    .shown = palette_shown, .key = palette_key, .accept = palette_accept, .move = palette_move, .help = palette_help,
+    .title = "Actions",
+    .size = sizeof(struct palette),
+    .overlay = true,
+    .draw = palette_draw,
+    .where = palette_where,
+    .shown = palette_shown,
+    .key = palette_key,
+    .accept = palette_accept,
+    .move = palette_move,
+    .help = palette_help,
 };

@@ -1,4 +1,5 @@
-/* view_queue.c - the records for head office, newest first: what waits, what was refused and why; see app.h. */
+/* view_queue.c - the records for head office, newest first: what waits, what was refused and why;
+ * see app.h. */
 #include <inttypes.h>
 #include <pb_decode.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static void decode(const struct outbox_row *from, struct queue_row *to)
     sync_StepRecord step = sync_StepRecord_init_zero;
     pb_istream_t in = pb_istream_from_buffer(from->bytes, from->len);
 
-    *to = (struct queue_row){.seq = from->seq, .state = from->state, .made_at_ms = from->made_at_ms};
+    *to = (struct queue_row){
+        .seq = from->seq, .state = from->state, .made_at_ms = from->made_at_ms};
     memcpy(to->field, from->field, sizeof to->field);
     memcpy(to->reason, from->reason, sizeof to->reason);
     if (!pb_decode(&in, sync_Item_fields, &item))
@@ -56,7 +58,8 @@ static void load(struct app *a, struct queue *q, uint64_t before)
     q->list.n = 0;
     q->rounds_seen = sync_rounds_ended(a->env->sync);
     while (q->list.n < PAGE && n > 0) {
-        n = store->outbox_page(store->ctx, q->list.n > 0 ? q->rows[q->list.n - 1].seq : before, &row, 1);
+        n = store->outbox_page(store->ctx, q->list.n > 0 ? q->rows[q->list.n - 1].seq : before,
+                               &row, 1);
         if (n > 0)
             decode(&row, &q->rows[q->list.n++]);
         else
@@ -90,11 +93,12 @@ static void draw_detail(struct app *a, const struct queue_row *row, const struct
     char text[300];
 
     ui_hline(ui, at->y, at->x, at->cols);
-    (void)ui_printf(ui, at->y + 1, at->x + 1, at->cols - 2, ROLE_HEAD, "Record %" PRIu64 ": %s, %s", row->seq,
-                    outbox_kind_text(row->kind), outbox_state_text(row->state));
+    (void)ui_printf(ui, at->y + 1, at->x + 1, at->cols - 2, ROLE_HEAD, "Record %" PRIu64 ": %s, %s",
+                    row->seq, outbox_kind_text(row->kind), outbox_state_text(row->state));
     if (row->reason[0] == '\0' && row->field[0] == '\0')
         return;
-    (void)snprintf(text, sizeof text, "Head office says: %s%s%s", row->field, row->field[0] != '\0' ? ": " : "", row->reason);
+    (void)snprintf(text, sizeof text, "Head office says: %s%s%s", row->field,
+                   row->field[0] != '\0' ? ": " : "", row->reason);
     (void)ui_wrap(ui, at->y + 2, at->x + 1, at->cols - 2, at->rows - 2, ROLE_TEXT, text);
 }
 
@@ -106,7 +110,8 @@ static void queue_draw(struct app *a, void *state, const struct area *at)
     char clock[24], text[200];
     int rows = at->rows - DETAIL_ROWS - 1;
 
-    (void)ui_text(ui, at->y, at->x, at->cols, ROLE_DIM, "   Record  Made                  State         What");
+    (void)ui_text(ui, at->y, at->x, at->cols, ROLE_DIM,
+                  "   Record  Made                  State         What");
     list_window(&q->list, (size_t)rows);
     for (size_t i = 0; i < (size_t)rows && q->list.top + i < q->list.n; i++) {
         const struct queue_row *row = &q->rows[q->list.top + i];
@@ -118,8 +123,10 @@ static void queue_draw(struct app *a, void *state, const struct area *at)
         (void)ui_printf(ui, y, at->x, 10, role, "%s%8" PRIu64, chosen ? ">" : " ", row->seq);
         (void)ui_printf(ui, y, at->x + 11, 20, role, "%s ago",
                         span_text(app_utc_ms(a) - row->made_at_ms, clock));
-        (void)ui_text(ui, y, at->x + 33, 13, chosen ? role : state_role(row->state), outbox_state_text(row->state));
-        (void)ui_printf(ui, y, at->x + 47, at->cols - 47, role, "%s %s", outbox_kind_text(row->kind), row->step);
+        (void)ui_text(ui, y, at->x + 33, 13, chosen ? role : state_role(row->state),
+                      outbox_state_text(row->state));
+        (void)ui_printf(ui, y, at->x + 47, at->cols - 47, role, "%s %s",
+                        outbox_kind_text(row->kind), row->step);
         if (chosen)
             ui_cursor(ui, y, at->x);
     }
@@ -129,7 +136,8 @@ static void queue_draw(struct app *a, void *state, const struct area *at)
                       q->code < 0 ? text : "No record was made on this laptop yet.");
         return;
     }
-    draw_detail(a, &q->rows[q->list.at], &(struct area){at->y + at->rows - DETAIL_ROWS, at->x, DETAIL_ROWS, at->cols});
+    draw_detail(a, &q->rows[q->list.at],
+                &(struct area){at->y + at->rows - DETAIL_ROWS, at->x, DETAIL_ROWS, at->cols});
 }
 
 static unsigned queue_where(struct app *a, void *state)
@@ -148,7 +156,8 @@ static void queue_move(struct app *a, void *state, enum move how)
     list_move(&q->list, how);
     if (how == MOVE_FIRST) {
         load(a, q, 0);
-    } else if (q->list.at == at && q->list.n == PAGE && (how == MOVE_DOWN || how == MOVE_PAGE_DOWN)) {
+    } else if (q->list.at == at && q->list.n == PAGE &&
+               (how == MOVE_DOWN || how == MOVE_PAGE_DOWN)) {
         load(a, q, q->rows[PAGE - 1].seq);
         if (q->list.n == 0)
             load(a, q, first + 1);      /* that was the end */
@@ -165,12 +174,18 @@ static const char *queue_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "Every record for head office, newest first. \"Waiting\" and \"sent\" are on this laptop only, until head "
-           "office's signed acknowledgement is stored. \"Refused\" and \"conflict\" need a person: the reason stands below; "
-           "call head office.";
+    return "Every record for head office, newest first. \"Waiting\" and \"sent\" are on this "
+           "laptop only, until head office's signed acknowledgement is stored. \"Refused\" and "
+           "\"conflict\" need a person: the reason stands below; call head office.";
 }
 
 const struct view view_queue = {
-    .title = "Records for head office", .size = sizeof(struct queue), .draw = queue_draw, .where = queue_where,
-    .shown = queue_shown, .move = queue_move, .tick = queue_tick, .help = queue_help,
+    .title = "Records for head office",
+    .size = sizeof(struct queue),
+    .draw = queue_draw,
+    .where = queue_where,
+    .shown = queue_shown,
+    .move = queue_move,
+    .tick = queue_tick,
+    .help = queue_help,
 };

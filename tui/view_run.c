@@ -1,4 +1,4 @@
-/* view_run.c - a procedure on the screen: its steps, the present one, messages; and leaving it. See app.h. */
+/* view_run.c - a procedure on the screen: its steps, the present one, messages. See app.h. */
 #include <curses.h>
 #include <string.h>
 
@@ -25,47 +25,61 @@ struct step_view {
     struct found {
         struct run_line lines[RUN_LINES_MAX];
         size_t n;
-    } seen, old;                /* at the last tick; and of the step before, which is not shown any more */
+    } seen, old; /* at the last tick; and of the step before, which is not shown any more */
 };
 
 /* ---- steps ---- */
 
 static enum role mark_role(enum run_mark mark)
 {
-    return mark == MARK_DONE ? ROLE_GOOD : mark == MARK_FAILED ? ROLE_BAD : mark == MARK_NOW ? ROLE_HEAD : ROLE_DIM;
+    return mark == MARK_DONE     ? ROLE_GOOD
+           : mark == MARK_FAILED ? ROLE_BAD
+           : mark == MARK_NOW    ? ROLE_HEAD
+                                 : ROLE_DIM;
 }
 
 static void draw_steps(struct app *a, const struct run_view *v, const struct area *at)
 {
     static const enum glyph marks[] = {
-        [MARK_TODO] = GLYPH_TODO, [MARK_NOW] = GLYPH_NOW, [MARK_DONE] = GLYPH_DONE, [MARK_FAILED] = GLYPH_FAILED,
+        [MARK_TODO] = GLYPH_TODO,
+        [MARK_NOW] = GLYPH_NOW,
+        [MARK_DONE] = GLYPH_DONE,
+        [MARK_FAILED] = GLYPH_FAILED,
     };
     struct list rows = {.n = v->n_steps, .at = v->now < v->n_steps ? v->now : v->n_steps - 1};
     int y = at->y;
 
-    /* Long titles take two rows; the window is small enough for that, and shows the present step. */
+    /* Long titles take two rows; the window is small enough for that, and shows the present
+     * step. */
     list_window(&rows, (size_t)at->rows - 2);
     for (size_t i = rows.top; i < v->n_steps && y < at->y + at->rows; i++) {
         enum run_mark mark = v->steps[i].mark;
 
         (void)ui_text(&a->ui, y, at->x + 1, 1, mark_role(mark), ui_glyph(&a->ui, marks[mark]));
         y += ui_wrap(&a->ui, y, at->x + 3, at->cols - 4, at->y + at->rows - y,
-                     mark == MARK_TODO ? ROLE_DIM : mark == MARK_NOW ? ROLE_HEAD : ROLE_TEXT, v->steps[i].title);
+                     mark == MARK_TODO  ? ROLE_DIM
+                     : mark == MARK_NOW ? ROLE_HEAD
+                                        : ROLE_TEXT,
+                     v->steps[i].title);
     }
 }
 
 /* ---- the present step ---- */
 
-/* How many lines the present step has found: the engine keeps those of the step before until there are some. */
+/* How many lines the present step has found: the engine keeps those of the step before until there
+ * are some. */
 static size_t found_lines(const struct step_view *s, const struct run_view *v)
 {
-    bool old = v->n_lines == s->old.n && memcmp(v->lines, s->old.lines, s->old.n * sizeof s->old.lines[0]) == 0;
+    bool old = v->n_lines == s->old.n &&
+               memcmp(v->lines, s->old.lines, s->old.n * sizeof s->old.lines[0]) == 0;
 
     return old && v->phase != RUN_FINISHED ? 0 : v->n_lines;
 }
 
-/* What was found out, from the list's cursor on; rows used. When they are too few, the last says so. */
-static int draw_lines(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+/* What was found out, from the list's cursor on; rows used. When they are too few, the last says
+ * so. */
+static int draw_lines(struct app *a, struct step_view *s, const struct run_view *v,
+                      const struct area *at)
 {
     size_t n = found_lines(s, v), i;
     int y = at->y, end = at->y + at->rows;
@@ -83,7 +97,8 @@ static int draw_lines(struct app *a, struct step_view *s, const struct run_view 
         rows = rows > 0 ? rows : 1;
         if (y + rows > end - (i + 1 < n ? 1 : 0))
             break;
-        (void)ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, rows, ROLE_TEXT, line->value);
+        (void)ui_wrap(&a->ui, y, at->x + name + 1, at->cols - name - 1, rows, ROLE_TEXT,
+                      line->value);
         (void)ui_text(&a->ui, y, at->x, name, ROLE_DIM, line->name);
         y += rows;
     }
@@ -108,12 +123,14 @@ static int draw_fail(struct app *a, const struct gf_fail *fail, const struct are
     return y - at->y;
 }
 
-static void draw_field(struct app *a, struct step_view *s, const struct run_view *v, int y, int x, int cols)
+static void draw_field(struct app *a, struct step_view *s, const struct run_view *v, int y, int x,
+                       int cols)
 {
     int n = 0;
 
     if (v->ask == ASK_ENTER || v->ask == ASK_LABEL) {
-        (void)ui_text(&a->ui, y, x, cols, ROLE_KEY, v->ask == ASK_ENTER ? "Enter goes on." : "Enter scans.");
+        (void)ui_text(&a->ui, y, x, cols, ROLE_KEY,
+                      v->ask == ASK_ENTER ? "Enter goes on." : "Enter scans.");
         ui_cursor(&a->ui, y, x);
         return;
     }
@@ -124,15 +141,18 @@ static void draw_field(struct app *a, struct step_view *s, const struct run_view
     input_draw(&s->input, &a->ui, y, x + n, cols - n < 24 ? cols - n : 24);
 }
 
-static void draw_question(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+static void draw_question(struct app *a, struct step_view *s, const struct run_view *v,
+                          const struct area *at)
 {
-    int prompt = ui_rows(at->cols, v->prompt), help = v->fail.code != 0 ? 4 : ui_rows(at->cols, v->help);
+    int prompt = ui_rows(at->cols, v->prompt),
+        help = v->fail.code != 0 ? 4 : ui_rows(at->cols, v->help);
     int lines = at->rows - prompt - 1 - help - 1, y = at->y;
 
     y += draw_lines(a, s, v, &(struct area){y, at->x, lines > 1 ? lines : 1, at->cols});
     if (y > at->y)
         y++;
-    y += ui_wrap(&a->ui, y, at->x, at->cols, prompt, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD, v->prompt);
+    y += ui_wrap(&a->ui, y, at->x, at->cols, prompt, v->ask == ASK_WORD ? ROLE_WARN : ROLE_HEAD,
+                 v->prompt);
     draw_field(a, s, v, y, at->x, at->cols);
     y++;
     if (v->fail.code != 0)
@@ -148,21 +168,24 @@ static void draw_purge(struct app *a, const struct run_view *v, const struct are
     int bar = at->cols - 25;
     char span[24];
 
-    (void)ui_printf(ui, at->y, at->x, 24, ROLE_TEXT, "Litres   %5u of %u", v->purge.litres, v->purge.granted_l);
+    (void)ui_printf(ui, at->y, at->x, 24, ROLE_TEXT, "Litres   %5u of %u", v->purge.litres,
+                    v->purge.granted_l);
     ui_gauge(ui, at->y, at->x + 25, bar, v->purge.litres, v->purge.granted_l);
-    (void)ui_printf(ui, at->y + 1, at->x, 24, ROLE_TEXT, "Seconds  %5u of %u", v->purge.seconds, v->purge.granted_s);
+    (void)ui_printf(ui, at->y + 1, at->x, 24, ROLE_TEXT, "Seconds  %5u of %u", v->purge.seconds,
+                    v->purge.granted_s);
     ui_gauge(ui, at->y + 1, at->x + 25, bar, v->purge.seconds, v->purge.granted_s);
     if (left > PRESENCE_SOON_MS)
-        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_GOOD, "You are present: confirmed for %s more.",
-                        span_text(left, span));
+        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_GOOD,
+                        "You are present: confirmed for %s more.", span_text(left, span));
     else
-        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_WARN, "! Press Space: are you there? %s left.",
-                        span_text(left, span));
+        (void)ui_printf(ui, at->y + 3, at->x, at->cols, ROLE_WARN,
+                        "! Press Space: are you there? %s left.", span_text(left, span));
     ui_cursor(ui, at->y + 3, at->x);
     (void)ui_wrap(ui, at->y + 5, at->x, at->cols, at->rows - 5, ROLE_DIM, v->help);
 }
 
-static void draw_work(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+static void draw_work(struct app *a, struct step_view *s, const struct run_view *v,
+                      const struct area *at)
 {
     char span[24], attempt[32] = "";
     int y = at->y;
@@ -176,10 +199,12 @@ static void draw_work(struct app *a, struct step_view *s, const struct run_view 
     if (v->waiting_for[0] != '\0' && strcmp(v->waiting_for, v->steps[v->now].title) != 0) {
         char text[160];
 
-        (void)snprintf(text, sizeof text, "Waiting for %s, %s%s.", v->waiting_for, span_text(v->elapsed_ms, span), attempt);
+        (void)snprintf(text, sizeof text, "Waiting for %s, %s%s.", v->waiting_for,
+                       span_text(v->elapsed_ms, span), attempt);
         y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_HEAD, text);
     } else {
-        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_HEAD, "Working, %s%s.", span_text(v->elapsed_ms, span), attempt) > 0;
+        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_HEAD, "Working, %s%s.",
+                       span_text(v->elapsed_ms, span), attempt) > 0;
     }
     ui_cursor(&a->ui, at->y, at->x);
     y++;
@@ -188,38 +213,46 @@ static void draw_work(struct app *a, struct step_view *s, const struct run_view 
     (void)ui_wrap(&a->ui, y, at->x, at->cols, at->y + at->rows - y, ROLE_DIM, v->help);
 }
 
-static void draw_stopped(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+static void draw_stopped(struct app *a, struct step_view *s, const struct run_view *v,
+                         const struct area *at)
 {
     int y = at->y;
 
     y += draw_fail(a, &v->fail, &(struct area){y, at->x, at->rows, at->cols}) + 1;
     (void)ui_text(&a->ui, y, at->x, at->cols, ROLE_KEY,
-                  v->can_retry ? "F9 tries it again; Esc leaves it for later." : "Esc leaves it for later.");
+                  v->can_retry ? "F9 tries it again; Esc leaves it for later."
+                               : "Esc leaves it for later.");
     ui_cursor(&a->ui, y, at->x);
     y += 2;
     y += ui_wrap(&a->ui, y, at->x, at->cols, at->y + at->rows - y, ROLE_DIM, v->help) + 1;
     (void)draw_lines(a, s, v, &(struct area){y, at->x, at->y + at->rows - y, at->cols});
 }
 
-static void draw_finished(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+static void draw_finished(struct app *a, struct step_view *s, const struct run_view *v,
+                          const struct area *at)
 {
     (void)ui_wrap(&a->ui, at->y, at->x, at->cols, 2, ROLE_GOOD,
-                  v->office_away ? "Finished. The records wait on this laptop, and go home by themselves."
-                                 : "Finished: every step is done.");
+                  v->office_away
+                      ? "Finished. The records wait on this laptop, and go home by themselves."
+                      : "Finished: every step is done.");
     (void)draw_lines(a, s, v, &(struct area){at->y + 3, at->x, at->rows - 5, at->cols});
-    (void)ui_text(&a->ui, at->y + at->rows - 1, at->x, at->cols, ROLE_KEY, "Enter goes back to the worklist.");
+    (void)ui_text(&a->ui, at->y + at->rows - 1, at->x, at->cols, ROLE_KEY,
+                  "Enter goes back to the worklist.");
     ui_cursor(&a->ui, at->y + at->rows - 1, at->x);
 }
 
-static void draw_present(struct app *a, struct step_view *s, const struct run_view *v, const struct area *at)
+static void draw_present(struct app *a, struct step_view *s, const struct run_view *v,
+                         const struct area *at)
 {
     struct area body = {at->y + 2, at->x, at->rows - 2, at->cols};
     char count[56];
 
     if (v->now < v->n_steps) {
         (void)snprintf(count, sizeof count, "step %zu of %zu", v->now + 1, v->n_steps);
-        (void)ui_text(&a->ui, at->y, at->x, at->cols - ui_width(count) - 1, ROLE_HEAD, v->steps[v->now].title);
-        (void)ui_text(&a->ui, at->y, at->x + at->cols - ui_width(count), ui_width(count), ROLE_DIM, count);
+        (void)ui_text(&a->ui, at->y, at->x, at->cols - ui_width(count) - 1, ROLE_HEAD,
+                      v->steps[v->now].title);
+        (void)ui_text(&a->ui, at->y, at->x + at->cols - ui_width(count), ui_width(count), ROLE_DIM,
+                      count);
     } else {
         (void)ui_text(&a->ui, at->y, at->x, at->cols, ROLE_HEAD, v->title);
     }
@@ -270,7 +303,8 @@ static void run_draw(struct app *a, void *state, const struct area *at)
     draw_steps(a, v, &(struct area){at->y, at->x, at->rows, left});
     ui_vline(&a->ui, at->y, at->x + left, at->rows);
     ui_hline(&a->ui, at->y + at->rows - below, at->x + left + 1, at->cols - left - 1);
-    draw_messages(a, &(struct area){at->y + at->rows - below + 1, at->x + left + 2, below - 1, right});
+    draw_messages(a,
+                  &(struct area){at->y + at->rows - below + 1, at->x + left + 2, below - 1, right});
     draw_present(a, state, v, &(struct area){at->y, at->x + left + 2, at->rows - below, right});
 }
 
@@ -314,7 +348,8 @@ static void run_accept(struct app *a, void *state)
     } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL) {
         (void)app_push(a, &view_scan);
     } else if (v->phase == RUN_ASK && (s->input.n > 0 || v->ask == ASK_ENTER)) {
-        (void)run_answer(a->env->run, input_text(&s->input, text));    /* a refusal stands in the view */
+        (void)run_answer(a->env->run,
+                         input_text(&s->input, text)); /* a refusal stands in the view */
         input_clear(&s->input);
     }
 }
@@ -357,12 +392,14 @@ static void run_tick_view(struct app *a, void *state)
     if (!top) {
         if (v->purge.running && v->purge.confirm_in_ms <= PRESENCE_SOON_MS && !s->warned) {
             s->warned = true;
-            app_say(a, ROLE_WARN, "Gas flows, and nobody confirms: go back to the procedure with Esc.");
+            app_say(a, ROLE_WARN,
+                    "Gas flows, and nobody confirms: go back to the procedure with Esc.");
         }
         return;
     }
     if (v->phase == RUN_LEFT) {
-        app_say(a, ROLE_TEXT, "Left safely. Job %s goes on where it stopped when it is opened again.", v->job);
+        app_say(a, ROLE_TEXT,
+                "Left safely. Job %s goes on where it stopped when it is opened again.", v->job);
         app_pop(a);
     } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL && !s->scanned) {
         s->scanned = true;
@@ -376,8 +413,9 @@ static const char *run_help(struct app *a, void *state)
 
     (void)state;
     return v->help[0] != '\0' ? v->help
-        : "On the left are the steps, on the right is the present one. It can be left at any time: what was done is kept, "
-          "and it goes on where it stopped.";
+                              : "On the left are the steps, on the right is the present one. It "
+                                "can be left at any time: what was done is kept, and it goes on "
+                                "where it stopped.";
 }
 
 static void run_name(struct app *a, void *state, char *ret, size_t cap)
@@ -389,48 +427,15 @@ static void run_name(struct app *a, void *state, char *ret, size_t cap)
 }
 
 const struct view view_run = {
-    .title = "Procedure", .size = sizeof(struct step_view), .draw = run_draw, .where = run_where, .key = run_key,
-    .accept = run_accept, .back = run_back, .move = run_move, .tick = run_tick_view, .help = run_help,
+    .title = "Procedure",
+    .size = sizeof(struct step_view),
+    .draw = run_draw,
+    .where = run_where,
+    .key = run_key,
+    .accept = run_accept,
+    .back = run_back,
+    .move = run_move,
+    .tick = run_tick_view,
+    .help = run_help,
     .name = run_name,
-};
-
-/* ---- leaving ---- */
-
-struct leave_state {
-    char unused;
-};
-
-static void leave_draw(struct app *a, void *state, const struct area *at)
-{
-    const struct run_view *v = run_view(a->env->run);
-    int cols = 58, rows = 7, y = at->y + (at->rows - rows) / 2, x = at->x + (at->cols - cols) / 2;
-
-    (void)state;
-    ui_box(&a->ui, y, x, rows, cols);
-    (void)ui_printf(&a->ui, y + 1, x + 2, cols - 4, ROLE_HEAD, "Leave job %s for now?", v->job);
-    (void)ui_wrap(&a->ui, y + 2, x + 2, cols - 4, 3, ROLE_TEXT,
-                  v->purge.running ? "The valve is closed first. What was done is kept, and the job goes on where it stopped."
-                                   : "What was done is kept, and the job goes on where it stopped.");
-    (void)ui_text(&a->ui, y + 5, x + 2, cols - 4, ROLE_KEY, "y leaves it, n stays here.");
-    ui_cursor(&a->ui, y + 5, x + 2);
-}
-
-static unsigned leave_where(struct app *a, void *state)
-{
-    (void)a;
-    (void)state;
-    return IN_CONFIRM;
-}
-
-/* The procedure may end by itself meanwhile. */
-static void leave_tick(struct app *a, void *state)
-{
-    (void)state;
-    if (app_view(a, 0) == &view_leave && !app_is_running(a))
-        app_pop(a);
-}
-
-const struct view view_leave = {
-    .title = "Leave", .size = sizeof(struct leave_state), .overlay = true, .draw = leave_draw, .where = leave_where,
-    .tick = leave_tick,
 };

@@ -1,4 +1,5 @@
-/* view_scan.c - handing in a label: hand scanner, typing, image file, camera with a preview; see app.h. */
+/* view_scan.c - handing in a label: hand scanner, typing, image file, camera with a preview; see
+ * app.h. */
 #include <string.h>
 
 #include "tui/actions.h"
@@ -14,8 +15,8 @@ struct scan_state {
     struct gf_fail fail;                /* of the last line, or of the camera */
     struct frame_source *source;        /* NULL: the camera is off */
     struct scanner *scanner;
-    unsigned char preview[PREVIEW_COLS_MAX][PREVIEW_COLS_MAX];  /* [line][column] of grey, a square at most */
-    int cols, lines;                    /* of the preview's present room, in pixels; 0 before it was drawn */
+    unsigned char preview[PREVIEW_COLS_MAX][PREVIEW_COLS_MAX];  /* grey; [line][column] */
+    int cols, lines; /* of the preview's present room, in pixels; 0 before it was drawn */
     bool seen;                          /* there is a picture */
     char code[SCAN_TEXT_MAX + 20];      /* what the last code in the picture contains */
 };
@@ -65,7 +66,8 @@ static void take_preview(struct scan_state *s, const struct frame *f)
 
     for (int y = 0; y < s->lines; y++)
         for (int x = 0; x < s->cols; x++) {
-            size_t fy = (size_t)y * f->height / (size_t)s->lines, fx = (size_t)x * f->width / (size_t)s->cols;
+            size_t fy = (size_t)y * f->height / (size_t)s->lines,
+                   fx = (size_t)x * f->width / (size_t)s->cols;
 
             s->preview[y][x] = f->p[fy * f->stride + fx * step];
         }
@@ -184,11 +186,12 @@ static int draw_entry(struct app *a, struct scan_state *s, const struct area *at
     input_draw(&s->input, &a->ui, y++, at->x + n, at->cols - n);
     if (s->fail.code != 0) {
         (void)snprintf(text, sizeof text, "E%03d %s%s%s%s. To do: %s.", -row->code, row->what,
-                       s->fail.detail[0] != '\0' ? " (" : "", s->fail.detail, s->fail.detail[0] != '\0' ? ")" : "", row->todo);
+                       s->fail.detail[0] != '\0' ? " (" : "", s->fail.detail,
+                       s->fail.detail[0] != '\0' ? ")" : "", row->todo);
         y += ui_wrap(&a->ui, y, at->x, at->cols, 4, ROLE_BAD, text);
     } else if (s->entry.first[0] != '\0') {
-        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_TEXT, "%s: its check digits are right. Type it once more.",
-                       s->entry.first) > 0;
+        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_TEXT,
+                       "%s: its check digits are right. Type it once more.", s->entry.first) > 0;
     }
     return y - at->y;
 }
@@ -199,7 +202,8 @@ static void scan_draw(struct app *a, void *state, const struct area *at)
     const struct run_view *v = run_view(a->env->run);
     int y = at->y, x = at->x + 2, cols = at->cols - 4;
 
-    (void)ui_printf(&a->ui, y, x, cols, ROLE_HEAD, "%s  The job's meter is %s.", v->prompt, v->meter_id);
+    (void)ui_printf(&a->ui, y, x, cols, ROLE_HEAD, "%s  The job's meter is %s.", v->prompt,
+                    v->meter_id);
     if (s->source == NULL) {
         draw_ways(a, &(struct area){y + 2, x, 4, cols});
         (void)draw_entry(a, s, &(struct area){y + 7, x, at->rows - 7, cols});
@@ -246,11 +250,19 @@ static const char *scan_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "The label is the square code on the meter's front; a bar code with the same text is as good. Every way that "
-           "is listed works at any moment: nothing has to be chosen first.";
+    return "The label is the square code on the meter's front; a bar code with the same text is as "
+           "good. Every way that is listed works at any moment: nothing has to be chosen first.";
 }
 
 const struct view view_scan = {
-    .title = "Scan the label", .size = sizeof(struct scan_state), .draw = scan_draw, .where = scan_where, .key = scan_key,
-    .accept = scan_accept, .tick = scan_tick, .fds = scan_fds, .help = scan_help, .close = scan_close,
+    .title = "Scan the label",
+    .size = sizeof(struct scan_state),
+    .draw = scan_draw,
+    .where = scan_where,
+    .key = scan_key,
+    .accept = scan_accept,
+    .tick = scan_tick,
+    .fds = scan_fds,
+    .help = scan_help,
+    .close = scan_close,
 };

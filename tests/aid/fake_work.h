@@ -1,9 +1,10 @@
-/* fake_work.h - run.h, sync.h and procedure_find() played from a list of moments, for tests of faces. Include it in one
- * file of a test program: its functions take the place of the library's.
+/* fake_work.h - run.h, sync.h and procedure_find() played from a list of moments, for tests of
+ * faces. Include it in one file of a test program: its functions take the place of the library's.
  *
- * A moment is a question, a wait or a failure, exactly as a face meets it. run_tick() and run_answer() go on to the
- * next one; what the face did is counted. Time stands still but for 100 ms with each run_tick().
- */
+ * A moment is a question, a wait or a failure, exactly as a face meets it. run_tick() and
+ * run_answer() go on to the next one; what the face did is counted. Time stands still but for 100
+ * ms with each
+ * run_tick(). */
 #ifndef GF_TESTS_FAKE_WORK_H
 #define GF_TESTS_FAKE_WORK_H
 
@@ -24,10 +25,10 @@ struct fake_moment {
     const char *accept;         /* the answer that goes on; NULL: any */
     const char *waiting_for;
     int ticks;                  /* of RUN_WORK: how long */
-    bool purge;                 /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
+    bool purge; /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
     int code;                   /* of RUN_STOPPED */
     const char *detail;
-    const char *done;           /* when it is over, its step ends with this text; NULL: the step goes on */
+    const char *done; /* when it is over, its step ends with this text; NULL: the step goes on */
     struct run_line lines[3];
 };
 
@@ -49,16 +50,21 @@ struct fake_work {
 static struct fake_work fake;
 
 static const struct step fake_steps[] = {
-    {.id = "scan", .title = "Scan the meter's label",
+    {.id = "scan",
+     .title = "Scan the meter's label",
      .questions = {{.id = "scan", .ask = ASK_LABEL, .prompt = "Scan the label"}}},
     {.id = "connect", .title = "Connect to the meter"},
-    {.id = "purge", .title = "Purge the pipe",
-     .questions = {{.id = "ventilation", .ask = ASK_YES, .prompt = "Are the rooms aired?"},
-                   {.id = "open-gas", .ask = ASK_WORD, .prompt = "Gas will flow.", .word = "PURGE"}}},
-    {.id = "finish", .title = "Show the certificate",
+    {.id = "purge",
+     .title = "Purge the pipe",
+     .questions =
+         {{.id = "ventilation", .ask = ASK_YES, .prompt = "Are the rooms aired?"},
+          {.id = "open-gas", .ask = ASK_WORD, .prompt = "Gas will flow.", .word = "PURGE"}}},
+    {.id = "finish",
+     .title = "Show the certificate",
      .questions = {{.id = "seen", .ask = ASK_ENTER, .prompt = "Ready"}}},
 };
-static const struct procedure fake_procedure = {"account-opening", "Account opening", fake_steps, 4};
+static const struct procedure fake_procedure = {"account-opening", "Account opening", fake_steps,
+                                                4};
 
 const struct procedure *procedure_find(const char *id)
 {
@@ -86,7 +92,8 @@ static void fake_show(void)
     (void)gf_copy(v->prompt, sizeof v->prompt, m->prompt != NULL ? m->prompt : "");
     (void)gf_copy(v->help, sizeof v->help, m->help != NULL ? m->help : "");
     (void)gf_copy(v->word, sizeof v->word, m->word != NULL ? m->word : "");
-    (void)gf_copy(v->waiting_for, sizeof v->waiting_for, m->waiting_for != NULL ? m->waiting_for : "");
+    (void)gf_copy(v->waiting_for, sizeof v->waiting_for,
+                  m->waiting_for != NULL ? m->waiting_for : "");
     v->attempt = 1;
     v->elapsed_ms = (int64_t)fake.ticks * 100;
     v->can_retry = m->phase == RUN_STOPPED;
@@ -110,12 +117,14 @@ static void fake_next(void)
     const struct fake_moment *m = fake_now();
 
     if (m->done != NULL && fake.listener.step != NULL)
-        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id, fake_steps[m->step].title, 0, m->done);
+        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id,
+                           fake_steps[m->step].title, 0, m->done);
     fake.at++;
     fake.ticks = 0;
     m = fake_now();
     if (m->phase == RUN_STOPPED && fake.listener.step != NULL)
-        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id, fake_steps[m->step].title, m->code, m->detail);
+        fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id,
+                           fake_steps[m->step].title, m->code, m->detail);
     fake_show();
 }
 

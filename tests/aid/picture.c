@@ -63,22 +63,27 @@ void picture_qr(struct picture *p, const char *text, double x, double y, double 
     QRcode_free(qr);
 }
 
-/* Widths of bar, gap, bar, gap, bar, gap of each value of Code 128 (ISO/IEC 15417); 106 is the stop, with a last bar. */
+/* Widths of bar, gap, bar, gap, bar, gap of each value of Code 128 (ISO/IEC 15417); 106 is the
+ * stop, with a last bar. */
 static const char *const code128[] = {
-    "212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312", "132212", "221213", "221312", "231212",
-    "112232", "122132", "122231", "113222", "123122", "123221", "223211", "221132", "221231", "213212", "223112", "312131",
-    "311222", "321122", "321221", "312212", "322112", "322211", "212123", "212321", "232121", "111323", "131123", "131321",
-    "112313", "132113", "132311", "211313", "231113", "231311", "112133", "112331", "132131", "113123", "113321", "133121",
-    "313121", "211331", "231131", "213113", "213311", "213131", "311123", "311321", "331121", "312113", "312311", "332111",
-    "314111", "221411", "431111", "111224", "111422", "121124", "121421", "141122", "141221", "112214", "112412", "122114",
-    "122411", "142112", "142211", "241211", "221114", "413111", "241112", "134111", "111242", "121142", "121241", "114212",
-    "124112", "124211", "411212", "421112", "421211", "212141", "214121", "412121", "111143", "111341", "131141", "114113",
-    "114311", "411113", "411311", "113141", "114131", "311141", "411131", "211412", "211214", "211232", "2331112",
+    "212222", "222122", "222221", "121223", "121322", "131222", "122213", "122312",  "132212",
+    "221213", "221312", "231212", "112232", "122132", "122231", "113222", "123122",  "123221",
+    "223211", "221132", "221231", "213212", "223112", "312131", "311222", "321122",  "321221",
+    "312212", "322112", "322211", "212123", "212321", "232121", "111323", "131123",  "131321",
+    "112313", "132113", "132311", "211313", "231113", "231311", "112133", "112331",  "132131",
+    "113123", "113321", "133121", "313121", "211331", "231131", "213113", "213311",  "213131",
+    "311123", "311321", "331121", "312113", "312311", "332111", "314111", "221411",  "431111",
+    "111224", "111422", "121124", "121421", "141122", "141221", "112214", "112412",  "122114",
+    "122411", "142112", "142211", "241211", "221114", "413111", "241112", "134111",  "111242",
+    "121142", "121241", "114212", "124112", "124211", "411212", "421112", "421211",  "212141",
+    "214121", "412121", "111143", "111341", "131141", "114113", "114311", "411113",  "411311",
+    "113141", "114131", "311141", "411131", "211412", "211214", "211232", "2331112",
 };
 #define START_B 104
 #define STOP 106
 
-static unsigned draw_value(struct picture *p, unsigned value, unsigned x, unsigned y, unsigned scale, unsigned height)
+static unsigned draw_value(struct picture *p, unsigned value, unsigned x, unsigned y,
+                           unsigned scale, unsigned height)
 {
     for (size_t i = 0; code128[value][i] != '\0'; i++) {
         unsigned width = (unsigned)(code128[value][i] - '0') * scale;
@@ -91,7 +96,8 @@ static unsigned draw_value(struct picture *p, unsigned value, unsigned x, unsign
     return x;
 }
 
-void picture_code128(struct picture *p, const char *text, unsigned x, unsigned y, unsigned scale, unsigned height)
+void picture_code128(struct picture *p, const char *text, unsigned x, unsigned y, unsigned scale,
+                     unsigned height)
 {
     unsigned sum = START_B;
 
@@ -120,7 +126,7 @@ uint8_t *picture_yuyv(const struct picture *p, size_t pad, size_t *ret_len, size
         memset(line, 0x55, *ret_stride);
         for (unsigned x = 0; x < p->width; x++) {
             line[2 * x] = p->grey[(size_t)y * p->width + x];
-            line[2 * x + 1] = (uint8_t)(128 + x % 7);       /* colour, which nobody should look at */
+            line[2 * x + 1] = (uint8_t)(128 + x % 7); /* colour, which nobody should look at */
         }
     }
     return yuyv;
@@ -149,17 +155,20 @@ static void fill_line(const struct picture *p, unsigned y, int colour_type, int 
     for (unsigned x = 0; x < p->width; x++) {
         bool white = p->grey[(size_t)y * p->width + x] > 127;
         bool alpha = (colour_type & PNG_COLOR_MASK_ALPHA) != 0;
-        unsigned value = white && !alpha ? top : 0;         /* with alpha, white is what shines through */
+        unsigned value = white && !alpha ? top : 0; /* with alpha, white is what shines through */
 
         put(line, at++, bits, value);
-        for (int more = 0; more < 2 && colour_type != PNG_COLOR_TYPE_PALETTE && (colour_type & PNG_COLOR_MASK_COLOR) != 0; more++)
+        for (int more = 0; more < 2 && colour_type != PNG_COLOR_TYPE_PALETTE &&
+                           (colour_type & PNG_COLOR_MASK_COLOR) != 0;
+             more++)
             put(line, at++, bits, value);
         if (alpha)
             put(line, at++, bits, white ? 0 : top);
     }
 }
 
-void picture_png(const struct picture *p, const char *path, int colour_type, int bits, bool interlaced)
+void picture_png(const struct picture *p, const char *path, int colour_type, int bits,
+                 bool interlaced)
 {
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
@@ -173,7 +182,8 @@ void picture_png(const struct picture *p, const char *path, int colour_type, int
     if (setjmp(png_jmpbuf(png)) != 0)
         fail_msg("libpng cannot write %s", path);
     png_init_io(png, f);
-    png_set_IHDR(png, info, p->width, p->height, bits, colour_type, interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, p->width, p->height, bits, colour_type,
+                 interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     for (int i = 0; i < 1 << (bits < 8 ? bits : 8); i++) {
         png_byte grey = (png_byte)(i * 255 / ((1 << (bits < 8 ? bits : 8)) - 1));

@@ -95,8 +95,8 @@ static bool take(struct screen *s, const char *bytes, size_t n, const char *mark
     return false;
 }
 
-/* The kernel hands a pty's bytes over by and by, but in order: a mark behind them says that all are there. It is a
- * title string that terminals ignore. */
+/* The kernel hands a pty's bytes over by and by, but in order: a mark behind them says that all are
+ * there. It is a title string that terminals ignore. */
 void screen_sync(struct screen *s)
 {
     char mark[32], bytes[4096];
@@ -174,7 +174,8 @@ static size_t row_text(struct screen *s, int row, char *to)
 
 char *screen_text(struct screen *s)
 {
-    char *text = malloc((size_t)s->rows * ((size_t)s->cols * 4 * VTERM_MAX_CHARS_PER_CELL + 1) + 40);
+    char *text = malloc((size_t)s->rows * ((size_t)s->cols * 4 * VTERM_MAX_CHARS_PER_CELL + 1) +
+                        40);
     VTermPos at;
     size_t n = 0;
 

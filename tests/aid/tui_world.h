@@ -1,5 +1,6 @@
-/* tui_world.h - the curses app on a terminal in this process, over the fake work of fake_work.h, a real store and a radio
- * that hears what the test says. Include it in one file of a test program, as fake_work.h. */
+/* tui_world.h - the curses app on a terminal in this process, over the fake work of fake_work.h, a
+ * real store and a radio that hears what the test says. Include it in one file of a test program,
+ * as fake_work.h. */
 #ifndef GF_TESTS_TUI_WORLD_H
 #define GF_TESTS_TUI_WORLD_H
 
@@ -52,8 +53,8 @@ static void world_hear(const char *address, const char *meter_id, const char *na
     world.heard->sighting(world.heard->ctx, &s);
 }
 
-static void world_job(uint32_t n, const char *meter, const char *due, uint32_t priority, const char *state,
-                      const char *name, const char *address, const char *note)
+static void world_job(uint32_t n, const char *meter, const char *due, uint32_t priority,
+                      const char *state, const char *name, const char *address, const char *note)
 {
     sync_Job j = store_job(n);
 
@@ -72,17 +73,21 @@ static void world_job(uint32_t n, const char *meter, const char *due, uint32_t p
 
 static void world_jobs(void)
 {
-    world_job(1, WORLD_METER, "2026-11-22", 1, "assigned", "Ada Marchetti", "12 Canal Street, flat 3", "");
-    world_job(2, "GM2400000253", "2026-11-22", 2, "on-site", "Jonas Bergstr\xc3\xb6m", "12 Canal Street, flat 4",
-              "The cellar key is with the caretaker at number 10.");
-    world_job(3, "GM2400000350", "2026-11-20", 3, "assigned", "Mei Tanaka", "7 Foundry Lane, cellar", "");
-    world_job(4, "GM2400000447", "2026-12-03", 1, "planned", "\xe7\x94\xb0\xe4\xb8\xad \xe8\x8a\xbd\xe8\xa1\xa3",
+    world_job(1, WORLD_METER, "2026-11-22", 1, "assigned", "Ada Marchetti",
+              "12 Canal Street, flat 3", "");
+    world_job(2, "GM2400000253", "2026-11-22", 2, "on-site", "Jonas Bergstr\xc3\xb6m",
+              "12 Canal Street, flat 4", "The cellar key is with the caretaker at number 10.");
+    world_job(3, "GM2400000350", "2026-11-20", 3, "assigned", "Mei Tanaka",
+              "7 Foundry Lane, cellar", "");
+    world_job(4, "GM2400000447", "2026-12-03", 1, "planned",
+              "\xe7\x94\xb0\xe4\xb8\xad \xe8\x8a\xbd\xe8\xa1\xa3",
               "The Old Gasworks, Tower 2, 14th floor, apartment 1407, Upper Riverside", "");
     world_job(5, "GM2400000544", "2026-11-19", 1, "done", "Bo Li", "3 Mill Lane", "");
 }
 
 /* The app, open on a terminal of this size, over these moments and five jobs. */
-static void world_open(int rows, int cols, const struct fake_moment *moments, bool no_color, bool ascii)
+static void world_open(int rows, int cols, const struct fake_moment *moments, bool no_color,
+                       bool ascii)
 {
     struct ui_config ui = {.term = "xterm-256color", .no_color = no_color, .ascii = ascii};
     struct gf_fail why = {0};
@@ -90,11 +95,16 @@ static void world_open(int rows, int cols, const struct fake_moment *moments, bo
     fake_reset(moments);
     store_world_make(&world.store);
     world_jobs();
-    world.ports = (struct field_ports){.clock = &fake_clock, .crypto = mc_crypto_openssl(), .link = &fake_link,
+    world.ports = (struct field_ports){.clock = &fake_clock,
+                                       .crypto = mc_crypto_openssl(),
+                                       .link = &fake_link,
                                        .store = world.store.port};
     world.stop = 0;
-    world.env = (struct tui_env){.ports = &world.ports, .run = (struct run *)&fake, .sync = (struct sync *)&fake,
-                                 .stop = &world.stop, .camera = "/nonexistent/video0"};
+    world.env = (struct tui_env){.ports = &world.ports,
+                                 .run = (struct run *)&fake,
+                                 .sync = (struct sync *)&fake,
+                                 .stop = &world.stop,
+                                 .camera = "/nonexistent/video0"};
     tui_work_source(&world.env, &world.work);
     world.env.sources[world.env.n_sources++] = &world.work;
     fake.sync.last_ok_at_ms = FAKE_UTC_MS - 130000;

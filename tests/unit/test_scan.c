@@ -25,7 +25,8 @@ static const char *label_of(const char *id)
 }
 
 /* The label in a picture, as a YUYV frame: 0 or the failure. */
-static int read_picture(const struct picture *p, size_t pad, char ret[static GF_LABEL_TEXT], struct gf_fail *why)
+static int read_picture(const struct picture *p, size_t pad, char ret[static GF_LABEL_TEXT],
+                        struct gf_fail *why)
 {
     struct scan_code codes[SCAN_CODES_MAX];
     struct frame f = {.width = p->width, .height = p->height, .format = FRAME_YUYV};
@@ -179,15 +180,22 @@ static void test_nothing(void **state)
     }
 }
 
-/* Half a frame, a stride that is too short, no pixels, too many: refused before anything is read. */
+/* Half a frame, a stride that is too short, no pixels, too many: refused before anything is
+ * read. */
 static void test_wrong_measures(void **state)
 {
     static const uint8_t bytes[64] = {0};
     static const struct frame rows[] = {
-        {bytes, 64, 0, 4, 8, FRAME_GREY}, {bytes, 64, 4, 0, 8, FRAME_GREY}, {bytes, 64, 8, 9, 8, FRAME_GREY},
-        {bytes, 64, 9, 4, 8, FRAME_GREY}, {bytes, 64, 8, 4, 8, FRAME_YUYV}, {bytes, 63, 8, 8, 8, FRAME_GREY},
-        {bytes, 64, 8193, 1, 8193, FRAME_GREY}, {bytes, 64, 1, 8193, 1, FRAME_GREY},
-        {bytes, 64, 8192, 8192, 8192, FRAME_GREY}, {bytes, 64, 0xFFFFFFFF, 0xFFFFFFFF, 8, FRAME_YUYV},
+        {bytes, 64, 0, 4, 8, FRAME_GREY},
+        {bytes, 64, 4, 0, 8, FRAME_GREY},
+        {bytes, 64, 8, 9, 8, FRAME_GREY},
+        {bytes, 64, 9, 4, 8, FRAME_GREY},
+        {bytes, 64, 8, 4, 8, FRAME_YUYV},
+        {bytes, 63, 8, 8, 8, FRAME_GREY},
+        {bytes, 64, 8193, 1, 8193, FRAME_GREY},
+        {bytes, 64, 1, 8193, 1, FRAME_GREY},
+        {bytes, 64, 8192, 8192, 8192, FRAME_GREY},
+        {bytes, 64, 0xFFFFFFFF, 0xFFFFFFFF, 8, FRAME_YUYV},
     };
     struct scan_code codes[1];
     struct gf_fail why;
@@ -198,7 +206,8 @@ static void test_wrong_measures(void **state)
         assert_int_equal(scanner_look(scanner, &rows[i], codes, 1, &why), GF_E_IMAGE);
         assert_int_equal(why.code, GF_E_IMAGE);
     }
-    assert_int_equal(scanner_look(scanner, &(struct frame){bytes, 64, 8, 8, 8, FRAME_GREY}, codes, 1, &why), 0);
+    assert_int_equal(
+        scanner_look(scanner, &(struct frame){bytes, 64, 8, 8, 8, FRAME_GREY}, codes, 1, &why), 0);
 }
 
 static void test_no_camera(void **state)
@@ -206,7 +215,8 @@ static void test_no_camera(void **state)
     static const struct {
         const char *device, *says;
     } rows[] = {
-        {"/nonexistent/video0", "cannot be opened: No such file or directory"}, {"/dev/null", "is not a camera"},
+        {"/nonexistent/video0", "cannot be opened: No such file or directory"},
+        {"/dev/null", "is not a camera"},
     };
 
     (void)state;
@@ -243,9 +253,11 @@ static int drop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_turn), cmocka_unit_test(test_strides), cmocka_unit_test(test_code128),
-        cmocka_unit_test(test_two_codes), cmocka_unit_test(test_wrong_codes), cmocka_unit_test(test_damage_beats_foreign),
-        cmocka_unit_test(test_nothing), cmocka_unit_test(test_wrong_measures), cmocka_unit_test(test_no_camera),
+        cmocka_unit_test(test_every_turn),  cmocka_unit_test(test_strides),
+        cmocka_unit_test(test_code128),     cmocka_unit_test(test_two_codes),
+        cmocka_unit_test(test_wrong_codes), cmocka_unit_test(test_damage_beats_foreign),
+        cmocka_unit_test(test_nothing),     cmocka_unit_test(test_wrong_measures),
+        cmocka_unit_test(test_no_camera),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,4 +1,5 @@
-/* test_scan_file.c - labels in image files: every kind of PNG, damaged ones, and what was typed for a label. */
+/* test_scan_file.c - labels in image files: every kind of PNG, damaged ones, and what was typed for
+ * a label. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,10 +42,14 @@ static void test_every_kind(void **state)
     static const struct {
         int colour_type, bits;
     } kinds[] = {
-        {PNG_COLOR_TYPE_GRAY, 1}, {PNG_COLOR_TYPE_GRAY, 2}, {PNG_COLOR_TYPE_GRAY, 4}, {PNG_COLOR_TYPE_GRAY, 8},
-        {PNG_COLOR_TYPE_GRAY, 16}, {PNG_COLOR_TYPE_PALETTE, 1}, {PNG_COLOR_TYPE_PALETTE, 2}, {PNG_COLOR_TYPE_PALETTE, 4},
-        {PNG_COLOR_TYPE_PALETTE, 8}, {PNG_COLOR_TYPE_RGB, 8}, {PNG_COLOR_TYPE_RGB, 16}, {PNG_COLOR_TYPE_GRAY_ALPHA, 8},
-        {PNG_COLOR_TYPE_GRAY_ALPHA, 16}, {PNG_COLOR_TYPE_RGB_ALPHA, 8}, {PNG_COLOR_TYPE_RGB_ALPHA, 16},
+        {PNG_COLOR_TYPE_GRAY, 1},        {PNG_COLOR_TYPE_GRAY, 2},
+        {PNG_COLOR_TYPE_GRAY, 4},        {PNG_COLOR_TYPE_GRAY, 8},
+        {PNG_COLOR_TYPE_GRAY, 16},       {PNG_COLOR_TYPE_PALETTE, 1},
+        {PNG_COLOR_TYPE_PALETTE, 2},     {PNG_COLOR_TYPE_PALETTE, 4},
+        {PNG_COLOR_TYPE_PALETTE, 8},     {PNG_COLOR_TYPE_RGB, 8},
+        {PNG_COLOR_TYPE_RGB, 16},        {PNG_COLOR_TYPE_GRAY_ALPHA, 8},
+        {PNG_COLOR_TYPE_GRAY_ALPHA, 16}, {PNG_COLOR_TYPE_RGB_ALPHA, 8},
+        {PNG_COLOR_TYPE_RGB_ALPHA, 16},
     };
     struct picture p = with_label();
     char label[GF_LABEL_TEXT];
@@ -55,8 +60,8 @@ static void test_every_kind(void **state)
         for (int interlaced = 0; interlaced < 2; interlaced++) {
             picture_png(&p, path, kinds[i].colour_type, kinds[i].bits, interlaced == 1);
             if (scan_label_file(path, label, &why) != 0)
-                fail_msg("colour type %d, %d bits, interlaced %d: %s", kinds[i].colour_type, kinds[i].bits, interlaced,
-                         why.detail);
+                fail_msg("colour type %d, %d bits, interlaced %d: %s", kinds[i].colour_type,
+                         kinds[i].bits, interlaced, why.detail);
             assert_string_equal(label, LABEL);
         }
     picture_free(&p);
@@ -113,7 +118,8 @@ static void test_changed(void **state)
         if (scan_label_file(path, label, &why) == 0)
             assert_string_equal(label, LABEL);
         else
-            assert_in_set((unsigned long)-why.code, ((unsigned long[]){-GF_E_IMAGE, -GF_E_LABEL_NONE}), 2);
+            assert_in_set((unsigned long)-why.code,
+                          ((unsigned long[]){-GF_E_IMAGE, -GF_E_LABEL_NONE}), 2);
         whole[at] = kept;
     }
 }
@@ -121,7 +127,8 @@ static void test_changed(void **state)
 /* A header that promises more than is permitted is refused before memory is asked for. */
 static void test_too_large(void **state)
 {
-    static const unsigned sizes[][2] = {{100000, 10}, {10, 100000}, {8192, 8192}, {0x7FFFFFFF, 0x7FFFFFFF}};
+    static const unsigned sizes[][2] = {
+        {100000, 10}, {10, 100000}, {8192, 8192}, {0x7FFFFFFF, 0x7FFFFFFF}};
     struct picture p = with_label();
     struct gf_fail why;
     int n;
@@ -145,13 +152,15 @@ static void test_too_large(void **state)
         for (int b = 0; b < 4; b++)
             whole[29 + b] = (uint8_t)(~crc >> (24 - 8 * b));
         assert_int_equal(read_bytes((size_t)n, &why), GF_E_IMAGE);
-        assert_non_null(strstr(why.detail, i == 2 ? "more pixels than permitted" : "Invalid IHDR data"));
+        assert_non_null(
+            strstr(why.detail, i == 2 ? "more pixels than permitted" : "Invalid IHDR data"));
     }
 }
 
 static void test_no_image(void **state)
 {
-    static const char text[] = "this is no picture, it is a letter to the gas company about its pictures";
+    static const char text[] =
+        "this is no picture, it is a letter to the gas company about its pictures";
     char label[GF_LABEL_TEXT];
     struct gf_fail why = {0};
 
@@ -178,7 +187,8 @@ static void test_typed(void **state)
     assert_int_equal(entry_take(&e, "gm2400000156", answer, &why), 0);      /* typed: once more */
     assert_int_equal(entry_take(&e, "GM2400000156", answer, &why), 1);
     assert_string_equal(answer, "GM2400000156 GM2400000156");
-    assert_int_equal(entry_take(&e, "GM2400000156", answer, &why), 0);      /* another id is told by who asked */
+    assert_int_equal(entry_take(&e, "GM2400000156", answer, &why),
+                     0); /* another id is told by who asked */
     assert_int_equal(entry_take(&e, "GM2400000253", answer, &why), 1);
     assert_string_equal(answer, "GM2400000156 GM2400000253");
 }
@@ -189,9 +199,14 @@ static void test_typed_wrong(void **state)
         const char *line;
         int code;
     } rows[] = {
-        {"GM2400000157", GF_E_METER_ID}, {"GM24000001", GF_E_FORMAT}, {"1234567890123456", GF_E_FORMAT},
-        {"https://example.org", GF_E_LABEL_FOREIGN}, {"GASM:1:GM2400000156:-:0000", GF_E_LABEL_CHECK},
-        {"12345678901234567890", GF_E_LABEL_FOREIGN}, {"/nonexistent/x.PNG", GF_E_FILE}, {"", GF_E_LABEL_FOREIGN},
+        {"GM2400000157", GF_E_METER_ID},
+        {"GM24000001", GF_E_FORMAT},
+        {"1234567890123456", GF_E_FORMAT},
+        {"https://example.org", GF_E_LABEL_FOREIGN},
+        {"GASM:1:GM2400000156:-:0000", GF_E_LABEL_CHECK},
+        {"12345678901234567890", GF_E_LABEL_FOREIGN},
+        {"/nonexistent/x.PNG", GF_E_FILE},
+        {"", GF_E_LABEL_FOREIGN},
     };
     char answer[ENTRY_ANSWER_MAX];
 
@@ -223,8 +238,9 @@ static void test_typed_image(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind), cmocka_unit_test(test_cut), cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_too_large), cmocka_unit_test(test_no_image), cmocka_unit_test(test_typed),
+        cmocka_unit_test(test_every_kind),  cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_changed),     cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_no_image),    cmocka_unit_test(test_typed),
         cmocka_unit_test(test_typed_wrong), cmocka_unit_test(test_typed_image),
     };
 

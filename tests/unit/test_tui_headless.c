@@ -13,19 +13,46 @@
 #include "tui/lines.h"
 
 static const struct fake_moment whole[] = {
-    {.phase = RUN_ASK, .step = 0, .ask = ASK_LABEL, .ask_id = "scan", .prompt = "Scan the meter's label",
-     .accept = "GASM:1:GM2400000156:-:0000", .done = "GM2400000156"},
-    {.phase = RUN_WORK, .step = 1, .waiting_for = "the meter's advertisement", .ticks = 3, .done = "connected"},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_YES, .ask_id = "ventilation", .prompt = "Are the rooms aired?",
-     .accept = "yes", .lines = {{"Grant", "60 l, 120 s"}}},
-    {.phase = RUN_WORK, .step = 2, .purge = true, .waiting_for = "the purge", .ticks = 56,
+    {.phase = RUN_ASK,
+     .step = 0,
+     .ask = ASK_LABEL,
+     .ask_id = "scan",
+     .prompt = "Scan the meter's label",
+     .accept = "GASM:1:GM2400000156:-:0000",
+     .done = "GM2400000156"},
+    {.phase = RUN_WORK,
+     .step = 1,
+     .waiting_for = "the meter's advertisement",
+     .ticks = 3,
+     .done = "connected"},
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_YES,
+     .ask_id = "ventilation",
+     .prompt = "Are the rooms aired?",
+     .accept = "yes",
+     .lines = {{"Grant", "60 l, 120 s"}}},
+    {.phase = RUN_WORK,
+     .step = 2,
+     .purge = true,
+     .waiting_for = "the purge",
+     .ticks = 56,
      .done = "receipt 3, 13 l purged"},
-    {.phase = RUN_ASK, .step = 3, .ask = ASK_ENTER, .ask_id = "seen", .prompt = "Ready", .done = ""},
+    {.phase = RUN_ASK,
+     .step = 3,
+     .ask = ASK_ENTER,
+     .ask_id = "seen",
+     .prompt = "Ready",
+     .done = ""},
     {.phase = RUN_FINISHED, .step = 4},
 };
 static const struct fake_moment broken[] = {
     {.phase = RUN_WORK, .step = 1, .ticks = 1},
-    {.phase = RUN_STOPPED, .step = 1, .ask_id = "connect", .code = GF_E_LINK_LOST, .detail = "le-connection-abort"},
+    {.phase = RUN_STOPPED,
+     .step = 1,
+     .ask_id = "connect",
+     .code = GF_E_LINK_LOST,
+     .detail = "le-connection-abort"},
     {.phase = RUN_FINISHED, .step = 4},
 };
 
@@ -33,11 +60,12 @@ static int stop;
 static bool cancel_hangs;
 
 /* Run with an answers file of this text (NULL: none) and options; the output goes to `out`. */
-static int go(const struct fake_moment *moments, const char *text, struct headless_how how, char out[static 2048],
-              struct gf_fail *why)
+static int go(const struct fake_moment *moments, const char *text, struct headless_how how,
+              char out[static 2048], struct gf_fail *why)
 {
     static const struct field_ports ports = {.clock = &fake_clock};
-    struct tui_env env = {.ports = &ports, .run = (struct run *)&fake, .sync = (struct sync *)&fake, .stop = &stop};
+    struct tui_env env = {
+        .ports = &ports, .run = (struct run *)&fake, .sync = (struct sync *)&fake, .stop = &stop};
     struct gf_source work;
     char path[512];
     FILE *f = tmpfile();
@@ -100,8 +128,10 @@ static void test_presence(void **state)
     slow[3].ticks = 290;
     assert_int_equal(go(slow, ALL, (struct headless_how){0}, out, &why), 0);
     assert_true(fake.confirmed > 0);
-    assert_int_equal(go(slow, "scan = GASM:1:GM2400000156:-:0000\nventilation = yes\npresence = no\n",
-                        (struct headless_how){0}, out, &why), 0);
+    assert_int_equal(go(slow,
+                        "scan = GASM:1:GM2400000156:-:0000\nventilation = yes\npresence = no\n",
+                        (struct headless_how){0}, out, &why),
+                     0);
     assert_int_equal(fake.confirmed, 0);
     assert_int_equal(go(whole, ALL, (struct headless_how){0}, out, &why), 0);
     assert_int_equal(fake.confirmed, 0);
@@ -113,12 +143,16 @@ static void test_label_option(void **state)
     struct gf_fail why;
 
     (void)state;
-    assert_int_equal(go(whole, "ventilation = yes\n", (struct headless_how){.label = "GASM:1:GM2400000156:-:0000"}, out,
-                        &why), 0);
-    assert_int_equal(go(whole, "ventilation = yes\n", (struct headless_how){.label = "rubbish"}, out, &why), GF_E_ANSWER);
+    assert_int_equal(go(whole, "ventilation = yes\n",
+                        (struct headless_how){.label = "GASM:1:GM2400000156:-:0000"}, out, &why),
+                     0);
+    assert_int_equal(
+        go(whole, "ventilation = yes\n", (struct headless_how){.label = "rubbish"}, out, &why),
+        GF_E_ANSWER);
     assert_string_equal(why.where, "scan");
     assert_string_equal(why.detail, "not what was wanted");
-    assert_int_equal(go(whole, "ventilation = yes\n", (struct headless_how){.image = "/nonexistent.png"}, out, &why),
+    assert_int_equal(go(whole, "ventilation = yes\n",
+                        (struct headless_how){.image = "/nonexistent.png"}, out, &why),
                      GF_E_FILE);
     assert_string_equal(fake.started, "");          /* refused before anything began */
 }
@@ -133,22 +167,27 @@ static void test_wrong_answers(void **state)
         {NULL, GF_E_ANSWER, "no line \"scan = ...\" for the question \"Scan the meter's label\""},
         {"scan = GASM:1:GM2400000156:-:0000\n", GF_E_ANSWER,
          "answers.txt: no line \"ventilation = ...\" for the question \"Are the rooms aired?\""},
-        {"scan = GASM:1:GM2400000156:-:0000\nventilation = no\n", GF_E_ANSWER, "answers.txt line 2: not what was wanted"},
+        {"scan = GASM:1:GM2400000156:-:0000\nventilation = no\n", GF_E_ANSWER,
+         "answers.txt line 2: not what was wanted"},
         {"scan = GASM:1:GM2400000156:-:0000\nventilation = no\nflames = yes\n", GF_E_ANSWER,
          "answers.txt line 3: this procedure asks no \"flames\""},
         {"presence = perhaps\n", GF_E_ANSWER, "answers.txt line 1: presence is \"yes\" or \"no\""},
         {"scan GASM\n", GF_E_FORMAT, "answers.txt line 1: no \"=\" between question and answer"},
         {"\n# x\n = yes\n", GF_E_FORMAT, "answers.txt line 3: no question's name before \"=\""},
-        {"abcdefghijabcdefghijabcd = yes\n", GF_E_FORMAT, "answers.txt line 1: no question's name before \"=\""},
-        {"scan = a\nventilation = yes\nscan = b\n", GF_E_FORMAT, "answers.txt line 3: \"scan\" was answered in line 1 already"},
-        {"scan = \033[2J\n", GF_E_FORMAT, "answers.txt line 1: the answer is too long, or has a control character"},
+        {"abcdefghijabcdefghijabcd = yes\n", GF_E_FORMAT,
+         "answers.txt line 1: no question's name before \"=\""},
+        {"scan = a\nventilation = yes\nscan = b\n", GF_E_FORMAT,
+         "answers.txt line 3: \"scan\" was answered in line 1 already"},
+        {"scan = \033[2J\n", GF_E_FORMAT,
+         "answers.txt line 1: the answer is too long, or has a control character"},
     };
     char out[2048];
     struct gf_fail why;
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(go(whole, rows[i].text, (struct headless_how){0}, out, &why), rows[i].code);
+        assert_int_equal(go(whole, rows[i].text, (struct headless_how){0}, out, &why),
+                         rows[i].code);
         assert_int_equal(why.code, rows[i].code);
         assert_string_equal(why.detail, rows[i].detail);
     }
@@ -196,8 +235,9 @@ static void test_stopped(void **state)
     assert_int_equal(go(broken, ALL, (struct headless_how){0}, out, &why), GF_E_LINK_LOST);
     assert_int_equal(fake.cancelled, 1);
     assert_int_equal(fake.retried, 0);
-    assert_string_equal(fail_text(&why, text), "E061 the radio link was lost (connect: le-connection-abort). To do: stay "
-                                               "near the meter; the work goes on when it is back.");
+    assert_string_equal(fail_text(&why, text),
+                        "E061 the radio link was lost (connect: le-connection-abort). To do: stay "
+                        "near the meter; the work goes on when it is back.");
 }
 
 static void test_start_refused(void **state)
@@ -209,8 +249,11 @@ static void test_start_refused(void **state)
     (void)state;
     fake_reset(whole);
     fake.start_code = GF_E_NO_JOB;
-    assert_int_equal(tui_headless(&env, &(struct headless_how){.procedure = "account-opening", .job = "J-9", .out = stdout},
-                                  &why), GF_E_NO_JOB);
+    assert_int_equal(tui_headless(&env,
+                                  &(struct headless_how){
+                                      .procedure = "account-opening", .job = "J-9", .out = stdout},
+                                  &why),
+                     GF_E_NO_JOB);
     assert_string_equal(why.detail, "J-9");
 }
 
@@ -234,10 +277,11 @@ static void test_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_run), cmocka_unit_test(test_presence), cmocka_unit_test(test_label_option),
-        cmocka_unit_test(test_wrong_answers), cmocka_unit_test(test_answers_cut),
-        cmocka_unit_test(test_too_many_answers), cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_start_refused), cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_whole_run),    cmocka_unit_test(test_presence),
+        cmocka_unit_test(test_label_option), cmocka_unit_test(test_wrong_answers),
+        cmocka_unit_test(test_answers_cut),  cmocka_unit_test(test_too_many_answers),
+        cmocka_unit_test(test_stopped),      cmocka_unit_test(test_start_refused),
+        cmocka_unit_test(test_signal),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

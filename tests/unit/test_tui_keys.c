@@ -1,5 +1,5 @@
-/* test_tui_keys.c - what keys do in each view; the table of actions, and the documents that are printed from tables. */
-#include <curses.h>
+/* test_tui_keys.c - what keys do in each view; the table of actions, and the documents that are
+ * printed from tables. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,23 +8,40 @@
 
 #include "tests/aid/picture.h"
 #include "tests/aid/tui_world.h"
-#include "tui/actions.h"
-#include "tui/exits.h"
-#include "tui/keys.h"
 #include "tui/scan_view.h"
 
 #define LABEL "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B"
 #define HOME "\033OH"
 
 static const struct fake_moment whole[] = {
-    {.phase = RUN_ASK, .step = 0, .ask = ASK_LABEL, .ask_id = "scan", .prompt = "Scan the label.", .done = WORLD_METER},
+    {.phase = RUN_ASK,
+     .step = 0,
+     .ask = ASK_LABEL,
+     .ask_id = "scan",
+     .prompt = "Scan the label.",
+     .done = WORLD_METER},
     {.phase = RUN_WORK, .step = 1, .waiting_for = "the meter", .ticks = 3, .done = "connected"},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_YES, .ask_id = "ventilation", .prompt = "Is it aired?", .accept = "yes"},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_WORD, .ask_id = "open-gas", .word = "PURGE", .prompt = "Gas will flow.",
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_YES,
+     .ask_id = "ventilation",
+     .prompt = "Is it aired?",
+     .accept = "yes"},
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_WORD,
+     .ask_id = "open-gas",
+     .word = "PURGE",
+     .prompt = "Gas will flow.",
      .accept = "PURGE"},
     {.phase = RUN_WORK, .step = 2, .purge = true, .ticks = 100000},
     {.phase = RUN_STOPPED, .step = 2, .ask_id = "purge", .code = GF_E_LINK_LOST, .detail = "abort"},
-    {.phase = RUN_ASK, .step = 3, .ask = ASK_ENTER, .ask_id = "seen", .prompt = "Ready", .done = ""},
+    {.phase = RUN_ASK,
+     .step = 3,
+     .ask = ASK_ENTER,
+     .ask_id = "seen",
+     .prompt = "Ready",
+     .done = ""},
     {.phase = RUN_FINISHED, .step = 4},
 };
 
@@ -51,7 +68,7 @@ static void test_whole_run(void **state)
     open_job();
     assert_string_equal(fake.started, "account-opening J-0001");
     assert_true(shows("Scan the label"));
-    world_type(LABEL K_ENTER);                  /* a burst of a hand scanner, with the palette's key in it */
+    world_type(LABEL K_ENTER); /* a burst of a hand scanner, with the palette's key in it */
     world_turns(5);
     assert_true(shows("yes or no:"));
     world_type("q?:yes");                       /* no command here */
@@ -98,7 +115,9 @@ static void test_wrong_labels(void **state)
     static const struct {
         const char *typed, *code;
     } rows[] = {
-        {"https://example.org/leaflet", "E020"}, {"GASM:1:GM2400000156:-:0000", "E021"}, {"GM2400000157", "E024"},
+        {"https://example.org/leaflet", "E020"},
+        {"GASM:1:GM2400000156:-:0000", "E021"},
+        {"GM2400000157", "E024"},
         {"/nonexistent/label.png", "E007"},
     };
 
@@ -248,40 +267,10 @@ static void test_radio_list(void **state)
     world_type("k" K_ENTER);
     assert_true(shows("> J-0002"));
     for (int i = 0; i < 160; i++)
-        world_turns(1);                         /* a fake turn is 100 ms, two of them each: not heard any more */
+        world_turns(1); /* a fake turn is 100 ms, two of them each: not heard any more */
     world_turns(160);
     assert_true(shows("None is heard yet."));
     world_close();
-}
-
-/* The signal is smoothed, unknown is never strongest, and a full table forgets who was silent longest. */
-static void test_reach(void **state)
-{
-    static struct reach r;
-    struct link_sighting s = {.rssi_dbm = -60};
-
-    (void)state;
-    fake_reset(whole);
-    reach_init(&r, &fake_clock);
-    for (int i = 0; i < REACH_MAX + 10; i++) {
-        fake.mono_ms += 10;
-        (void)snprintf(s.address, sizeof s.address, "02:00:00:00:00:%02d", i);
-        s.rssi_dbm = i == REACH_MAX + 9 ? 127 : -60;
-        reach_hear(&r, &s);
-    }
-    assert_int_equal(r.n, REACH_MAX);
-    assert_false(r.rows[r.n - 1].has_rssi);
-    for (size_t i = 0; i < r.n; i++)
-        assert_true(strcmp(r.rows[i].address, "02:00:00:00:00:09") > 0);
-    (void)strcpy(s.address, "02:00:00:00:00:40");
-    s.rssi_dbm = -20;
-    reach_hear(&r, &s);
-    assert_string_equal(r.rows[0].address, s.address);
-    assert_int_equal(reach_dbm(&r.rows[0]), -50);
-    assert_int_equal(reach_bars(&r.rows[0]), 4);
-    fake.mono_ms += REACH_FORGET_MS;
-    reach_tick(&r);
-    assert_int_equal(r.n, 0);
 }
 
 static void test_palette(void **state)
@@ -366,7 +355,8 @@ static int camera_next(void *ctx, struct frame *ret, struct gf_fail *why)
         return gf_fail(why, GF_E_CAMERA, "camera", "it was pulled out");
     free(camera.yuyv);
     camera.yuyv = picture_yuyv(&camera.picture, 0, &camera.len, &camera.stride);
-    *ret = (struct frame){camera.yuyv, camera.len, camera.picture.width, camera.picture.height, camera.stride, FRAME_YUYV};
+    *ret = (struct frame){camera.yuyv,           camera.len,    camera.picture.width,
+                          camera.picture.height, camera.stride, FRAME_YUYV};
     return 1;
 }
 
@@ -384,7 +374,8 @@ static void camera_free(void *ctx)
 static void start_camera(int frames)
 {
     camera = (struct fake_camera){.picture = picture_new(320, 240), .frames = frames};
-    camera.port = (struct frame_source){&camera, camera_open, camera_fds, camera_next, camera_close, camera_free};
+    camera.port = (struct frame_source){&camera,     camera_open,  camera_fds,
+                                        camera_next, camera_close, camera_free};
     scan_view_look(&world.app, &camera.port);
 }
 
@@ -430,84 +421,17 @@ static void test_camera_ends(void **state)
     world_close();
 }
 
-/* ---- the table ---- */
-
-static void test_table(void **state)
-{
-    size_t n;
-    const struct action *rows = actions(&n);
-
-    (void)state;
-    for (size_t i = 0; i < n; i++) {
-        assert_true(rows[i].id[0] != '\0' && rows[i].title[0] != '\0' && rows[i].fn != NULL && rows[i].where != 0);
-        assert_int_equal(rows[i].help[strlen(rows[i].help) - 1], '.');
-        for (const char *k = rows[i].keys; *k != '\0';) {
-            size_t len = strcspn(k, " ");
-            int key = key_parse(k, len);
-
-            if (key < 0)
-                fail_msg("%s: key %s", rows[i].id, k);
-            /* Rows before this one with the same key are for another place, or this one could never be done. */
-            for (size_t j = 0; j < i; j++)
-                if (keys_hold(rows[j].keys, key) && (rows[i].where & ~rows[j].where) == 0)
-                    fail_msg("%s and %s share a key", rows[i].id, rows[j].id);
-            k += len + strspn(k + len, " ");
-        }
-        for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(rows[i].id, rows[j].id);
-    }
-    assert_ptr_equal(action_of_key('q', IN_ANY | IN_HOME), action_find("quit"));
-    assert_null(action_of_key('q', IN_ANY | IN_HOME | IN_TEXT));
-    assert_null(action_of_key('q', IN_ANY | IN_RUN));
-}
-
-static void test_key_names(void **state)
-{
-    static const char *const bad[] = {"", "F0", "F13", "F1x", "Ctrl-", "Ctrl-a", "Ctrl-AB", "enter", "ab", "\001"};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(key_parse(bad[i], strlen(bad[i])), -1);
-    assert_int_equal(key_parse("Ctrl-R", 6), 18);
-    assert_int_equal(key_parse("F12", 3), UI_KEY(KEY_F(12)));
-    assert_true(keys_hold("F5 Enter", UI_KEY(KEY_ENTER)));
-    assert_false(keys_hold("F5 Enter", -1));
-}
-
-/* What print() writes is the document. */
-static void check_document(const char *path, void (*print)(FILE *out))
-{
-    static char text[65536];
-    FILE *f = tmpfile();
-    size_t n;
-
-    assert_non_null(f);
-    print(f);
-    rewind(f);
-    n = fread(text, 1, sizeof text - 1, f);
-    text[n] = '\0';
-    (void)fclose(f);
-    golden_check(path, text);
-}
-
-static void test_documents(void **state)
-{
-    (void)state;
-    check_document("docs/keys.md", actions_print);
-    check_document("docs/exit-codes.md", exits_print);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_run), cmocka_unit_test(test_typed_twice), cmocka_unit_test(test_wrong_labels),
-        cmocka_unit_test(test_scan_left_and_again), cmocka_unit_test(test_leaving), cmocka_unit_test(test_signal),
-        cmocka_unit_test(test_start_refused), cmocka_unit_test(test_leaving_scan), cmocka_unit_test(test_filter), cmocka_unit_test(test_filter_scripts),
-        cmocka_unit_test(test_radio_list), cmocka_unit_test(test_reach), cmocka_unit_test(test_palette),
-        cmocka_unit_test(test_quit), cmocka_unit_test(test_sync), cmocka_unit_test(test_camera),
-        cmocka_unit_test(test_camera_ends), cmocka_unit_test(test_table), cmocka_unit_test(test_key_names),
-        cmocka_unit_test(test_documents),
-    };
+        cmocka_unit_test(test_whole_run),     cmocka_unit_test(test_typed_twice),
+        cmocka_unit_test(test_wrong_labels),  cmocka_unit_test(test_scan_left_and_again),
+        cmocka_unit_test(test_leaving),       cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_start_refused), cmocka_unit_test(test_leaving_scan),
+        cmocka_unit_test(test_filter),        cmocka_unit_test(test_filter_scripts),
+        cmocka_unit_test(test_radio_list),    cmocka_unit_test(test_palette),       cmocka_unit_test(test_quit),
+        cmocka_unit_test(test_sync),          cmocka_unit_test(test_camera),
+        cmocka_unit_test(test_camera_ends),   };
 
     (void)setlocale(LC_ALL, "C.UTF-8");
     (void)setenv("TZ", "UTC", 1);

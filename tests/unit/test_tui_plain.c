@@ -1,4 +1,5 @@
-/* test_tui_plain.c - line mode: whole transcripts, and what happens when nobody answers any more. */
+/* test_tui_plain.c - line mode: whole transcripts, and what happens when nobody answers any
+ * more. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,17 +15,50 @@
 #include "tui/plain.h"
 
 static const struct fake_moment whole[] = {
-    {.phase = RUN_ASK, .step = 0, .ask = ASK_LABEL, .ask_id = "scan", .prompt = "Scan the label.",
-     .help = "Camera, image file or hand scanner; or type the id twice.", .done = "GM2400000156"},
-    {.phase = RUN_WORK, .step = 1, .waiting_for = "the meter's advertisement", .ticks = 40, .done = "connected"},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_YES, .ask_id = "ventilation", .prompt = "Is the place ventilated?",
-     .help = "Open windows and doors.", .accept = "yes", .lines = {{"grant", "60 l within 120 s"}}},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_WORD, .ask_id = "open-gas", .word = "PURGE", .prompt = "Gas will flow.",
+    {.phase = RUN_ASK,
+     .step = 0,
+     .ask = ASK_LABEL,
+     .ask_id = "scan",
+     .prompt = "Scan the label.",
+     .help = "Camera, image file or hand scanner; or type the id twice.",
+     .done = "GM2400000156"},
+    {.phase = RUN_WORK,
+     .step = 1,
+     .waiting_for = "the meter's advertisement",
+     .ticks = 40,
+     .done = "connected"},
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_YES,
+     .ask_id = "ventilation",
+     .prompt = "Is the place ventilated?",
+     .help = "Open windows and doors.",
+     .accept = "yes",
+     .lines = {{"grant", "60 l within 120 s"}}},
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_WORD,
+     .ask_id = "open-gas",
+     .word = "PURGE",
+     .prompt = "Gas will flow.",
      .accept = "PURGE"},
-    {.phase = RUN_WORK, .step = 2, .purge = true, .ticks = 250, .waiting_for = "the purge",
+    {.phase = RUN_WORK,
+     .step = 2,
+     .purge = true,
+     .ticks = 250,
+     .waiting_for = "the purge",
      .done = "receipt 3, 62 l purged"},
-    {.phase = RUN_STOPPED, .step = 3, .ask_id = "finish", .code = GF_E_LINK_LOST, .detail = "abort"},
-    {.phase = RUN_ASK, .step = 3, .ask = ASK_ENTER, .ask_id = "seen", .prompt = "Ready", .done = ""},
+    {.phase = RUN_STOPPED,
+     .step = 3,
+     .ask_id = "finish",
+     .code = GF_E_LINK_LOST,
+     .detail = "abort"},
+    {.phase = RUN_ASK,
+     .step = 3,
+     .ask = ASK_ENTER,
+     .ask_id = "seen",
+     .prompt = "Ready",
+     .done = ""},
     {.phase = RUN_FINISHED, .step = 4, .lines = {{"certificate", "CC-000001"}}},
 };
 
@@ -35,14 +69,16 @@ static int stop;
 static int go(const char *input, char out[static 8192], struct gf_fail *why)
 {
     struct field_ports ports = {.clock = &fake_clock, .store = store.port};
-    struct tui_env env = {.ports = &ports, .run = (struct run *)&fake, .sync = (struct sync *)&fake, .stop = &stop};
+    struct tui_env env = {
+        .ports = &ports, .run = (struct run *)&fake, .sync = (struct sync *)&fake, .stop = &stop};
     struct gf_source work;
     FILE *f = tmpfile();
     int ends[2], r;
 
     fake_reset(whole);
     fake.sync.last_ok_at_ms = FAKE_UTC_MS - 130000;
-    fake.sync.counts = (struct outbox_counts){.waiting = 3, .oldest_waiting_at_ms = FAKE_UTC_MS - 7300000, .refused = 1};
+    fake.sync.counts = (struct outbox_counts){
+        .waiting = 3, .oldest_waiting_at_ms = FAKE_UTC_MS - 7300000, .refused = 1};
     *why = (struct gf_fail){0};
     tui_work_source(&env, &work);
     env.sources[env.n_sources++] = &work;
@@ -89,7 +125,10 @@ static void test_transcript(void **state)
     struct gf_fail why;
 
     (void)state;
-    assert_int_equal(go("?\nJ-0001\n?\ngm2400000156\nGM2400000156\nno\nyes\nPURGE\nr\n\nl\ns\no\nq\n", out, &why), 0);
+    assert_int_equal(
+        go("?\nJ-0001\n?\ngm2400000156\nGM2400000156\nno\nyes\nPURGE\nr\n\nl\ns\no\nq\n", out,
+           &why),
+        0);
     golden_check("tests/golden/plain.txt", out);
     assert_string_equal(fake.answers, "GM2400000156 GM2400000156\nyes\nPURGE\n\n");
     assert_int_equal(fake.retried, 1);
@@ -105,7 +144,10 @@ static void test_purge(void **state)
     struct gf_fail why;
 
     (void)state;
-    assert_int_equal(go("J-0001\nGASM:1:GM2400000156:02:00:00:00:00:01:FE3B\nyes\nPURGE\n\n\nstop\nr\n\nq\n", out, &why), 0);
+    assert_int_equal(
+        go("J-0001\nGASM:1:GM2400000156:02:00:00:00:00:01:FE3B\nyes\nPURGE\n\n\nstop\nr\n\nq\n",
+           out, &why),
+        0);
     assert_int_equal(fake.confirmed, 2);
     assert_int_equal(fake.stopped, 1);
     assert_non_null(strstr(out, "Presence confirmed."));
@@ -115,7 +157,8 @@ static void test_purge(void **state)
 /* The input ends at any question, and `!` at any prompt: left safely, and the program ends. */
 static void test_ends_anywhere(void **state)
 {
-    static const char *const lines[] = {"J-0001\n", "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B\n", "yes\n", "PURGE\n"};
+    static const char *const lines[] = {"J-0001\n", "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B\n",
+                                        "yes\n", "PURGE\n"};
     static char out[8192];
     char input[256] = "";
     struct gf_fail why;
@@ -134,7 +177,7 @@ static void test_ends_anywhere(void **state)
         end[strlen(lines[i])] = '\0';
     }
     assert_int_equal(go("", out, &why), 0);
-    assert_int_equal(go("J-0001", out, &why), 0);           /* the last line without its newline counts */
+    assert_int_equal(go("J-0001", out, &why), 0); /* the last line without its newline counts */
     assert_string_equal(fake.started, "account-opening J-0001");
 }
 
@@ -169,8 +212,11 @@ static void test_spans(void **state)
         int64_t ms;
         const char *text;
     } rows[] = {
-        {-5, "0 s"}, {0, "0 s"}, {999, "0 s"}, {119999, "119 s"}, {120000, "2 min"}, {7199999, "119 min"}, {7200000, "2 h"},
-        {172799999, "47 h"}, {172800000, "2 days"}, {INT64_MAX, "99999 days"},
+        {-5, "0 s"},           {0, "0 s"},
+        {999, "0 s"},          {119999, "119 s"},
+        {120000, "2 min"},     {7199999, "119 min"},
+        {7200000, "2 h"},      {172799999, "47 h"},
+        {172800000, "2 days"}, {INT64_MAX, "99999 days"},
     };
     char text[24];
 
@@ -204,8 +250,9 @@ static void test_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transcript), cmocka_unit_test(test_purge), cmocka_unit_test(test_ends_anywhere),
-        cmocka_unit_test(test_wrong_input), cmocka_unit_test(test_signal), cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_transcript),    cmocka_unit_test(test_purge),
+        cmocka_unit_test(test_ends_anywhere), cmocka_unit_test(test_wrong_input),
+        cmocka_unit_test(test_signal),        cmocka_unit_test(test_spans),
         cmocka_unit_test(test_pages),
     };
 

@@ -1,4 +1,5 @@
-/* test_tui_screen.c - the screens as a person sees them: golden files at several sizes, without colour, in ASCII. */
+/* test_tui_screen.c - the screens as a person sees them: golden files at several sizes, without
+ * colour, in ASCII. */
 #include <locale.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,25 +13,56 @@
 #include "tests/aid/proc.h"
 #include "tests/aid/tui_world.h"
 
-#define HELP_PURGE "Stay at the outlet, and confirm every 30 s that you are there; else the valve closes."
+#define HELP_PURGE                                                                                 \
+    "Stay at the outlet, and confirm every 30 s that you are there; else the valve closes."
 
 /* One moment after the other; a test shows the one that it wants by starting there. */
 static const struct fake_moment all[] = {
-    {.phase = RUN_ASK, .step = 0, .ask = ASK_LABEL, .ask_id = "scan", .prompt = "Scan the square code on the meter's front.",
-     .help = "Camera, image file or hand scanner; or type the meter id twice.", .done = WORLD_METER},
-    {.phase = RUN_WORK, .step = 1, .waiting_for = "the meter's advertisement", .ticks = 1000,
+    {.phase = RUN_ASK,
+     .step = 0,
+     .ask = ASK_LABEL,
+     .ask_id = "scan",
+     .prompt = "Scan the square code on the meter's front.",
+     .help = "Camera, image file or hand scanner; or type the meter id twice.",
+     .done = WORLD_METER},
+    {.phase = RUN_WORK,
+     .step = 1,
+     .waiting_for = "the meter's advertisement",
+     .ticks = 1000,
      .help = "Stay near the meter. A lost link is made again by itself."},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_YES, .ask_id = "ventilation",
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_YES,
+     .ask_id = "ventilation",
      .prompt = "Is the place ventilated, and the outlet of the purge in the open?",
-     .help = "Open windows and doors. Nobody smokes. Answer no to stop here.", .accept = "yes",
-     .lines = {{"grant", "60 l within 120 s"}, {"valve", "shut"}, {"low credit alarm", "0, the job says 500 l; the meter "
-               "takes it with the next balance"}}},
-    {.phase = RUN_ASK, .step = 2, .ask = ASK_WORD, .ask_id = "open-gas", .word = "PURGE",
-     .prompt = "Gas will flow. Type the word to open the valve.", .help = HELP_PURGE, .accept = "PURGE"},
-    {.phase = RUN_WORK, .step = 2, .purge = true, .waiting_for = "the purge", .ticks = 1000, .help = HELP_PURGE},
-    {.phase = RUN_STOPPED, .step = 2, .ask_id = "purge", .code = GF_E_LINK_LOST,
+     .help = "Open windows and doors. Nobody smokes. Answer no to stop here.",
+     .accept = "yes",
+     .lines = {{"grant", "60 l within 120 s"},
+               {"valve", "shut"},
+               {"low credit alarm", "0, the job says 500 l; the meter takes it with the next "
+                                    "balance"}}},
+    {.phase = RUN_ASK,
+     .step = 2,
+     .ask = ASK_WORD,
+     .ask_id = "open-gas",
+     .word = "PURGE",
+     .prompt = "Gas will flow. Type the word to open the valve.",
+     .help = HELP_PURGE,
+     .accept = "PURGE"},
+    {.phase = RUN_WORK,
+     .step = 2,
+     .purge = true,
+     .waiting_for = "the purge",
+     .ticks = 1000,
+     .help = HELP_PURGE},
+    {.phase = RUN_STOPPED,
+     .step = 2,
+     .ask_id = "purge",
+     .code = GF_E_LINK_LOST,
      .detail = "le-connection-abort-by-local while the purge was running; 14 l flowed"},
-    {.phase = RUN_FINISHED, .step = 4, .lines = {{"certificate", "CC-2026-000017"}, {"account", "880001"}}},
+    {.phase = RUN_FINISHED,
+     .step = 4,
+     .lines = {{"certificate", "CC-2026-000017"}, {"account", "880001"}}},
 };
 enum { AT_SCAN, AT_CONNECT, AT_YES, AT_WORD, AT_PURGE, AT_STOPPED, AT_FINISHED };
 
@@ -46,13 +78,15 @@ static void test_home(void **state)
 {
     (void)state;
     world_open(24, 80, all, true, false);
-    fake.sync.counts = (struct outbox_counts){.waiting = 12, .refused = 1, .oldest_waiting_at_ms = FAKE_UTC_MS - 11000000};
+    fake.sync.counts = (struct outbox_counts){
+        .waiting = 12, .refused = 1, .oldest_waiting_at_ms = FAKE_UTC_MS - 11000000};
     assert_true(world.listening);
     world_hear("02:00:00:00:00:01", WORLD_METER, "gasm", -58);
     world_hear("02:00:00:00:00:02", "GM2400000253", "gasm", -79);
     world_hear("02:00:00:00:00:03", NULL, "Headset of Bo \033[2J", -66);
     world_hear("02:00:00:00:00:04", NULL, "", 127);
-    world_hear("02:00:00:00:00:05", "GM2400000544", "GASM-GM2400000544", -88);      /* of a job that is done */
+    world_hear("02:00:00:00:00:05", "GM2400000544", "GASM-GM2400000544",
+               -88); /* of a job that is done */
     world_turns(1);
     screen_golden(&world.screen, "home-80x24");
     assert_false(screen_is_coloured(&world.screen));
@@ -108,8 +142,8 @@ static void test_moments(void **state)
         int moment;
         const char *name;
     } rows[] = {
-        {AT_SCAN, "scan"}, {AT_CONNECT, "connect"}, {AT_YES, "question"}, {AT_WORD, "word"}, {AT_PURGE, "purge"},
-        {AT_FINISHED, "finished"},
+        {AT_SCAN, "scan"}, {AT_CONNECT, "connect"}, {AT_YES, "question"},
+        {AT_WORD, "word"}, {AT_PURGE, "purge"},     {AT_FINISHED, "finished"},
     };
     char name[64];
 
@@ -126,13 +160,26 @@ static void test_moments(void **state)
     }
 }
 
-/* The engine keeps what a step found out until the next step has found something: it does not show there. */
+/* The engine keeps what a step found out until the next step has found something: it does not show
+ * there. */
 static void test_old_lines(void **state)
 {
     static const struct fake_moment two[] = {
-        {.phase = RUN_ASK, .step = 1, .ask = ASK_ENTER, .ask_id = "a", .lines = {{"link", "MTU 517"}}},
-        {.phase = RUN_ASK, .step = 2, .ask = ASK_ENTER, .ask_id = "b", .lines = {{"link", "MTU 517"}}},
-        {.phase = RUN_ASK, .step = 2, .ask = ASK_ENTER, .ask_id = "c", .lines = {{"valve", "shut"}}},
+        {.phase = RUN_ASK,
+         .step = 1,
+         .ask = ASK_ENTER,
+         .ask_id = "a",
+         .lines = {{"link", "MTU 517"}}},
+        {.phase = RUN_ASK,
+         .step = 2,
+         .ask = ASK_ENTER,
+         .ask_id = "b",
+         .lines = {{"link", "MTU 517"}}},
+        {.phase = RUN_ASK,
+         .step = 2,
+         .ask = ASK_ENTER,
+         .ask_id = "c",
+         .lines = {{"valve", "shut"}}},
         {.phase = RUN_FINISHED, .step = 4},
     };
 
@@ -177,7 +224,8 @@ static void test_purge_out_of_sight(void **state)
     world_turns(150);
     assert_false(screen_shows(&world.screen, "Gas flows"));
     world_turns(90);
-    assert_true(screen_shows(&world.screen, "Gas flows, and nobody confirms: go back to the procedure with Esc."));
+    assert_true(screen_shows(&world.screen,
+                             "Gas flows, and nobody confirms: go back to the procedure with Esc."));
     assert_int_equal(world.app.log.total, 1);
     world_close();
 }
@@ -213,10 +261,13 @@ static void test_messages(void **state)
 {
     (void)state;
     world_open(24, 80, all, true, false);
-    fake.listener.step(fake.listener.ctx, 4, "register", "Register at head office", GF_E_OFFICE_AWAY,
+    fake.listener.step(fake.listener.ctx, 4, "register", "Register at head office",
+                       GF_E_OFFICE_AWAY,
                        "Connection refused by 127.0.0.1 port 8443 after 3 attempts");
-    fake.listener.step(fake.listener.ctx, 7, "purge", "Purge with gas", 0, "receipt 3, 14 l purged in 35 s");
-    fake.listener.message(fake.listener.ctx, "The meter is asked for receipts that are not here yet.");
+    fake.listener.step(fake.listener.ctx, 7, "purge", "Purge with gas", 0,
+                       "receipt 3, 14 l purged in 35 s");
+    fake.listener.message(fake.listener.ctx,
+                          "The meter is asked for receipts that are not here yet.");
     world_type(K_F4);
     screen_golden(&world.screen, "messages-80x24");
     world_close();
@@ -254,19 +305,21 @@ static void test_queue(void **state)
         item.made_at_ms = FAKE_UTC_MS - 3600000 + n * 60000;
         assert_int_equal(port->step_save(port->ctx, &step, &run, NULL, &item, 1), 0);
     }
-    verdict(38, sync_VerdictKind_CONFLICT, "customer_no", "The work order says C-1001, the register says C-1009. Correct "
-                                                          "one of them, then synchronise.");
+    verdict(38, sync_VerdictKind_CONFLICT, "customer_no",
+            "The work order says C-1001, the register says C-1009. Correct one of them, then "
+            "synchronise.");
     verdict(37, sync_VerdictKind_APPLIED, "", "");
     world_type(K_F3);
     world_type(K_DOWN K_DOWN);
     screen_golden(&world.screen, "queue-80x24");
     for (int i = 0; i < 20; i++)
         world_type(K_DOWN);
-    assert_true(screen_shows(&world.screen, ">      18"));      /* the window goes with the cursor */
+    assert_true(screen_shows(&world.screen, ">      18")); /* the window goes with the cursor */
     for (int i = 0; i < 60; i++)
         world_type(K_DOWN);
     assert_true(screen_shows(&world.screen, ">       1"));
-    assert_true(screen_shows(&world.screen, "Record 1:"));      /* over the end of a page, to the oldest */
+    assert_true(
+        screen_shows(&world.screen, "Record 1:")); /* over the end of a page, to the oldest */
     for (int i = 0; i < 60; i++)
         world_type(K_UP);
     assert_true(screen_shows(&world.screen, "Record 40:"));
@@ -283,7 +336,8 @@ static void test_too_small(void **state)
         screen_resize(&world.screen, sizes[i][0], sizes[i][1]);
         world_turns(1);
         if (sizes[i][1] >= 79)
-            assert_true(screen_shows(&world.screen, "Gasfitter needs a terminal of 80 columns and 24 rows"));
+            assert_true(screen_shows(&world.screen,
+                                     "Gasfitter needs a terminal of 80 columns and 24 rows"));
     }
     screen_resize(&world.screen, 5, 40);
     world_turns(1);
@@ -321,7 +375,8 @@ static void test_terminal_restored(void **state)
     assert_int_equal(tcgetattr(fileno(world.screen.in), &before), 0);
 
     struct ui ui;
-    struct ui_config cfg = {.in = world.screen.in, .out = world.screen.out, .term = "xterm-256color"};
+    struct ui_config cfg = {
+        .in = world.screen.in, .out = world.screen.out, .term = "xterm-256color"};
 
     assert_int_equal(ui_start(&ui, &cfg, NULL), 0);
     assert_true(ui_begin(&ui));
@@ -351,7 +406,8 @@ static void test_terminal_restored_after_crash(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         struct ui ui;
-        struct ui_config cfg = {.in = world.screen.in, .out = world.screen.out, .term = "xterm-256color"};
+        struct ui_config cfg = {
+            .in = world.screen.in, .out = world.screen.out, .term = "xterm-256color"};
 
         if (ui_start(&ui, &cfg, NULL) == 0 && ui_begin(&ui))
             ui_end(&ui);
@@ -380,10 +436,13 @@ static void test_no_such_terminal(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         struct ui ui;
-        struct ui_config cfg = {.in = world.screen.in, .out = world.screen.out, .term = "no-such-terminal"};
+        struct ui_config cfg = {
+            .in = world.screen.in, .out = world.screen.out, .term = "no-such-terminal"};
         struct gf_fail why = {0};
 
-        _exit(ui_start(&ui, &cfg, &why) == GF_E_USAGE && strcmp(why.detail, "no-such-terminal") == 0 ? 0 : 1);
+        _exit(ui_start(&ui, &cfg, &why) == GF_E_USAGE && strcmp(why.detail, "no-such-terminal") == 0
+                  ? 0
+                  : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -393,12 +452,24 @@ static void test_no_such_terminal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_home), cmocka_unit_test(test_home_empty), cmocka_unit_test(test_ascii),
-        cmocka_unit_test(test_colour), cmocka_unit_test(test_moments), cmocka_unit_test(test_refused_answer), cmocka_unit_test(test_old_lines),
-        cmocka_unit_test(test_presence_warning), cmocka_unit_test(test_purge_out_of_sight), cmocka_unit_test(test_overlays), cmocka_unit_test(test_help_home),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_queue), cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_sizes), cmocka_unit_test(test_terminal_restored),
-        cmocka_unit_test(test_terminal_restored_after_crash), cmocka_unit_test(test_no_such_terminal),
+        cmocka_unit_test(test_home),
+        cmocka_unit_test(test_home_empty),
+        cmocka_unit_test(test_ascii),
+        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_refused_answer),
+        cmocka_unit_test(test_old_lines),
+        cmocka_unit_test(test_presence_warning),
+        cmocka_unit_test(test_purge_out_of_sight),
+        cmocka_unit_test(test_overlays),
+        cmocka_unit_test(test_help_home),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_terminal_restored),
+        cmocka_unit_test(test_terminal_restored_after_crash),
+        cmocka_unit_test(test_no_such_terminal),
     };
 
     (void)setlocale(LC_ALL, "C.UTF-8");
