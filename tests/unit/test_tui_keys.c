@@ -1,5 +1,4 @@
-/* test_tui_keys.c - what keys do in each view; the table of actions, and the documents that are
- * printed from tables. */
+/* test_tui_keys.c - what keys do in each view. */
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -429,9 +428,10 @@ int main(void)
         cmocka_unit_test(test_leaving),       cmocka_unit_test(test_signal),
         cmocka_unit_test(test_start_refused), cmocka_unit_test(test_leaving_scan),
         cmocka_unit_test(test_filter),        cmocka_unit_test(test_filter_scripts),
-        cmocka_unit_test(test_radio_list),    cmocka_unit_test(test_palette),       cmocka_unit_test(test_quit),
-        cmocka_unit_test(test_sync),          cmocka_unit_test(test_camera),
-        cmocka_unit_test(test_camera_ends),   };
+        cmocka_unit_test(test_radio_list),    cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_quit),          cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_camera),        cmocka_unit_test(test_camera_ends),
+    };
 
     (void)setlocale(LC_ALL, "C.UTF-8");
     (void)setenv("TZ", "UTC", 1);

@@ -115,8 +115,8 @@ static void test_documents(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reach), cmocka_unit_test(test_table), cmocka_unit_test(test_key_names),
-        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_reach), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_key_names), cmocka_unit_test(test_documents),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
