@@ -47,6 +47,7 @@ struct meter_link {
     int64_t phase_until;            /* mono: the phase's deadline */
     int64_t hold_until;             /* mono: nothing new before */
     int64_t quiet_since;            /* mono: last message of the session */
+    int64_t nudge_at;               /* mono: nothing came until then: ask what was lost */
     enum link_phase port_phase;
     struct link_ready ready;
     struct mc_ctl ctl;

@@ -6,6 +6,8 @@
 #include "field/meter_link_inner.h"
 
 #define BUSY_PAUSE_MS 1000
+#define NUDGE_MS 2000           /* longer than fragments are under way */
+#define NUDGED_MS 5000          /* a meter that erases flash is deaf for some seconds */
 
 static bool start_connect(struct meter_link *ml)
 {
@@ -114,6 +116,7 @@ static bool start_hello(struct meter_link *ml)
     ml->stale = false;
     ml->phase = PH_HELLO;
     ml->phase_until = ml_mono(ml) + ml->limits.answer_ms;
+    ml->nudge_at = ml_mono(ml) + NUDGE_MS;
     return true;
 }
 
@@ -140,12 +143,24 @@ static void refused(struct meter_link *ml, int code)
         ml_end(ml, GF_E_TICKET, text);
 }
 
+/* An answer is awaited. When nothing came for a while, a fragment may be lost that no later one
+ * shows: the pipe asks. */
+static bool nudge(struct meter_link *ml)
+{
+    if (ml_mono(ml) < ml->nudge_at)
+        return false;
+    ml->nudge_at = ml_mono(ml) + NUDGED_MS;
+    if (mc_pipe_nudge(&ml->pipe) == MC_FEED_BROKEN)
+        ml_trouble(ml, GF_E_LINK_TIMEOUT, "the meter is silent");
+    return true;
+}
+
 static bool take_welcome(struct meter_link *ml)
 {
     int code = ml->in.message_code;
 
     if (!ml->in.message)
-        return false;
+        return nudge(ml);
     ml->in.message = false;
     if (code == 0) {
         ml->phase = PH_SESSION;
@@ -184,6 +199,7 @@ static bool ask(struct meter_link *ml, const gasm_Request *request, enum ml_flig
     ml->op.sent = ml->op.sent || flight == FLIGHT_REQUEST;
     ml->phase = PH_ASKING;
     ml->phase_until = ml_mono(ml) + ml->limits.answer_ms;
+    ml->nudge_at = ml_mono(ml) + NUDGE_MS;
     return true;
 }
 
@@ -219,7 +235,7 @@ static bool take_answer(struct meter_link *ml)
     const gasm_Response *a = &ml->in.answer;
 
     if (!ml->in.message)
-        return false;
+        return nudge(ml);
     ml->in.message = false;
     if (ml->in.message_code < 0) {
         ml_trouble(ml, ml->in.message_code, "the meter's answer does not open");
@@ -281,6 +297,7 @@ void ml_take_fragment(struct meter_link *ml, const uint8_t *p, size_t n)
     if ((ml->phase != PH_HELLO && ml->phase != PH_ASKING && ml->phase != PH_SESSION) ||
         ml->in.message)
         return;
+    ml->nudge_at = ml_mono(ml) + NUDGE_MS;
     switch (mc_pipe_feed(&ml->pipe, p, n)) {
     case MC_FEED_MORE:
         return;

@@ -27,7 +27,8 @@
 #define POST_MS 180000              /* for one answer */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 300000
-#define HELD_MS 30000               /* after a good round that left something waiting */
+#define LOOK_MS 30000               /* after a good round: is anything waiting? */
+#define FETCH_MS 300000             /* after a good round: has anything changed at head office? */
 
 struct sync {
     const struct field_ports *ports;
@@ -40,6 +41,7 @@ struct sync {
     size_t batch_n;                 /* records in the post under way */
     unsigned posts, failures;
     int64_t next_mono, post_until;  /* mono */
+    int64_t good_mono;              /* mono: end of the last good round */
     uint8_t device[GF_UUID_LEN];
     uint8_t body[BODY_MAX];
     struct outbox_row rows[BATCH];
@@ -84,7 +86,8 @@ static void end_round(struct sync *s, int code, const char *where, const char *d
         s->failures = 0;
         s->view.last_ok_at_ms = s->ports->clock->utc_ms(s->ports->clock->ctx);
         s->view.phase = SYNC_IDLE;
-        s->next_mono = s->view.counts.waiting > 0 ? mono(s) + HELD_MS : INT64_MAX;
+        s->good_mono = mono(s);
+        s->next_mono = s->good_mono + LOOK_MS;
         return;
     }
     (void)gf_fail(&s->view.fail, code, where, detail);
@@ -268,10 +271,26 @@ static bool read_one(void *ctx, const sync_Down *down)
     return true;
 }
 
+static int check_certificate(const struct sync *s, const sync_Certificate *c)
+{
+    static const char label[] = "gasm certificate";
+    uint8_t msg[sizeof label - 1 + sizeof c->text];
+    struct gf_writer w = {msg, sizeof msg, 0, false};
+
+    gf_wr(&w, label, sizeof label - 1);
+    gf_wr(&w, c->text, strlen(c->text));
+    return s->ports->office->verify(s->ports->office->ctx, msg, w.n, c->signature.bytes,
+                                    c->signature.size);
+}
+
 static bool apply_one(void *ctx, const sync_Down *down)
 {
     struct reading *rd = ctx;
 
+    if (down->which_body == sync_Down_certificate_tag)
+        rd->code = check_certificate(rd->s, &down->body.certificate);
+    if (rd->code < 0)
+        return false;
     if (down->which_body != sync_Down_verdict_tag && down->which_body != 0)
         rd->code = rd->s->ports->store->changes_apply(rd->s->ports->store->ctx, down);
     return rd->code >= 0;
@@ -405,6 +424,19 @@ void sync_cancel(struct sync *s)
         s->view.phase = SYNC_IDLE;
 }
 
+/* A round is due by itself: after a failure, for a record that waits, or to fetch. */
+static bool is_due(struct sync *s)
+{
+    if (mono(s) < s->next_mono)
+        return false;
+    read_counts(s);
+    if (s->view.phase == SYNC_WAITING || s->view.counts.waiting > 0 ||
+        mono(s) - s->good_mono >= FETCH_MS)
+        return true;
+    s->next_mono = mono(s) + LOOK_MS;
+    return false;
+}
+
 int sync_tick(struct sync *s)
 {
     int64_t left;
@@ -415,7 +447,7 @@ int sync_tick(struct sync *s)
         s->ports->office->cancel(s->ports->office->ctx);
         end_round(s, GF_E_OFFICE_AWAY, "office", "no answer in time");
     }
-    if (s->again || mono(s) >= s->next_mono)
+    if (s->again || is_due(s))
         start_round(s);
     left = s->next_mono - mono(s);
     return s->view.phase != SYNC_RUNNING && left < 1000 ? (left > 0 ? (int)left : 0) : 1000;

@@ -120,7 +120,7 @@ static int send_fragment(void *ctx, const uint8_t *p, size_t n)
     if (n > l->longest)
         l->longest = (uint16_t)n;
     memcpy(copy, p, n);
-    if (carries(l) && !l->meter->flash.dead) {
+    if (carries(l) && !l->meter->flash.dead && l->fragments != l->drop_at) {
         spoil(l, copy, n);
         mc_meter_rx(l->meter->meter, copy, n);
     }
@@ -178,7 +178,7 @@ static void from_meter(struct field_link *l)
         if (!carries(l))
             return;
         spoil(l, fragment, n);
-        if (!l->mute && may_deliver(l)) {
+        if (!l->mute && l->fragments != l->drop_at && may_deliver(l)) {
             l->events->fragment(l->events->ctx, fragment, n);
             delivered(l);
         }

@@ -137,6 +137,18 @@ static void put(pb_ostream_t *out, const sync_Down *down)
     (void)ok;
 }
 
+static void sign_certificate(struct field_office *o, sync_Certificate *c)
+{
+    uint8_t msg[16 + sizeof c->text];
+    struct gf_writer w = {msg, sizeof msg, 0, false};
+
+    gf_wr(&w, "gasm certificate", 16);
+    gf_wr(&w, c->text, strlen(c->text));
+    assert(!w.bad);
+    c->signature.size = 32;
+    sign(o, msg, w.n, "office", c->signature.bytes);
+}
+
 static void take_item(struct field_office *o, const sync_Up_item_t *bytes, pb_ostream_t *out)
 {
     struct gf_span part = {bytes->bytes, bytes->size};
@@ -229,6 +241,7 @@ static void work(struct field_office *o)
 
         memcpy(c.body.certificate.job_id,
                field_office_item(o, sync_ItemKind_JOB_DONE, 0)->item.job_id, GF_UUID_LEN);
+        sign_certificate(o, &c.body.certificate);
         put(&out, &c);
         o->head.cursor = 1;
     }

@@ -24,6 +24,7 @@ struct field_link {
     uint64_t fragments;         /* that were sent, both ways */
     uint64_t lose_at;           /* the link falls instead of carrying this one; 0: never */
     uint64_t corrupt_at;        /* a bit of this one is turned over; 0: never */
+    uint64_t drop_at;           /* this one is lost, and the link stays; 0: never */
     uint64_t connections;       /* that became ready */
     uint64_t attempts;          /* that were begun */
     bool radio_away;            /* the Bluetooth service is not running */

@@ -303,6 +303,33 @@ static void lost_at_every_fragment(void **state)
     assert_in_range(n, 20, 500);
 }
 
+/* A fragment is lost on its way, and nothing falls: the same connection asks for it. */
+static void dropped_at_every_fragment(void **state)
+{
+    static const uint16_t mtus[] = {23, 247};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof mtus / sizeof mtus[0]; i++) {
+        uint64_t n = 1, fragments;
+
+        do {
+            struct scene s;
+
+            begin(&s, 300 + n);
+            s.w->link.mtu = mtus[i];
+            s.w->link.drop_at = n;
+            assert_int_equal(open_with(&s, 1), 0);
+            assert_int_equal(ask(&s, false), 0);
+            assert_int_equal(s.answer.result, gasm_Refusal_OK);
+            assert_int_equal(receipts(&s), 1);
+            assert_int_equal(s.w->link.connections, 1);
+            fragments = s.w->link.fragments;
+            end(&s);
+        } while (n++ < fragments);
+        assert_in_range(n, 5, 500);
+    }
+}
+
 static void spoilt_at_every_fragment(void **state)
 {
     uint64_t n = 1;
@@ -545,6 +572,7 @@ int main(void)
         cmocka_unit_test(asks_while_an_idle_question_is_in_flight),
         cmocka_unit_test(an_end_may_begin_another),
         cmocka_unit_test(lost_at_every_fragment),
+        cmocka_unit_test(dropped_at_every_fragment),
         cmocka_unit_test(spoilt_at_every_fragment),
         cmocka_unit_test(gives_up_after_its_attempts),
         cmocka_unit_test(once_is_once),

@@ -20,7 +20,23 @@ static void nothing_to_send_still_asks_for_changes(void **state)
     assert_int_equal(s.w->office->head.schema, 1);
     assert_int_equal(s.w->office->head.laptop_utc_ms / 1000, s.w->meter->utc_ms / 1000);
     assert_true(v->last_ok_at_ms > 0);
-    assert_int_equal(until_next_round(&s, 400000), -1);
+    assert_in_range(until_next_round(&s, 400000), 300000, 331000);
+    end(&s);
+}
+
+/* What is recorded after a good round goes home by itself, without a face that asks. */
+static void new_records_go_home_by_themselves(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 21);
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    make_records(&s, 2, 10);
+    assert_in_range(until_next_round(&s, 400000), 1, 31000);
+    for (int i = 0; i < 50; i++)
+        turn(&s);
+    assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
     end(&s);
 }
 
@@ -149,6 +165,25 @@ static void held_records_are_sent_again_later(void **state)
     assert_int_equal(sync_view(s.sync)->counts.waiting, 0);
     assert_int_equal(s.w->office->items[0].sent, 2);
     assert_int_equal(s.w->office->items[5].sent, 1);
+    end(&s);
+}
+
+static void a_forged_certificate_is_not_stored(void **state)
+{
+    struct scene s;
+    sync_Certificate got;
+    sync_Down changes[2] = {job_change(1),
+                            {.which_body = sync_Down_certificate_tag,
+                             .body.certificate = {.number = "CERT-9", .text = "Not by head office"}}};
+
+    (void)state;
+    begin(&s, 22);
+    s.w->office->changes = changes;
+    s.w->office->n_changes = 2;
+    assert_int_equal(round_now(&s)->fail.code, GF_E_ACK_BAD);
+    assert_int_equal(s.w->store->data.cursor, 0);
+    assert_int_equal(s.w->store->data.n_jobs, 1);
+    assert_int_equal(s.w->store->port.certificate(s.w->store, changes[1].body.certificate.job_id, &got), 0);
     end(&s);
 }
 
@@ -334,6 +369,8 @@ int main(void)
         cmocka_unit_test(rounds_are_counted),
         cmocka_unit_test(refused_records_stay_visible_and_hold_up_nothing),
         cmocka_unit_test(held_records_are_sent_again_later),
+        cmocka_unit_test(new_records_go_home_by_themselves),
+        cmocka_unit_test(a_forged_certificate_is_not_stored),
         cmocka_unit_test(a_forged_verdict_counts_for_nothing),
         cmocka_unit_test(backs_off_and_starts_by_itself),
         cmocka_unit_test(now_does_not_wait_for_the_back_off),
