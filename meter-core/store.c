@@ -246,10 +246,13 @@ int mc_store_change(struct mc_meter *m, struct mc_tx *tx)
 int mc_store_event(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b)
 {
     struct mc_tx tx;
+    int rc;
 
     mc_store_begin(m, &tx);
     tx.log = (struct mc_logged){.event = event, .a = a, .b = b};
-    return mc_store_change(m, &tx);
+    rc = mc_store_change(m, &tx);
+    gf_wipe(&tx, sizeof tx);
+    return rc;
 }
 
 int mc_store_index(struct mc_meter *m)
