@@ -102,6 +102,10 @@ proved() {
     for want in install-key key-activated open-account zero-clear set-parameters commission; do
         case $kinds in *" 1 $want,"*) ;; *) echo "# $id: not one $want: $kinds"; return 1 ;; esac
     done
+    # a purge that was interrupted has an end of its own, and a new grant follows; the clock may be set again
+    for want in purge-start purge-stop set-clock; do
+        case $kinds in *" $want,"*) ;; *) echo "# $id: no $want: $kinds"; return 1 ;; esac
+    done
     "$BUILD/gasoffice" --dir "$W/office" audit >"$W/audit" || { sed 's/^/# /' "$W/audit"; return 1; }
 }
 
@@ -181,16 +185,24 @@ plan_runs() {
 # bash tells of every job that a signal ended; that is the point here, and goes to a file
 mkdir -p "$W"
 exec 2>"$W/../kills.stderr"
+# The laptop's commits are the same in every run; how often the others write varies with the gas that flows.
+was_hit() {
+    [ "$died" = 1 ] && return
+    case $1 in before | after) echo "# nothing was killed"; return 1 ;; esac
+    missed=$((missed + 1))
+    [ -n "${TEST_ALL:-}" ] || [ $missed -le 3 ] || { echo "# the fourth point that was not reached"; return 1; }
+}
+
 N_MAX=${TEST_ALL:+260}
 world_kills "${N_MAX:-40}" >/dev/null
 count_points
 echo "# $COMMITS commits, $LINES_OUT lines, $METER_WRITES journal writes, $OFFICE_WRITES writes of head office; SEED=$SEED"
 plan_runs >"$W/plan"
 echo "1..$(wc -l <"$W/plan")"
-n=0 bad=0 reached=0
+n=0 bad=0 reached=0 missed=0
 while read -r victim point <&3; do
     n=$((n + 1))
-    if opening "$n" "$victim" "$point" && proved "$n"; then
+    if opening "$n" "$victim" "$point" && proved "$n" && was_hit "$victim"; then
         echo "ok $n - $victim $point, with $(grep -c '^\[' "$W/all$n") steps told$([ "$died" = 1 ] || echo ' (not reached)')"
         reached=$((reached + died))
     else
