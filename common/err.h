@@ -66,6 +66,8 @@
     X(STORE_BUSY, 92, 8, "another gasfitter uses this database", "close the other one first")                    \
     X(STORE_NEWER, 93, 7, "the database was made by a newer version", "install the newer version")               \
     X(STORE_DAMAGED, 94, 7, "the database is damaged", "do not delete it; call support: unsent records are in it") \
+    X(NVM_BUSY, 95, 8, "another gasmeter uses this meter's memory", "stop the other one first")                   \
+    X(NVM_FOREIGN, 96, 7, "this file is not a meter's memory", "name the file that gasmeter manufacture made")    \
     X(CANCELLED, 100, 8, "cancelled", "start it again to go on where it stopped")                                \
     X(NOT_NOW, 101, 8, "not possible now", "do as the reason says")
 

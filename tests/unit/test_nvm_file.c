@@ -94,15 +94,15 @@ static void test_refused(void **state)
 
     (void)state;
     open_ok(&f, path_of("taken.nvm"));
-    assert_int_equal(open_code(path_of("taken.nvm")), GF_E_STORE_BUSY);
+    assert_int_equal(open_code(path_of("taken.nvm")), GF_E_NVM_BUSY);
     nvm_file_close(&f);
     assert_int_equal(open_code(path_of("taken.nvm")), 0);
     assert_int_equal(open_code(aid_tmpdir()), GF_E_FILE);
     assert_int_equal(open_code(path_of("no/such/folder.nvm")), GF_E_FILE);
     write_file(path_of("foreign"), 'x', 1000);
-    assert_int_equal(open_code(path_of("foreign")), GF_E_STORE_DAMAGED);
+    assert_int_equal(open_code(path_of("foreign")), GF_E_NVM_FOREIGN);
     write_file(path_of("long"), 0xFF, 2 * NVM_FILE_SECTOR + 1);
-    assert_int_equal(open_code(path_of("long")), GF_E_STORE_DAMAGED);
+    assert_int_equal(open_code(path_of("long")), GF_E_NVM_FOREIGN);
     /* The making of the file was cut short. */
     write_file(path_of("half"), 0xFF, NVM_FILE_SECTOR + 4096);
     open_ok(&f, path_of("half"));

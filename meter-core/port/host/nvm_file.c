@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -114,12 +115,23 @@ static int prepare(struct nvm_file *f)
     struct stat st;
 
     if (flock(f->fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? GF_E_STORE_BUSY : GF_E_FILE;
+        return errno == EWOULDBLOCK ? GF_E_NVM_BUSY : GF_E_FILE;
     if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode))
         return GF_E_FILE;
     if (st.st_size == FILE_BYTES)
         return 0;
-    return is_half_made(f, st.st_size) ? fill(f) : GF_E_STORE_DAMAGED;
+    return is_half_made(f, st.st_size) ? fill(f) : GF_E_NVM_FOREIGN;
+}
+
+/* The end of a long path tells more than its beginning. */
+static int path_fail(struct gf_fail *why, int code, const char *path)
+{
+    char detail[sizeof why->detail];
+    size_t n = strlen(path), skip = n > 100 ? n - 100 : 0;
+
+    (void)snprintf(detail, sizeof detail, "%s%s%s", path + skip, code == GF_E_FILE ? ": " : "",
+                   code == GF_E_FILE ? strerror(errno) : "");
+    return gf_fail(why, code, "memory", detail);
 }
 
 int nvm_file_open(struct nvm_file *f, const char *path, struct gf_fail *why)
@@ -128,14 +140,13 @@ int nvm_file_open(struct nvm_file *f, const char *path, struct gf_fail *why)
 
     *f = (struct nvm_file){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
     if (f->fd < 0)
-        return gf_fail(why, GF_E_FILE, path, strerror(errno));
+        return path_fail(why, GF_E_FILE, path);
     rc = prepare(f);
     if (rc != 0) {
+        rc = path_fail(why, rc, path);
         close(f->fd);
         *f = (struct nvm_file){.fd = -1};
-        return gf_fail(why, rc, path, rc == GF_E_STORE_DAMAGED ? "not the size of a meter's memory"
-                                      : rc == GF_E_STORE_BUSY  ? "another gasmeter uses this file"
-                                                               : strerror(errno));
+        return rc;
     }
     f->nvm = (struct mc_nvm){.ctx = f,
                              .sector_size = NVM_FILE_SECTOR,

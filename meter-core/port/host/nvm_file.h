@@ -18,9 +18,9 @@ struct nvm_file {
     struct mc_nvm nvm;  /* hand this to the meter; its ctx is the struct, which must not move */
 };
 
-/* Open the file, or make it. The file stays locked: a second program gets GF_E_STORE_BUSY. Each
+/* Open the file, or make it. The file stays locked: a second program gets GF_E_NVM_BUSY. Each
  * program call is one pwrite and fdatasync; only erased bytes may be programmed. 0; GF_E_FILE
- * (path, permissions); GF_E_STORE_DAMAGED (another size than a meter's NVM has); GF_E_STORE_BUSY;
+ * (path, permissions); GF_E_NVM_FOREIGN (another size than a meter's NVM has); GF_E_NVM_BUSY;
  * GF_E_DISK_FULL. */
 int nvm_file_open(struct nvm_file *f, const char *path, struct gf_fail *why);
 
