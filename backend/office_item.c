@@ -176,7 +176,9 @@ static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item
         return 0;
     }
     if (seq > last + 1)
-        r = last == 0 ? continue_chain(o, s, item) : fill_gap(o, s, item);
+        r = fill_gap(o, s, item);
+    if (r == 0 && last == 0 && seq > 1)
+        r = continue_chain(o, s, item);
     if (r < 0)
         return r;
     last = s->device->chain_seq;

@@ -181,15 +181,37 @@ static void what_cannot_be_decoded_holds_up_nothing(void **state)
 static void what_cannot_be_decoded_fills_no_other_gap(void **state)
 {
     static const uint8_t garbage[] = { 0x0A, 0x10, 1, 2, 3 };
+    sync_Job job = laptop.jobs[0];
+    sync_Item item = oaid_step(&job, "scan");
+
+    (void)state;
+    oaid_expect(&laptop, &item, sync_VerdictKind_APPLIED, "");
+    oaid_begin(&laptop);
+    oaid_add_bytes(&laptop, garbage, sizeof garbage);
+    assert_int_equal(oaid_send(&laptop), 200);
+    laptop.seq = 2;
+    memset(laptop.prev_hash, 3, sizeof laptop.prev_hash);
+    item = oaid_step(&job, "find");
+    oaid_expect(&laptop, &item, sync_VerdictKind_HELD, "seq");
+}
+
+static void the_first_record_may_be_one_that_cannot_be_decoded(void **state)
+{
+    static const uint8_t garbage[] = { 0x0A, 0x10, 1, 2, 3 };
+    const struct gf_span bytes = { garbage, sizeof garbage };
+    const struct mc_crypto *c = mc_crypto_openssl();
     sync_Item item = oaid_step(&laptop.jobs[0], "scan");
 
     (void)state;
     oaid_begin(&laptop);
     oaid_add_bytes(&laptop, garbage, sizeof garbage);
-    assert_int_equal(oaid_send(&laptop), 200);
     laptop.seq = 1;
-    memset(laptop.prev_hash, 3, sizeof laptop.prev_hash);
-    oaid_expect(&laptop, &item, sync_VerdictKind_HELD, "seq");
+    assert_int_equal(c->sha256(c->ctx, &bytes, 1, laptop.prev_hash), 0);
+    oaid_add(&laptop, &item);
+    assert_int_equal(oaid_send(&laptop), 200);
+    assert_int_equal(oaid_verdict(&laptop)->kind, sync_VerdictKind_APPLIED);
+    assert_int_equal(oaid_sql_number(&office, "SELECT seq FROM stray"), 1);
+    assert_int_equal(oaid_sql_number(&office, "SELECT chain_start FROM device"), 1);
 }
 
 static void unknown_kinds_and_orders_are_refused(void **state)
@@ -215,6 +237,7 @@ int main(void)
         T(a_laptop_restored_from_an_old_copy_is_found_out),
         T(what_cannot_be_decoded_holds_up_nothing),
         T(what_cannot_be_decoded_fills_no_other_gap),
+        T(the_first_record_may_be_one_that_cannot_be_decoded),
         T(unknown_kinds_and_orders_are_refused),
     };
 
