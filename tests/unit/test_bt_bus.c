@@ -1,4 +1,4 @@
-/* test_bt_bus.c - calls that end exactly once, whatever ends them; the bus and the daemon that go. */
+/* test_bt_bus.c - calls that end exactly once, whatever ends them; bus and daemon that go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -262,7 +262,6 @@ static void test_bus_gone(void **state)
     assert_true(call(w, 0, "StartDiscovery", 500000) > 0);
     assert_true(call(w, 1, "StartDiscovery", 500000) > 0);
     pass(w);
-    aid_bluez_stop(&w->bluez);
     aid_bus_stop(&w->bus);
     await(w, &w->ended, 2, "both ends");
     assert_int_equal(w->codes[0], GF_E_BLUEZ_AWAY);

@@ -519,6 +519,23 @@ static void test_denied(void **state)
     assert_int_equal(w->radio, GF_E_BLUEZ_DENIED);
 }
 
+/* Who begins to listen to the port is told how the radio is, from the loop. */
+static void test_radio_told_to_new_listener(void **state)
+{
+    struct world *w = *state;
+
+    await(w, &w->radios, 1, "the radio");
+    assert_int_equal(w->radio, 0);
+    w->radio = 1;
+    w->port->bind(w->port->ctx, NULL);
+    step(w);
+    assert_int_equal(w->radios, 1);
+    w->port->bind(w->port->ctx, &w->events);
+    assert_int_equal(w->radios, 1);
+    await(w, &w->radios, 2, "the radio again");
+    assert_int_equal(w->radio, 0);
+}
+
 /* ---- listening ---- */
 
 static void test_sightings(void **state)
@@ -772,7 +789,8 @@ int main(void)
         cmocka_unit_test(test_deadline_everywhere),
         cmocka_unit_test(test_restart_everywhere),
         cmocka_unit_test(test_power_everywhere),
-        T(test_no_adapter), T(test_denied), T(test_sightings), T(test_foreign_device),
+        T(test_no_adapter), T(test_denied), T(test_radio_told_to_new_listener),
+        T(test_sightings), T(test_foreign_device),
         T(test_discovery_in_progress), T(test_malformed_advert),
         cmocka_unit_test(test_early_notification),
         T(test_fragments_in_order), T(test_busy_write_keeps_order), T(test_write_refused),
