@@ -167,6 +167,7 @@ int main(int argc, char **argv)
     struct gf_fail why = { 0 };
     int at = 1, r = GF_E_USAGE;
 
+    gf_std_files();
     (void)umask(077);
     if (argc > 2 && strcmp(argv[1], "--dir") == 0) {
         a.dir = argv[2];

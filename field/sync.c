@@ -18,9 +18,9 @@
 
 #include "common/bytes.h"
 #include "common/text.h"
+#include "common/version.h"
 
 #define SCHEMA 1
-#define VERSION "1.0"
 #define BATCH 100                   /* records in one post */
 #define BODY_MAX (256u * 1024)      /* bytes of one post */
 #define POSTS_MAX 10000             /* in one round: nobody is held for ever */
@@ -125,7 +125,7 @@ static int make_head(struct sync *s, sync_Up *up)
     up->body.head.schema = SCHEMA;
     up->body.head.laptop_utc_ms = s->ports->clock->utc_ms(s->ports->clock->ctx);
     up->body.head.last_seq = counts.last_seq;
-    gf_copy(up->body.head.version, sizeof up->body.head.version, VERSION);
+    gf_copy(up->body.head.version, sizeof up->body.head.version, GF_VERSION);
     return 0;
 }
 

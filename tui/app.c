@@ -17,7 +17,6 @@
 
 #define FRAME_MS 50             /* between two drawings, of real time */
 #define TURN_MS 250             /* the longest wait: ages and elapsed times are shown in seconds */
-#define SYNC_EVERY_MS 300000    /* when nothing else asks for a round */
 #define TOP_ROWS 2              /* title and state */
 #define BOTTOM_ROWS 4           /* line, two rows of status, keys */
 
@@ -131,7 +130,6 @@ void app_pop(struct app *a)
 
 void app_sync(struct app *a)
 {
-    a->synced_ms = app_mono_ms(a);
     sync_now(a->env->sync);
 }
 
@@ -281,8 +279,6 @@ static void watch_sync(struct app *a)
             app_say(a, ROLE_GOOD, "Head office is reached again.");
         a->office_code = v->fail.code;
     }
-    if (v->phase == SYNC_IDLE && app_mono_ms(a) - a->synced_ms >= SYNC_EVERY_MS)
-        app_sync(a);
 }
 
 static void tick(struct app *a)

@@ -67,7 +67,6 @@ struct app {
     bool drawn;
     uint64_t rounds_seen;               /* of synchronisation */
     int office_code;                    /* of the last of them */
-    int64_t synced_ms;                  /* monotonic: when a round was last asked for by the app */
     struct gf_source source;            /* the terminal */
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/text.h"
+#include "common/version.h"
 #include "field/procedure.h"
 #include "tui/app.h"
 #include "tui/headless.h"
@@ -36,7 +37,7 @@ int command_enrol(struct program *p, struct gf_fail *why)
         .url = p->args[0],
         .code = p->args[1],
         .name = name,
-        .user_agent = "gasfitter/" GASFITTER_VERSION,
+        .user_agent = "gasfitter/" GF_VERSION,
     };
     int r = identity_get(p->db, &id);
 

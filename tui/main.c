@@ -11,6 +11,7 @@
 #include "common/bytes.h"
 #include "common/host/real.h"
 #include "common/text.h"
+#include "common/version.h"
 #include "meter-core/port/openssl/crypto.h"
 #include "tui/exits.h"
 #include "tui/identity.h"
@@ -135,8 +136,10 @@ static int data_folder(const struct options *opt, char ret[static PATH_CAP], str
         n = snprintf(ret, PATH_CAP, "%s", opt->data);
     else if (xdg != NULL && xdg[0] == '/')
         n = snprintf(ret, PATH_CAP, "%s/gasfitter", xdg);
+    else if (home != NULL && home[0] == '/')
+        n = snprintf(ret, PATH_CAP, "%s/.local/share/gasfitter", home);
     else
-        n = snprintf(ret, PATH_CAP, "%s/.local/share/gasfitter", home != NULL ? home : "");
+        return gf_fail(why, GF_E_USAGE, "data", "HOME is not set: name the folder with --data");
     return n < PATH_CAP ? 0 : gf_fail(why, GF_E_SPACE, "data", "the path is too long");
 }
 
@@ -186,7 +189,7 @@ static int open_office(struct program *p, struct gf_fail *why)
             .key_pem = id.key_pem,
             .sign_pem = id.sign_pem,
             .device_id = id.device_id,
-            .user_agent = "gasfitter/" GASFITTER_VERSION,
+            .user_agent = "gasfitter/" GF_VERSION,
         };
 
         p->office = office_client_new(&cfg, why);
@@ -279,10 +282,11 @@ int main(int argc, char **argv)
     struct gf_fail why = {0};
     int r;
 
+    gf_std_files();
     (void)setlocale(LC_ALL, "");
     r = parse(&p, argc, argv, &cmd, &why);
     if (r == 0 && p.opt.version) {
-        (void)printf("gasfitter %s\n", GASFITTER_VERSION);
+        (void)printf("gasfitter %s\n", GF_VERSION);
         return 0;
     }
     if (r == 0 && p.opt.help) {

@@ -1,6 +1,7 @@
 /* plain.c - line mode; see plain.h. */
 #include "tui/plain.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -64,7 +65,7 @@ static void input_process(void *ctx, const struct gf_pollfd *fds, size_t n)
     got = read(p->in_fd, p->input + p->n_input, sizeof p->input - p->n_input);
     if (got > 0)
         p->n_input += (size_t)got;
-    else if (got == 0)
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         p->ended = true;
     if (p->ended && p->n_input > 0 && p->n_input < sizeof p->input &&
         p->input[p->n_input - 1] != '\n')

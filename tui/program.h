@@ -11,8 +11,6 @@
 #include "db/db.h"
 #include "tui/env.h"
 
-#define GASFITTER_VERSION "1.0"
-
 /* What the command line says; NULL or false when it does not. */
 struct options {
     const char *data, *passphrase_file, *bus, *adapter, *clock_rate, *camera;

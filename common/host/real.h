@@ -30,4 +30,8 @@ int gf_file_write(const char *path, const void *p, size_t n, unsigned mode, stru
  * table's exit status. `program` stands before it. */
 int gf_report(const char *program, const struct gf_fail *why);
 
+/* Open /dev/null in the place of a closed standard input, output or error, so that no file of ours gets its number
+ * and is read or written as if it were a terminal. First thing in main(). */
+void gf_std_files(void);
+
 #endif

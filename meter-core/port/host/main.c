@@ -23,8 +23,10 @@ int main(int argc, char *argv[])
     const struct mc_crypto *crypto = mc_crypto_openssl();
     struct gf_fail why = {0};
     struct gm_options o;
-    int r = gm_options_read(argc, argv, &o, &why);
+    int r;
 
+    gf_std_files();
+    r = gm_options_read(argc, argv, &o, &why);
     if (r != 0)
         return gf_report("gasmeter", &why);
     if (o.command == GM_HELP) {
