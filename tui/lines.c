@@ -6,6 +6,7 @@
 #include "common/text.h"
 
 #define PURGE_EVERY_MS 1000
+#define WAIT_TOLD_MS 2000       /* what takes less is not worth a line */
 #define INDENT "        "
 
 char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX])
@@ -110,6 +111,22 @@ static void purge_line(struct lines *l, const struct run_view *v, int64_t mono_m
     (void)fflush(l->out);
 }
 
+static void wait_line(struct lines *l, const struct run_view *v)
+{
+    if (v->phase != RUN_WORK || v->purge.running || v->elapsed_ms < WAIT_TOLD_MS ||
+        (v->attempt == l->said_attempt && strcmp(v->waiting_for, l->said_wait) == 0))
+        return;
+    memcpy(l->said_wait, v->waiting_for, sizeof l->said_wait);
+    l->said_attempt = v->attempt;
+    if (v->waiting_for[0] == '\0')
+        return;
+    (void)fprintf(l->out, INDENT "waiting for %s", v->waiting_for);
+    if (v->attempt > 1)
+        (void)fprintf(l->out, ", attempt %d", v->attempt);
+    (void)fprintf(l->out, "\n");
+    (void)fflush(l->out);
+}
+
 void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms)
 {
     if (v->office_away != l->said_away) {
@@ -121,4 +138,5 @@ void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms)
     }
     if (v->purge.running)
         purge_line(l, v, mono_ms);
+    wait_line(l, v);
 }

@@ -17,6 +17,8 @@ struct lines {
     size_t n_told;
     size_t n_steps;                 /* of the procedure, for "[ 3/14]" */
     bool said_away;                 /* that head office is away */
+    char said_wait[sizeof ((struct run_view *)0)->waiting_for];     /* what is waited for, as last printed */
+    int said_attempt;
     int64_t purge_every_ms;         /* at most one line of purge progress in this time; 1000 */
     int64_t purge_next_ms;          /* when the next may come */
     uint32_t purge_l, purge_s;      /* as last printed */
@@ -32,8 +34,8 @@ void lines_listen(struct lines *l, FILE *out, struct run *run);
 /* Print the name of job, meter and procedure, once it is started. */
 void lines_start(struct lines *l, const struct run_view *v);
 
-/* Print what is worth a line since the last call: the purge now and then, head office going
- * away. */
+/* Print what is worth a line since the last call: the purge now and then, head office going away,
+ * what a longer wait waits for. */
 void lines_progress(struct lines *l, const struct run_view *v, int64_t mono_ms);
 
 /* Print what was found out since the last call, one "name: value" a line; it is called by itself

@@ -15,7 +15,6 @@
 #include "tui/lines.h"
 
 #define PURGE_EVERY_MS 10000    /* a voice needs time to say it */
-#define WAIT_TOLD_MS 2000       /* what takes less is not worth a line */
 #define INPUT_MAX 512
 
 struct plain {
@@ -34,7 +33,6 @@ struct plain {
     bool asked;                 /* the present prompt was printed */
     enum run_phase told_phase;  /* for which it was printed */
     const char *told_ask;
-    char told_wait[sizeof ((struct run_view *)0)->waiting_for];
     struct entry entry;
     struct gf_fail fail;        /* of the store */
 };
@@ -153,7 +151,6 @@ static void start(struct plain *p, const char *number)
     p->active = true;
     p->cancelling = false;
     p->entry = (struct entry){0};
-    p->told_wait[0] = '\0';
     lines_start(&p->lines, run_view(p->env->run));
 }
 
@@ -261,17 +258,6 @@ static void prompt(struct plain *p, const struct run_view *v)
     (void)fflush(p->out);
 }
 
-static void tell_wait(struct plain *p, const struct run_view *v)
-{
-    if (v->elapsed_ms < WAIT_TOLD_MS || v->purge.running ||
-        strcmp(p->told_wait, v->waiting_for) == 0)
-        return;
-    memcpy(p->told_wait, v->waiting_for, sizeof p->told_wait);
-    if (v->waiting_for[0] != '\0')
-        (void)fprintf(p->out, "        waiting for %s\n", v->waiting_for);
-    (void)fflush(p->out);
-}
-
 /* The run came to its end: say how, and show the worklist again. */
 static void end_run(struct plain *p, const struct run_view *v)
 {
@@ -294,8 +280,6 @@ static void tick(struct plain *p)
         lines_progress(&p->lines, v, clock->mono_ms(clock->ctx));
     if (p->active && (v->phase == RUN_FINISHED || v->phase == RUN_LEFT))
         end_run(p, v);
-    if (p->active && v->phase == RUN_WORK)
-        tell_wait(p, v);
     if (p->active && !p->cancelling)
         prompt(p, v);
     if (!p->active && !p->asked && !p->quit) {
