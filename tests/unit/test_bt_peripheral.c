@@ -319,7 +319,7 @@ static void test_reading(void **state)
     assert_string_equal((char *)w->value, "2.3");
     for (uint16_t offset = 0; offset <= 10; offset++) {
         assert_string_equal(read_value(w, CTL, AID_DEVICE, offset), "");
-        assert_string_equal((char *)w->value, "0123456789" + offset);
+        assert_string_equal((char *)w->value, &"0123456789"[offset]);
     }
     assert_string_equal(read_value(w, CTL, AID_DEVICE, 11), BLUEZ "InvalidOffset: Invalid offset");
     assert_string_equal(read_value(w, RX, AID_DEVICE, 0),
