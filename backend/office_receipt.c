@@ -148,11 +148,16 @@ static int check_order(struct office *o, const struct arrival *a, const struct h
         return ho_db_fail(o);
     if (a->r.ticket_serial != 0 && known == 0)
         return contradiction(o, a, "ticket_serial", "names a ticket that was never issued", ret);
-    if (a->r.op_id.size > 0
-        && odb_number(o->db, &known,
-                      "SELECT seq FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND op_id = ?3",
-                      ODB(ODB_T(a->meter.id), ODB_B(a->r.op_id.bytes, a->r.op_id.size)))
-               == 1)
+    if (a->r.op_id.size == 0)
+        return 1;
+
+    int found = odb_number(
+        o->db, &known, "SELECT seq FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND op_id = ?3",
+        ODB(ODB_T(a->meter.id), ODB_B(a->r.op_id.bytes, a->r.op_id.size)));
+
+    if (found < 0)
+        return ho_db_fail(o);
+    if (found == 1)
         return contradiction(o, a, "op_id", "is of an operation that has a receipt already", ret);
     return 1;
 }

@@ -81,8 +81,9 @@ static void on_state(void *ctx, int code, const char *detail)
 
     if (code == 0)
         (void)printf("ready %.*s %s\n", GF_METER_ID_LEN, (const char *)r->who.meter_id, detail);
-    else if (r->options->verbose)
-        (void)printf("not advertising: %s (%s)\n", gf_err_row(code)->what, detail);
+    else
+        (void)printf("not advertising: %s (%s). To do: %s.\n", gf_err_row(code)->what, detail,
+                     gf_err_row(code)->todo);
     (void)fflush(stdout);
 }
 
