@@ -52,7 +52,7 @@ LIBNAMES := aid tui backend client db bt virtual host field openssl meter real c
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
 gasfitter_LIBS     := tui db bt client field openssl meter real common
-gasfitter_PKG      := ncursesw panelw menuw formw libsystemd sqlite3 libcurl jansson zbar libpng openssl
+gasfitter_PKG      := ncursesw libsystemd sqlite3 libcurl jansson zbar libpng openssl
 gasmeter_MAIN      := meter-core/port/host/main.c
 gasmeter_LIBS      := host bt openssl meter real common
 gasmeter_PKG       := libsystemd openssl
@@ -66,7 +66,7 @@ PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildca
 
 # Unit tests and benchmarks may use everything.
 TEST_LIBS  := aid tui backend client db bt virtual host field openssl meter real common
-TEST_PKG   := cmocka vterm ncursesw panelw menuw formw libsystemd sqlite3 libcurl zbar libpng libqrencode \
+TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -164,4 +164,4 @@ clean:  ## remove build/
 	rm -rf build
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' Makefile | sort | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' Makefile | sort | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
