@@ -78,6 +78,7 @@ run 6 "head office away: synchronisation" fitter sync
 says "E080" "it says that head office cannot be reached"
 run 0 "head office away: the opening goes on" opening J-0002 --image "$W/2.png"
 run 0 "the outbox" fitter outbox
+says "waiting       receipt" "what each record is"
 is "$([ "$(waiting)" -gt 0 ] && echo some)" some "its records wait on the laptop"
 world_serve
 run 0 "head office is back" fitter sync

@@ -2,6 +2,7 @@
 #include "tui/jobs.h"
 
 #include <inttypes.h>
+#include <pb_decode.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,21 @@ const char *outbox_kind_text(uint32_t kind)
     return kind < sizeof texts / sizeof texts[0] ? texts[kind] : "unknown";
 }
 
+uint32_t outbox_kind(const struct outbox_row *row, char ret_step[static OUTBOX_STEP_MAX])
+{
+    sync_Item item = sync_Item_init_zero;
+    sync_StepRecord step = sync_StepRecord_init_zero;
+    pb_istream_t in = pb_istream_from_buffer(row->bytes, row->len);
+
+    ret_step[0] = '\0';
+    if (!pb_decode(&in, sync_Item_fields, &item))
+        return sync_ItemKind_ITEM_NONE;
+    in = pb_istream_from_buffer(item.payload.bytes, item.payload.size);
+    if (item.kind == sync_ItemKind_STEP_RECORD && pb_decode(&in, sync_StepRecord_fields, &step))
+        (void)gf_copy(ret_step, OUTBOX_STEP_MAX, step.step);
+    return item.kind;
+}
+
 char *span_text(int64_t ms, char ret[static 24])
 {
     int64_t s = ms > 0 ? ms / 1000 : 0;
@@ -134,13 +150,15 @@ int jobs_print(FILE *out, const struct store_port *store)
 
 static void print_record(FILE *out, const struct outbox_row *row)
 {
-    char at[21], reason[sizeof row->reason], field[sizeof row->field];
+    char at[21], reason[sizeof row->reason], field[sizeof row->field], step[OUTBOX_STEP_MAX];
+    uint32_t kind = outbox_kind(row, step);
 
     gf_utc_text(row->made_at_ms / 1000, at);
     gf_visible(reason, sizeof reason, row->reason, strlen(row->reason));
     gf_visible(field, sizeof field, row->field, strlen(row->field));
-    (void)fprintf(out, "%6" PRIu64 "  %s  %-12s%s%s%s%s\n", row->seq, at,
-                  outbox_state_text(row->state), field[0] != '\0' || reason[0] != '\0' ? "  " : "",
+    (void)fprintf(out, "%6" PRIu64 "  %s  %-12s  %s%s%s%s%s%s%s\n", row->seq, at,
+                  outbox_state_text(row->state), outbox_kind_text(kind),
+                  step[0] != '\0' ? " " : "", step, field[0] != '\0' || reason[0] != '\0' ? "  " : "",
                   field, field[0] != '\0' && reason[0] != '\0' ? ": " : "", reason);
 }
 

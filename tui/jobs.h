@@ -22,6 +22,11 @@ const char *job_kind_title(const sync_Job *job);
 const char *outbox_state_text(uint32_t state);
 const char *outbox_kind_text(uint32_t kind);
 
+/* What a record is, sync_ItemKind, and of a step record the step's id (else empty): both stand inside
+ * the bytes that are sent. */
+#define OUTBOX_STEP_MAX 24
+uint32_t outbox_kind(const struct outbox_row *row, char ret_step[static OUTBOX_STEP_MAX]);
+
 /* "12 records on this laptop only, oldest 3 h" or "all records are at head office"; returns ret. */
 char *queue_text(const struct outbox_counts *c, int64_t utc_ms, char *ret, size_t cap);
 

@@ -1,7 +1,6 @@
 /* view_queue.c - the records for head office, newest first: what waits, what was refused and why;
  * see app.h. */
 #include <inttypes.h>
-#include <pb_decode.h>
 #include <string.h>
 
 #include "tui/actions.h"
@@ -15,7 +14,7 @@ struct queue_row {
     uint64_t seq;
     uint32_t state, kind;
     int64_t made_at_ms;
-    char step[24];              /* of a step record */
+    char step[OUTBOX_STEP_MAX]; /* of a step record */
     char field[32], reason[200];
 };
 
@@ -28,23 +27,13 @@ struct queue {
     uint64_t rounds_seen;
 };
 
-/* Kind and step are inside the bytes that are sent. */
 static void decode(const struct outbox_row *from, struct queue_row *to)
 {
-    sync_Item item = sync_Item_init_zero;
-    sync_StepRecord step = sync_StepRecord_init_zero;
-    pb_istream_t in = pb_istream_from_buffer(from->bytes, from->len);
-
     *to = (struct queue_row){
         .seq = from->seq, .state = from->state, .made_at_ms = from->made_at_ms};
     memcpy(to->field, from->field, sizeof to->field);
     memcpy(to->reason, from->reason, sizeof to->reason);
-    if (!pb_decode(&in, sync_Item_fields, &item))
-        return;
-    to->kind = item.kind;
-    in = pb_istream_from_buffer(item.payload.bytes, item.payload.size);
-    if (item.kind == sync_ItemKind_STEP_RECORD && pb_decode(&in, sync_StepRecord_fields, &step))
-        memcpy(to->step, step.step, sizeof to->step);
+    to->kind = outbox_kind(from, to->step);
 }
 
 static void load(struct app *a, struct queue *q, uint64_t before)
