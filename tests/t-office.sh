@@ -141,7 +141,7 @@ refused "the server's own certificate" "$(req --cert "$W/office/server.pem" --ke
 refused "TLS 1.2" "$(req "${mine[@]}" --tls-max 1.2 "$URL/healthz")"
 refused "TLS 1.2 for strangers" "$(req --tls-max 1.2 "$ENROL/v1/enrol")"
 has "plain HTTP" "$(req "http${URL#https}/healthz")" 'curl exit (1|52|56)$'
-has "a client that does not know the CA" "$(CA=(); req "${mine[@]}" "$URL/healthz")" 'curl exit 60$'
+has "a client that knows another CA" "$(CA=(--cacert "$W/foreign.pem"); req "${mine[@]}" "$URL/healthz")" 'curl exit 60$'
 
 # sync: a head (schema 1) alone, and wrong ones
 printf '\006\012\004\010\001\040\000' >"$W/head"
