@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "common/proto/sync.pb.h"
 #include "meter-core/proto/meter.pb.h"
 
 static const char *word(const char *const *words, size_t n, int64_t i)
@@ -43,15 +42,4 @@ const char *ho_command_word(int64_t command)
     };
 
     return word(words, sizeof words / sizeof words[0], command);
-}
-
-const char *ho_verdict_word(int64_t verdict)
-{
-    static const char *const words[] = {
-        [sync_VerdictKind_APPLIED] = "applied",   [sync_VerdictKind_DUPLICATE] = "duplicate",
-        [sync_VerdictKind_HELD] = "held",         [sync_VerdictKind_QUARANTINED] = "quarantined",
-        [sync_VerdictKind_CONFLICT] = "conflict",
-    };
-
-    return word(words, sizeof words / sizeof words[0], verdict);
 }

@@ -7,6 +7,5 @@
 /* Static strings, never NULL; "?" for a number that has no word. */
 const char *ho_life_word(int64_t life_state); /* gasm.LifeState: "in-service" */
 const char *ho_command_word(int64_t command); /* gasm.Command: "install-key" */
-const char *ho_verdict_word(int64_t verdict); /* sync.VerdictKind: "applied" */
 
 #endif

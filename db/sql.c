@@ -181,11 +181,6 @@ struct db_arg db_blob(const void *p, size_t n)
     return (struct db_arg){.type = ARG_BLOB, .p = n > 0 ? p : "", .n = n};
 }
 
-struct db_arg db_null(void)
-{
-    return (struct db_arg){.type = ARG_NULL};
-}
-
 static int bind(sqlite3_stmt *s, int at, const struct db_arg *a)
 {
     switch (a->type) {
@@ -195,10 +190,8 @@ static int bind(sqlite3_stmt *s, int at, const struct db_arg *a)
         return sqlite3_bind_text64(s, at, a->p, a->n, SQLITE_STATIC, SQLITE_UTF8);
     case ARG_BLOB:
         return sqlite3_bind_blob64(s, at, a->p, a->n, SQLITE_STATIC);
-    case ARG_NULL:
-        break;
     }
-    return sqlite3_bind_null(s, at);
+    return SQLITE_MISUSE;   /* no such type */
 }
 
 int db_query(struct db *db, enum db_sql which, const struct db_arg *args, size_t n,

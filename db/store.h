@@ -37,7 +37,7 @@ struct db {
 
 /* One bound value; made by the functions below. Bytes are borrowed until the statement is done. */
 struct db_arg {
-    enum { ARG_INT, ARG_TEXT, ARG_BLOB, ARG_NULL } type;
+    enum { ARG_INT, ARG_TEXT, ARG_BLOB } type;
     int64_t i;
     const void *p;
     size_t n;
@@ -47,7 +47,6 @@ struct db_arg db_int(int64_t v);
 struct db_arg db_u64(uint64_t v);       /* above INT64_MAX counts as INT64_MAX: no row is there */
 struct db_arg db_text(const char *text);
 struct db_arg db_blob(const void *p, size_t n);
-struct db_arg db_null(void);
 
 #define DB_ARGS(...) (const struct db_arg[]){__VA_ARGS__}, \
                      sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg)
