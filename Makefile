@@ -39,6 +39,7 @@ common_PB   := $(wildcard common/proto/*.proto)
 meter_SRC   := $(wildcard meter-core/*.c)
 meter_PB    := $(wildcard meter-core/proto/*.proto)
 openssl_SRC := $(wildcard meter-core/port/openssl/*.c)
+bearssl_SRC := $(wildcard meter-core/port/bearssl/*.c)
 host_SRC    := $(filter-out %/main.c,$(wildcard meter-core/port/host/*.c))
 bt_SRC      := $(wildcard bt/*.c)
 virtual_SRC := $(filter-out %/main.c,$(wildcard bt/virtual/*.c))
@@ -47,7 +48,7 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := aid tui backend client db bt virtual host field openssl meter real common
+LIBNAMES := aid tui backend client db bt virtual host field openssl bearssl meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
@@ -65,7 +66,7 @@ virtual-bluez_PKG  := libsystemd
 PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
-TEST_LIBS  := aid tui backend client db bt virtual host field openssl meter real common
+TEST_LIBS  := aid tui backend client db bt virtual host field openssl bearssl meter real common
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
@@ -76,6 +77,7 @@ SHELL_TESTS := $(wildcard tests/t-*.sh)
 
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
+  meter-core/port/bearssl:meter-core,common \
   meter-core/port/host:meter-core,meter-core/port/openssl,bt,common/host,common \
   field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common/host,common \
   backend:meter-core,meter-core/port/openssl,common/host,common backend/client:field/ports.h,common \
@@ -108,6 +110,7 @@ $(BUILD)/obj/common/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/common/host/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/meter-core/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/meter-core/port/%.o: EXTRA := $(HOSTED)
+$(BUILD)/obj/meter-core/port/bearssl/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/%.o: %.c Makefile | $(ALL_PB)
 	$(call say,CC)
@@ -126,11 +129,11 @@ $(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))
+	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,$(TEST_PKG))
+	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
