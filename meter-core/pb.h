@@ -13,10 +13,11 @@ int mc_pb_encode(const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t
 /* Decode; unknown fields are skipped. 0, or GF_E_FORMAT (*ret is then not to be used). */
 int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
 
-/* Decode what keys are made from or what has to be one string of bytes only: fields in ascending
- * order, each at most once, none unknown, every number in its shortest form. For messages without
- * repeated fields. 0, or GF_E_FORMAT
- * (*ret is then not to be used). */
+/* Decode what keys are made from or what has to be one string of bytes only: exactly the bytes that
+ * mc_pb_encode() makes of what they say. Fields in ascending order, each at most once, none unknown
+ * (inside other messages too), every number in its shortest form, no field that says zero or empty
+ * but for byte strings of fixed length, which are always there. 0, or GF_E_FORMAT (*ret is then not
+ * to be used). */
 int mc_pb_decode_strict(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
 
 #endif
