@@ -165,7 +165,7 @@ struct outbox_counts {
 
 /* A ticket with its key, opened; wipe it after use. */
 struct ticket_row {
-    uint8_t ticket[160];
+    uint8_t ticket[208];
     size_t ticket_len;
     uint8_t key[32];
     uint32_t epoch;

@@ -57,9 +57,7 @@ int mc_cmd_install_key(struct mc_meter *m, struct mc_tx *tx)
     if (why == gasm_Refusal_OK) {
         tx->next.pending_epoch = epoch;
         memcpy(tx->next.pending_key, key, sizeof key);
-        tx->log = (struct mc_logged){.event = MC_EVENT_KEY_INSTALLED,
-                                     .a = epoch,
-                                     .b = m->core.active_epoch};
+        mc_tx_event(m, tx, MC_EVENT_KEY_INSTALLED, epoch, m->core.active_epoch);
     }
     gf_wipe(key, sizeof key);
     return (int)why;
@@ -84,9 +82,7 @@ int mc_key_activate(struct mc_meter *m)
     gf_wipe(tx.next.pending_key, MC_KEY_LEN);
     if (tx.next.life == gasm_LifeState_FACTORY)
         tx.next.life = (uint8_t)gasm_LifeState_KEYED;
-    tx.log = (struct mc_logged){.event = MC_EVENT_KEY_ACTIVATED,
-                                .a = tx.next.active_epoch,
-                                .b = m->core.active_epoch};
+    mc_tx_event(m, &tx, MC_EVENT_KEY_ACTIVATED, tx.next.active_epoch, m->core.active_epoch);
     m->response = (gasm_Response)gasm_Response_init_zero;
     rc = mc_store_operation(m, &tx, &op, &unused);
     gf_wipe(&tx, sizeof tx);

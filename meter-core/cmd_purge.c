@@ -34,9 +34,7 @@ int mc_cmd_purge_start(struct mc_meter *m, struct mc_tx *tx)
     next->grant_from_l = next->totals.purged_l;
     next->grant_serial = m->ticket.serial;
     next->grant_scope = mc_ticket_scope(&m->ticket);
-    tx->log = (struct mc_logged){.event = MC_EVENT_PURGE_STARTED,
-                                 .a = want->volume_l,
-                                 .b = want->limit_s};
+    mc_tx_event(m, tx, MC_EVENT_PURGE_STARTED, want->volume_l, want->limit_s);
     m->response.which_body = gasm_Response_purge_tag;
     m->response.body.purge = (gasm_Purge){.granted_l = want->volume_l,
                                           .granted_s = want->limit_s,

@@ -1,4 +1,4 @@
-/* cmd_read.c - identify, read_receipts; see commands.h. */
+/* cmd_read.c - identify, and what is read page by page; see commands.h. */
 #include "meter-core/commands.h"
 
 int mc_cmd_identify(struct mc_meter *m, struct mc_tx *tx)
@@ -35,4 +35,96 @@ int mc_cmd_read_receipts(struct mc_meter *m, struct mc_tx *tx)
         out->receipts_count++;
     }
     return gasm_Refusal_OK;
+}
+
+/* ---- pages of the logs ---- */
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static int take_period(void *ctx, uint32_t no, struct gf_reader *r)
+{
+    gasm_History *out = ctx;
+    gasm_HistoryEntry *e = &out->entries[out->entries_count];
+
+    e->no = no;
+    e->period = (uint32_t)gf_rd_uint(r, 4);
+    e->index_l = gf_rd_uint(r, 8);
+    e->purged_l = gf_rd_uint(r, 4);
+    e->residual_l = (int64_t)gf_rd_uint(r, 8);
+    return ++out->entries_count == COUNT(out->entries);
+}
+
+static int take_purchase(void *ctx, uint32_t no, struct gf_reader *r)
+{
+    gasm_Purchases *out = ctx;
+    gasm_Purchase *e = &out->entries[out->entries_count];
+    const uint8_t *order;
+
+    e->no = no;
+    e->at_s = (int64_t)gf_rd_uint(r, 5);
+    e->account_no = gf_rd_uint(r, 8);
+    e->sequence = gf_rd_uint(r, 8);
+    e->credited_l = (int64_t)gf_rd_uint(r, 8);
+    e->residual_l = (int64_t)gf_rd_uint(r, 8);
+    e->carrier = (gasm_Carrier)gf_rd_uint(r, 1);
+    order = gf_rd(r, sizeof e->order_id.bytes);
+    if (order != NULL) {
+        e->order_id.size = sizeof e->order_id.bytes;
+        memcpy(e->order_id.bytes, order, sizeof e->order_id.bytes);
+    }
+    return ++out->entries_count == COUNT(out->entries);
+}
+
+static int take_event(void *ctx, uint32_t no, struct gf_reader *r)
+{
+    gasm_Events *out = ctx;
+    gasm_Event *e = &out->entries[out->entries_count];
+
+    e->no = no;
+    e->code = (uint32_t)gf_rd_uint(r, 1);
+    e->at_s = (int64_t)gf_rd_uint(r, 5);
+    e->a = (int64_t)gf_rd_uint(r, 8);
+    e->b = (int64_t)gf_rd_uint(r, 8);
+    return ++out->entries_count == COUNT(out->entries);
+}
+
+int mc_cmd_read_history(struct mc_meter *m, struct mc_tx *tx)
+{
+    const gasm_ReadHistory *want = &m->request.body.read_history;
+    enum mc_log log = want->monthly ? MC_LOG_MONTHS : MC_LOG_DAYS;
+    gasm_History *out = &m->response.body.history;
+
+    (void)tx;
+    m->response.which_body = gasm_Response_history_tag;
+    out->first_no = mc_log_first(&m->core, log);
+    out->last_no = mc_log_last(&m->core, log);
+    return mc_log_read(m, log, want->from_no, take_period, out) == 0 ? gasm_Refusal_OK
+                                                                     : gasm_Refusal_NVM;
+}
+
+int mc_cmd_read_purchases(struct mc_meter *m, struct mc_tx *tx)
+{
+    gasm_Purchases *out = &m->response.body.purchases;
+
+    (void)tx;
+    m->response.which_body = gasm_Response_purchases_tag;
+    out->first_no = mc_log_first(&m->core, MC_LOG_PURCHASES);
+    out->last_no = mc_log_last(&m->core, MC_LOG_PURCHASES);
+    return mc_log_read(m, MC_LOG_PURCHASES, m->request.body.read_purchases.from_no, take_purchase,
+                       out) == 0
+               ? gasm_Refusal_OK
+               : gasm_Refusal_NVM;
+}
+
+int mc_cmd_read_events(struct mc_meter *m, struct mc_tx *tx)
+{
+    gasm_Events *out = &m->response.body.events;
+
+    (void)tx;
+    m->response.which_body = gasm_Response_events_tag;
+    out->first_no = mc_log_first(&m->core, MC_LOG_EVENTS);
+    out->last_no = mc_log_last(&m->core, MC_LOG_EVENTS);
+    return mc_log_read(m, MC_LOG_EVENTS, m->request.body.read_events.from_no, take_event, out) == 0
+               ? gasm_Refusal_OK
+               : gasm_Refusal_NVM;
 }

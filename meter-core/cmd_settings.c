@@ -17,7 +17,7 @@ int mc_cmd_set_clock(struct mc_meter *m, struct mc_tx *tx)
     tx->next.clock_offset_ms = new_s * 1000 - rtc->utc_ms(rtc->ctx);
     tx->next.clock_was_set = 1;
     tx->next.floor_s = new_s;
-    tx->log = (struct mc_logged){.event = MC_EVENT_CLOCK_SET, .a = old_s, .b = new_s};
+    mc_tx_event(m, tx, MC_EVENT_CLOCK_SET, old_s, new_s);
     m->response.which_body = gasm_Response_clock_set_tag;
     m->response.body.clock_set = (gasm_ClockSet){.old_s = old_s,
                                                  .new_s = new_s,
@@ -56,7 +56,7 @@ int mc_cmd_set_parameters(struct mc_meter *m, struct mc_tx *tx)
         tx->next.params[p->id - 1] = p->value;
     }
     tx->next.params_were_set = 1;
-    tx->log = (struct mc_logged){.event = MC_EVENT_PARAMETERS_SET, .a = changed, .b = last};
+    mc_tx_event(m, tx, MC_EVENT_PARAMETERS_SET, changed, last);
     return gasm_Refusal_OK;
 }
 

@@ -56,6 +56,14 @@ static const struct mc_command_row rows[] = {
      REQ(read_receipts), RES(receipts), mc_cmd_read_receipts, NULL},
     {C(KEY_ACTIVATED), "key_activated", R(NEVER), ANY, S(FACTORY) | KEYED_ON, CHANGE, 0, 0, NULL,
      NULL},
+    {C(READ_HISTORY), "read_history", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     REQ(read_history), RES(history), mc_cmd_read_history, NULL},
+    {C(READ_PURCHASES), "read_purchases", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     REQ(read_purchases), RES(purchases), mc_cmd_read_purchases, NULL},
+    {C(READ_EVENTS), "read_events", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
+     REQ(read_events), RES(events), mc_cmd_read_events, NULL},
+    {C(RESET_TO_FACTORY), "reset_to_factory", R(BENCH), ANY, S(CLOSED), CHANGE | SHUT,
+     REQ(reset_to_factory), RES(balance), mc_cmd_reset_to_factory, NULL},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -112,7 +120,8 @@ static gasm_Refusal judge_state(const struct mc_meter *m, const struct mc_comman
 {
     if ((row->states & MC_STATE(m->core.life)) == 0)
         return gasm_Refusal_STATE;
-    if ((row->needs & MC_NEED_ACCOUNT) != 0 && m->core.account_no == 0)
+    if ((row->needs & MC_NEED_ACCOUNT) != 0 &&
+        (m->core.account_no == 0 || m->core.account_closed != 0))
         return gasm_Refusal_STATE;
     if ((row->needs & MC_NEED_PARAMETERS) != 0 && m->core.params_were_set == 0)
         return gasm_Refusal_STATE;
@@ -158,7 +167,7 @@ static int find_body(struct gf_span plain, struct gf_span *ret)
 
     *ret = (struct gf_span){plain.p, 0};
     while (pb_decode_tag(&in, &wire, &tag, &eof)) {
-        if (tag < gasm_Request_install_key_tag || tag > gasm_Request_read_receipts_tag) {
+        if (tag < gasm_Request_install_key_tag || tag > gasm_Request_reset_to_factory_tag) {
             if (!pb_skip_field(&in, wire))
                 return GF_E_FORMAT;
             continue;
@@ -289,6 +298,8 @@ static int execute(struct mc_meter *m, const struct mc_command_row *row, struct 
     why = mc_ticket_use(m, &tx);
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_AUTHENTICATION, ret_answer);
+    if (!m->use_counted)
+        mc_tx_event(m, &tx, MC_EVENT_TICKET_USED, (int64_t)m->ticket.serial, tx.use.uses);
     why = judge_state(m, row);
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
@@ -314,6 +325,57 @@ static int read_out(struct mc_meter *m, const struct mc_command_row *row,
     return answer_unchanged(m, row->handler(m, NULL), ret_answer);
 }
 
+/* Has the request the operation id that its command needs? A recharge may leave it out. */
+static bool has_op_id(const struct mc_meter *m, const struct mc_command_row *row)
+{
+    if (m->request.op_id.size == 0)
+        return (row->needs & MC_NEED_OP_ID) == 0 || (row->needs & MC_OWN_OP_ID) != 0;
+    return m->request.op_id.size == GF_UUID_LEN && (row->needs & MC_NEED_OP_ID) != 0;
+}
+
+/* ---- commands that wait for the valve ---- */
+
+#define SETTLE_MS 2000          /* after the valve reported shut: the last pulse has come by then */
+
+bool mc_command_wait_shut(struct mc_meter *m)
+{
+    struct mc_later *later = &m->later;
+
+    if (later->ready)
+        return true;
+    *later = (struct mc_later){.waiting = true, .began_ms = mc_mono_ms(m), .shut_ms = -1};
+    mc_valve_want(m, false);
+    return false;
+}
+
+/* Is the valve shut and the gas at rest, or was that waited for long enough? */
+static bool is_at_rest(struct mc_meter *m)
+{
+    struct mc_later *later = &m->later;
+    int64_t now_ms = mc_mono_ms(m);
+    int64_t travel_ms = m->core.params[MC_PARAM_VALVE_TRAVEL - 1] * 1000;
+
+    if (later->shut_ms < 0 && mc_valve_is_shut(m))
+        later->shut_ms = now_ms;
+    later->fault = later->shut_ms < 0;
+    return later->fault ? now_ms - later->began_ms >= travel_ms
+                        : now_ms - later->shut_ms >= SETTLE_MS;
+}
+
+bool mc_command_poll(struct mc_meter *m, struct gf_span *ret_answer)
+{
+    const struct mc_command_row *row = row_of(m->request.command);
+    int rc;
+
+    if (!m->later.waiting || row == NULL || !is_at_rest(m))
+        return false;
+    m->later.waiting = false;
+    m->later.ready = true;
+    rc = execute(m, row, ret_answer);
+    m->later.ready = false;
+    return rc == 1;
+}
+
 int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer)
 {
     const struct mc_command_row *row = row_of(m->request.command);
@@ -325,7 +387,7 @@ int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer)
     if (decoded == GF_E_CRYPTO)
         return decoded;
     if (decoded != 0 || row == NULL || m->request.which_body != row->body ||
-        m->request.op_id.size != (changes ? GF_UUID_LEN : 0))
+        !has_op_id(m, row))
         return refuse(m, gasm_Refusal_FORMAT, gasm_Stage_STAGE_FORMAT, ret_answer);
     why = judge_ticket(m, row);
     if (why != gasm_Refusal_OK)

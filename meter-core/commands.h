@@ -18,7 +18,7 @@
  * RANGE names in `place` the parameter's id, or the number of the field in the command's body.
  *
  * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its
- * answer comes later than others, and it alone. If the meter ended the grant by itself (volume,
+ * answer comes later than others, as do those of close_account and self_test. If the meter ended the grant by itself (volume,
  * time, presence, link, reset, fault), a purge_stop that comes afterwards is answered OK with the
  * receipt of that ending (command PURGE_STOP, operation id mc_op_id_purge_end) and its Purge body;
  * it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
@@ -34,20 +34,22 @@
 /* What a command needs besides right and state; bits of mc_command_row.needs. */
 enum mc_need {
     MC_NEED_OP_ID = 1 << 0,   /* it changes something: operation id, use of the ticket, receipt */
-    MC_NEED_ACCOUNT = 1 << 1, /* an account number is set */
+    MC_NEED_ACCOUNT = 1 << 1, /* an account is open */
     MC_NEED_SHUT = 1 << 2,    /* no purge grant, and the valve reports shut */
     MC_NEED_POWER = 1 << 3,   /* battery and temperature allow the valve to move */
     MC_NEED_CLOCK = 1 << 4,   /* a valid clock */
     MC_NEED_PARAMETERS = 1 << 5, /* set_parameters was executed once */
     MC_MAY_FACTORY = 1 << 6,     /* a factory ticket may send it */
     MC_MAY_CLOCKLESS = 1 << 7,   /* allowed while the clock is lost */
+    MC_OWN_OP_ID = 1 << 8,       /* recharge: the meter derives the operation id */
 };
 
 #define MC_RIGHT_ANY 0xFF           /* every ticket has it */
 #define MC_STATE(s) (1u << (s))     /* bit of mc_command_row.states */
 
 /* What a handler returns besides a gasm_Refusal. */
-#define MC_LATER (-1)               /* the answer comes when the valve is shut */
+#define MC_LATER (-1)               /* the answer comes when the valve is shut (and the handler is
+                                     * called again, if it asked mc_command_wait_shut()) */
 #define MC_ANSWERED (-2)            /* m->response is the answer: nothing to journal */
 
 /* Judge the content and put the change into *tx (NULL for a command that changes nothing) and the
@@ -92,7 +94,20 @@ gasm_Refusal mc_command_store_refusal(int rc);
 mc_handler mc_cmd_identify, mc_cmd_install_key, mc_cmd_open_account, mc_cmd_purge_start,
     mc_cmd_purge_keepalive, mc_cmd_purge_stop, mc_cmd_zero_clear, mc_cmd_set_clock,
     mc_cmd_set_parameters, mc_cmd_get_parameters, mc_cmd_commission, mc_cmd_read_balance,
-    mc_cmd_read_receipts;
+    mc_cmd_read_receipts, mc_cmd_read_history, mc_cmd_read_purchases, mc_cmd_read_events,
+    mc_cmd_recharge, mc_cmd_valve_arm, mc_cmd_valve_close, mc_cmd_close_account,
+    mc_cmd_import_credit, mc_cmd_self_test, mc_cmd_reset_to_factory;
+
+/* Make m->response's body the Balance that will be once *core is in force. */
+void mc_show_balance(struct mc_meter *m, const struct mc_core *core);
+
+/* For a handler: true when the valve is shut and the gas at rest (or m->later.fault: the valve did
+ * not report it in time). Else it orders the valve shut, and the handler returns MC_LATER; it is
+ * called again when it is so. */
+bool mc_command_wait_shut(struct mc_meter *m);
+
+/* Go on with a command that waits. True when it is done: *ret_answer, in m->rec, is to be sent. */
+bool mc_command_poll(struct mc_meter *m, struct gf_span *ret_answer);
 
 /* The pending key proved itself: it becomes the active one, in one record with a receipt of its
  * own. As mc_store_operation(). */

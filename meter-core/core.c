@@ -1,6 +1,8 @@
 /* core.c - the entries that persist a meter's registers; see core.h. */
 #include "meter-core/core.h"
 
+#include "meter-core/logs.h"
+
 struct member {
     uint8_t tag, size, count;
     bool raw;                   /* a string of bytes, not numbers */
@@ -53,12 +55,25 @@ static const struct member members[] = {
     NUMBER(41, purge_end_seq),
     NUMBER(42, purge_flowed_l),
     NUMBER(43, purge_elapsed_s),
+    NUMBER(44, account_closed),
+    NUMBER(45, closing_index_l),
+    NUMBER(46, totals.after_closing_l),
+    NUMBER(47, token_seq),
+    NUMBER(48, typed_fails),
+    {49, 8, MC_CASES, false, (uint16_t)offsetof(struct mc_core, cases)},
+    NUMBER(50, firmware),
+    NUMBER(51, self_tested),
+    NUMBER(52, locks),
+    NUMBER(53, day_no),
+    NUMBER(54, month_no),
+    NUMBER(55, purchase_no),
+    NUMBER(56, day),
+    NUMBER(57, month),
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 #define TAG_INDEX 12
 #define TAG_PURGED 13
 #define TAG_USE 0xF0            /* place 1, serial 8, scope 4, uses 4, purged_l 4, not_after_s 4 */
-#define TAG_EVENT 0xF1          /* code 2, at_s 8, a 8, b 8 */
 
 static uint64_t load(const struct mc_core *core, const struct member *d, size_t i)
 {
@@ -137,15 +152,6 @@ void mc_core_write_use(struct gf_writer *w, size_t place, const struct mc_use *u
     gf_wr_uint(w, use->not_after_s, 4);
 }
 
-void mc_core_write_event(struct gf_writer *w, const struct mc_logged *event)
-{
-    gf_wr_uint(w, TAG_EVENT, 1);
-    gf_wr_uint(w, (uint64_t)event->event, 2);
-    gf_wr_uint(w, (uint64_t)event->at_s, 8);
-    gf_wr_uint(w, (uint64_t)event->a, 8);
-    gf_wr_uint(w, (uint64_t)event->b, 8);
-}
-
 static const struct member *member_of(uint8_t tag)
 {
     for (size_t m = 0; m < MEMBERS; m++)
@@ -195,8 +201,8 @@ int mc_core_read(struct mc_core *core, struct mc_use uses[static MC_COUNTED], st
 
         if (tag == TAG_USE)
             read_use(uses, r);
-        else if (tag == TAG_EVENT)
-            (void)gf_rd(r, 2 + 3 * 8);
+        else if (mc_log_size(tag) > 0)
+            (void)gf_rd(r, MC_LOG_HEAD - 1 + mc_log_size(tag));
         else
             read_member(core, tag, r);
     }

@@ -10,12 +10,6 @@
 #include "meter-core/events.h"
 #include "meter-core/meter_state.h"
 
-/* An event as it is logged. */
-struct mc_logged {
-    enum mc_event event;
-    int64_t at_s, a, b;
-};
-
 /* Write the entries that make `to` of `from` (NULL: of zeroes); index and purged volume in any case
  * `with_index`. */
 void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to,
@@ -24,9 +18,8 @@ void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct
 /* What was used of the ticket at `place`. */
 void mc_core_write_use(struct gf_writer *w, size_t place, const struct mc_use *use);
 
-void mc_core_write_event(struct gf_writer *w, const struct mc_logged *event);
-
-/* Apply all entries up to the reader's end. 0, or GF_E_STORE when one is not understood. */
+/* Apply all entries up to the reader's end; those of logs (logs.h) are passed over. 0, or
+ * GF_E_STORE when one is not understood. */
 int mc_core_read(struct mc_core *core, struct mc_use uses[static MC_COUNTED], struct gf_reader *r);
 
 #endif

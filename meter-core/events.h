@@ -32,7 +32,40 @@
     X(CLOCK_SET, 12, "device", "the clock was set", "old time", "new time") \
     X(PARAMETERS_SET, 13, "device", "parameters were set", "how many changed", \
       "id of the last that changed") \
-    X(COMMISSIONED, 14, "device", "the meter went into service", "account number", "index")
+    X(COMMISSIONED, 14, "device", "the meter went into service", "account number", "index") \
+    X(CREDIT_ACCEPTED, 15, "credit", "credit was taken", "litres that the residual rose by", \
+      "sequence of the token; 0 for a certificate") \
+    X(CREDIT_REFUSED, 16, "credit", "a token was refused", "why (Refusal)", \
+      "its sequence; 0 when not known") \
+    X(CREDIT_LOW, 17, "credit", "the residual fell below the warning limit", "residual", "limit") \
+    X(CREDIT_EMERGENCY, 18, "credit", "the residual fell below zero: emergency credit", "residual", \
+      "limit") \
+    X(CREDIT_OUT, 19, "credit", "the credit is used up: the valve closes", "residual", "limit") \
+    X(ACCOUNT_CLOSED, 20, "credit", "the account was closed", "residual that was certified", \
+      "1 when the valve did not report shut") \
+    X(CREDIT_IMPORTED, 21, "credit", "a certified residual was taken over", "litres taken", \
+      "litres certified") \
+    X(ARMED, 22, "valve", "the valve was armed", "serial of the ticket; 0 by a recharge", \
+      "locks that were lifted") \
+    X(VALVE_OPENED, 23, "valve", "the button opened the valve", "residual", "index") \
+    X(VALVE_CLOSED, 24, "valve", "the valve was closed by command", "serial of the ticket", \
+      "index") \
+    X(UNCONTROLLED_FLOW, 25, "valve", "gas flowed right after opening: the valve closes", \
+      "ms between two pulses", "limit in l/h") \
+    X(OVER_FLOW, 26, "measurement", "more flow than the limit: the valve closes", "index", \
+      "limit in l/h") \
+    X(CONTINUOUS_FLOW, 27, "measurement", "gas flowed without a pause", "hours", "index") \
+    X(TAMPER, 28, "tamper", "a sense went on", "which (0 magnet, 1 cover, 2 reverse flow)", \
+      "1 when the valve closes") \
+    X(BATTERY_LOW, 29, "device", "the battery is below its limit", "millivolt", "limit") \
+    X(FIRMWARE, 30, "device", "another program runs", "first 8 bytes of its digest", \
+      "of the one before") \
+    X(SELF_TEST, 31, "device", "the meter tested itself", "1 when it passed", "travel in ms") \
+    X(FACTORY_RESET, 32, "device", "the meter was reset on the bench", "1 when it was scrapped", \
+      "account number") \
+    X(TICKET_USED, 33, "access", "a ticket was used", "its serial", "uses so far") \
+    X(FLOW_CLOSED_ACCOUNT, 34, "measurement", "gas was measured on a closed account", "index", \
+      "litres since closing")
 
 enum mc_event {
     MC_EVENT_NONE = 0,

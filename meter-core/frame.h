@@ -35,7 +35,7 @@
 
 #include "meter-core/gatt.h"
 
-#define MC_MESSAGE_MAX 1472 /* bytes of a whole message, sealed */
+#define MC_MESSAGE_MAX 1536 /* bytes of a whole message, sealed */
 #define MC_WINDOW 8 /* credits that an end grants, and announces in CTL: what it can hold back */
 
 /* What mc_pipe_feed() found. */

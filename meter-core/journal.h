@@ -15,7 +15,7 @@
  * finishes what was begun. Every record holds absolute values: applied twice it changes nothing.
  *
  * A sector: an ERASED mark (so an erase that was cut short is known), a SECTOR record with the
- * generation, the carry-over (snapshot, kept operations), a COMMIT, then new records, and at last a
+ * generation, the carry-over (snapshot, kept operations, logs), a COMMIT, then new records, and at last a
  * TURN: from then on the next sector is no longer known to be erased, whatever it reads. The
  * highest generation with a COMMIT is the journal. Turning to the next sector only programs: it has
  * been erased beforehand by mc_journal_prepare(), which the meter calls when neither session nor
@@ -34,7 +34,7 @@
 #define MC_JOURNAL_HEAD 12  /* bytes before the payload */
 #define MC_JOURNAL_EXTRA 32 /* bytes that head, padding and CRC add to a payload, at most */
 /* Bytes of a sector, at least: the largest carry-over, and what a session and a grant need. */
-#define MC_JOURNAL_SECTOR_MIN 65536u
+#define MC_JOURNAL_SECTOR_MIN 131072u
 
 enum mc_record_type {
     MC_RECORD_ERASED = 1,       /* payload: erase cycles of this sector, 4 LE */
@@ -46,6 +46,7 @@ enum mc_record_type {
     MC_RECORD_CHANGE = 7,
     MC_RECORD_INDEX = 8,
     MC_RECORD_TURN = 9,         /* no payload */
+    MC_RECORD_LOG = 10,         /* store.c's, and logs.c's */
 };
 
 struct mc_journal {             /* private; caller allocates */

@@ -3,15 +3,13 @@
 
 #include "common/ids.h"
 #include "meter-core/pb.h"
+#include "meter-core/synthetic.h"
 
 _Static_assert(gasm_Ticket_size <= MC_TICKET_MAX, "a ticket fits its place in a ClientHello");
 _Static_assert(gasm_KeyEnvelope_size <= MC_ENVELOPE_MAX, "an envelope fits its place in a request");
 _Static_assert(gasm_SealedReceipt_size <= MC_RECEIPT_MAX, "a receipt fits its place in an answer");
 _Static_assert(gasm_Receipt_size <= sizeof((gasm_SealedReceipt *)0)->body.bytes,
                "a receipt fits its seal");
-
-/* A label without its NUL. */
-#define LABEL(text) ((struct gf_span){ (const uint8_t *)(text), sizeof(text) - 1 })
 
 static struct gf_span id_span(const char *meter_id)
 {
@@ -29,7 +27,7 @@ static void put_le32(uint8_t ret[static 4], uint32_t v)
 int mc_ticket_key(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
                   struct gf_span ticket, uint8_t ret[static MC_KEY_LEN])
 {
-    const struct gf_span info[] = { LABEL("gasm ticket"), ticket };
+    const struct gf_span info[] = { MC_LABEL("gasm ticket"), ticket };
 
     return c->hkdf(c->ctx, root, MC_KEY_LEN, info, 2, ret, MC_KEY_LEN);
 }
@@ -62,57 +60,36 @@ static void envelope_ad(const char *meter_id, uint32_t epoch, uint32_t wrap_epoc
     put_le32(ret + 12 + GF_METER_ID_LEN, wrap_epoch);
 }
 
-/* The nonce depends on all that is sealed, so that the same nonce never covers two contents. */
-static int envelope_nonce(const struct mc_crypto *c, const uint8_t *root, struct gf_span ad,
-                          const uint8_t *key, uint8_t ret[static MC_NONCE_LEN])
+/* How envelopes for this meter are sealed; ad is scratch. */
+static struct mc_synthetic envelope_sealing(const uint8_t *root, const uint8_t ad[ENVELOPE_AD_LEN])
 {
-    const struct gf_span label = LABEL("gasm wrap nonce"), parts[] = { ad, { key, MC_KEY_LEN } };
-    uint8_t nonce_key[MC_KEY_LEN], mac[MC_HASH_LEN];
-    int r = c->hkdf(c->ctx, root, MC_KEY_LEN, &label, 1, nonce_key, sizeof nonce_key);
-
-    if (r == 0)
-        r = c->hmac(c->ctx, nonce_key, sizeof nonce_key, parts, 2, mac);
-    if (r == 0)
-        memcpy(ret, mac, MC_NONCE_LEN);
-    gf_wipe(nonce_key, sizeof nonce_key);
-    gf_wipe(mac, sizeof mac);
-    return r;
-}
-
-static int wrapping_key(const struct mc_crypto *c, const uint8_t *root,
-                        uint8_t ret[static MC_AEAD_KEY_LEN])
-{
-    const struct gf_span label = LABEL("gasm wrap");
-
-    return c->hkdf(c->ctx, root, MC_KEY_LEN, &label, 1, ret, MC_AEAD_KEY_LEN);
+    return (struct mc_synthetic){.root = root,
+                                 .label = MC_LABEL("gasm wrap"),
+                                 .nonce_label = MC_LABEL("gasm wrap nonce"),
+                                 .ad = {ad, ENVELOPE_AD_LEN}};
 }
 
 int mc_envelope_seal(const struct mc_crypto *c, const struct mc_wrap *wrap,
                      const uint8_t key[static MC_KEY_LEN], uint8_t *ret, size_t cap)
 {
     gasm_KeyEnvelope e = { .epoch = wrap->epoch, .wrap_epoch = wrap->wrap_epoch };
-    uint8_t ad[ENVELOPE_AD_LEN], wrap_key[MC_AEAD_KEY_LEN];
-    const struct gf_span ad_span = { ad, sizeof ad };
+    uint8_t ad[ENVELOPE_AD_LEN];
+    const struct mc_synthetic sealing = envelope_sealing(wrap->wrap_root, ad);
+    int r;
 
     envelope_ad(wrap->meter_id, wrap->epoch, wrap->wrap_epoch, ad);
     memcpy(e.meter_id, wrap->meter_id, GF_METER_ID_LEN);
-
-    int r = envelope_nonce(c, wrap->wrap_root, ad_span, key, e.nonce);
-
-    if (r == 0)
-        r = wrapping_key(c, wrap->wrap_root, wrap_key);
-    if (r == 0)
-        r = c->seal(c->ctx, wrap_key, e.nonce, ad_span, (struct gf_span){ key, MC_KEY_LEN },
-                    e.sealed);
-    gf_wipe(wrap_key, sizeof wrap_key);
+    r = mc_synthetic_seal(c, &sealing, (struct gf_span){key, MC_KEY_LEN}, e.nonce, e.sealed);
     return r == 0 ? mc_pb_encode(gasm_KeyEnvelope_fields, &e, ret, cap) : r;
 }
 
 int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, struct gf_span envelope,
                      uint32_t *ret_epoch, uint8_t ret_key[static MC_KEY_LEN])
 {
-    uint8_t ad[ENVELOPE_AD_LEN], wrap_key[MC_AEAD_KEY_LEN], key[MC_KEY_LEN];
+    uint8_t ad[ENVELOPE_AD_LEN], key[MC_KEY_LEN];
+    const struct mc_synthetic sealing = envelope_sealing(wrap->wrap_root, ad);
     gasm_KeyEnvelope e;
+    int r;
 
     if (mc_pb_decode_strict(gasm_KeyEnvelope_fields, envelope, &e) < 0 || e.epoch == 0)
         return GF_E_FORMAT;
@@ -120,17 +97,11 @@ int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
         e.wrap_epoch != wrap->wrap_epoch)
         return GF_E_MISMATCH;
     envelope_ad(wrap->meter_id, e.epoch, e.wrap_epoch, ad);
-
-    int r = wrapping_key(c, wrap->wrap_root, wrap_key);
-
-    if (r == 0)
-        r = c->open(c->ctx, wrap_key, e.nonce, (struct gf_span){ ad, sizeof ad },
-                    (struct gf_span){ e.sealed, sizeof e.sealed }, key);
+    r = mc_synthetic_open(c, &sealing, e.nonce, (struct gf_span){e.sealed, sizeof e.sealed}, key);
     if (r == 0) {
         memcpy(ret_key, key, sizeof key);
         *ret_epoch = e.epoch;
     }
-    gf_wipe(wrap_key, sizeof wrap_key);
     gf_wipe(key, sizeof key);
     return r;
 }
@@ -140,7 +111,7 @@ int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
 static int receipt_mac(const struct mc_crypto *c, const uint8_t *root, struct gf_span body,
                        uint8_t ret[static MC_RECEIPT_MAC_LEN])
 {
-    const struct gf_span label = LABEL("gasm receipt"), parts[] = { label, body };
+    const struct gf_span label = MC_LABEL("gasm receipt"), parts[] = { label, body };
     uint8_t key[MC_KEY_LEN], mac[MC_HASH_LEN];
     int r = c->hkdf(c->ctx, root, MC_KEY_LEN, &label, 1, key, sizeof key);
 
@@ -223,7 +194,8 @@ int mc_receipt_hash(const struct mc_crypto *c, struct gf_span sealed,
 int64_t mc_residual_l(const gasm_Totals *t)
 {
     uint64_t credit = t->purchased_l + t->imported_l + t->forgiven_l;
-    uint64_t used = t->index_l - t->opening_index_l - t->purged_l + t->opening_purged_l;
+    uint64_t used = t->index_l - t->after_closing_l - t->opening_index_l - t->purged_l +
+                    t->opening_purged_l;
     uint64_t left = credit - used - t->cleared_l - t->debited_l - t->exported_l;
 
     /* Arithmetic modulo 2^64 is exact here, because the result fits 64 bits with a sign. */
@@ -245,7 +217,7 @@ int mc_op_id_activation(const struct mc_crypto *c, const char *meter_id, uint32_
                         uint8_t ret[static 16])
 {
     uint8_t le[4];
-    const struct gf_span label = LABEL("gasm key activated");
+    const struct gf_span label = MC_LABEL("gasm key activated");
     const struct gf_span parts[] = { label, id_span(meter_id), { le, sizeof le } };
 
     put_le32(le, epoch);
@@ -255,7 +227,7 @@ int mc_op_id_activation(const struct mc_crypto *c, const char *meter_id, uint32_
 int mc_op_id_purge_end(const struct mc_crypto *c, const uint8_t start_op[static 16],
                        uint8_t ret[static 16])
 {
-    const struct gf_span parts[] = { LABEL("gasm purge end"), { start_op, 16 } };
+    const struct gf_span parts[] = { MC_LABEL("gasm purge end"), { start_op, 16 } };
 
     return op_id(c, parts, 2, ret);
 }

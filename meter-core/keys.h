@@ -12,9 +12,9 @@
 #include "meter-core/crypto.h"
 #include "meter-core/proto/meter.pb.h"
 
-#define MC_TICKET_MAX 160   /* bytes of an encoded Ticket, at most */
+#define MC_TICKET_MAX 208   /* bytes of an encoded Ticket, at most */
 #define MC_ENVELOPE_MAX 120 /* of a KeyEnvelope */
-#define MC_RECEIPT_MAX 440  /* of a SealedReceipt */
+#define MC_RECEIPT_MAX 464  /* of a SealedReceipt */
 #define MC_RECEIPT_MAC_LEN 16
 
 /* K_ticket = HKDF(root, "gasm ticket" | ticket bytes), root = K[ticket.epoch]. 0 or GF_E_CRYPTO. */
@@ -67,7 +67,8 @@ int mc_receipt_hash(const struct mc_crypto *c, struct gf_span sealed,
                     uint8_t ret[static MC_HASH_LEN]);
 
 /* Signed litres left:
- * purchased + imported + forgiven - (index - opening_index - purged + opening_purged)
+ * purchased + imported + forgiven
+ * - (index - after_closing - opening_index - purged + opening_purged)
  * - cleared - debited - exported. */
 int64_t mc_residual_l(const gasm_Totals *t);
 

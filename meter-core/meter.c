@@ -3,13 +3,13 @@
 
 #include "meter-core/clock.h"
 #include "meter-core/commands.h"
+#include "meter-core/history.h"
 #include "meter-core/link.h"
 #include "meter-core/purge.h"
 #include "meter-core/ticket.h"
 #include "meter-core/valve.h"
 
 #define INDEX_STEP_L 10             /* an index record at least this often */
-#define FLOOR_STEP_S 86400          /* a time floor at least this often */
 #define FLOW_LOG_MS 3600000         /* between two events about flow while the valve is shut */
 #define TICK_IDLE_MS 1000
 #define TICK_LINK_MS 250            /* while a central is connected */
@@ -55,9 +55,7 @@ static int wake(struct mc_meter *m)
     m->session_next = m->core.session_reserved;
     mc_store_begin(m, &tx);
     tx.next.starts++;
-    tx.log = (struct mc_logged){.event = MC_EVENT_RESET,
-                                .a = (int64_t)tx.next.starts,
-                                .b = (int64_t)m->core.grant_open};
+    mc_tx_event(m, &tx, MC_EVENT_RESET, (int64_t)tx.next.starts, (int64_t)m->core.grant_open);
     rc = mc_store_change(m, &tx);
     gf_wipe(&tx, sizeof tx);
     return rc == 0 ? 0 : GF_E_STORE;
@@ -100,19 +98,8 @@ static void poll_valve(struct mc_meter *m)
     mc_valve_poll(m);
     if (mc_purge_poll(m, &answer))
         mc_link_answer(m, answer);
-}
-
-/* Raise the time floor once a day: what was reached is never believed to lie ahead again. */
-static void raise_floor(struct mc_meter *m)
-{
-    struct mc_tx tx;
-
-    if (mc_clock_state(m) != MC_CLOCK_VALID || mc_clock_now_s(m) < m->core.floor_s + FLOOR_STEP_S)
-        return;
-    mc_store_begin(m, &tx);
-    tx.next.floor_s = mc_clock_now_s(m);
-    (void)mc_store_change(m, &tx);      /* tried again at the next tick */
-    gf_wipe(&tx, sizeof tx);
+    if (mc_command_poll(m, &answer))
+        mc_link_answer(m, answer);
 }
 
 int mc_meter_tick(struct mc_meter *m)
@@ -125,7 +112,7 @@ int mc_meter_tick(struct mc_meter *m)
     poll_valve(m);
     mc_link_poll(m);
     poll_valve(m);
-    raise_floor(m);
+    mc_history_poll(m);
     if (mc_link_idle(m))
         (void)mc_store_tidy(m);         /* tried again at the next tick */
     if (m->core.grant_open != 0 || !mc_valve_is_shut(m))
@@ -155,6 +142,8 @@ void mc_meter_pulse(struct mc_meter *m, uint32_t n)
     m->core.totals.index_l += flowed_l;
     if (granted)
         m->core.totals.purged_l += flowed_l;
+    if (m->core.account_closed != 0)
+        m->core.totals.after_closing_l += flowed_l;
     if ((granted || m->core.totals.index_l - m->index_saved_l >= INDEX_STEP_L) &&
         mc_store_index(m) != 0)
         mc_purge_end(m, gasm_PurgeEnd_PURGE_FAULT);
@@ -172,6 +161,7 @@ void mc_meter_balance(const struct mc_meter *m, gasm_Balance *ret)
     ret->state = (gasm_LifeState)m->core.life;
     ret->valve = mc_valve_state(m);
     ret->receipt_seq = m->core.receipt_seq;
+    ret->token_seq = m->core.token_seq;
 }
 
 void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret)
@@ -194,4 +184,7 @@ void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret)
     }
     ret->firmware = MC_FIRMWARE;
     ret->meter_type = m->core.meter_type;
+    ret->locks = m->core.locks;
+    ret->self_tested = m->core.self_tested != 0;
+    ret->token_seq = m->core.token_seq;
 }

@@ -47,6 +47,21 @@ struct mc_ports {
     void *supply_ctx;
     uint16_t (*supply_mv)(void *ctx);   /* battery, millivolt */
     int16_t (*temperature_dc)(void *ctx); /* tenths of a degree Celsius; same ctx as supply_mv */
+    const uint8_t *firmware_digest;     /* SHA-256 of the program, MC_HASH_LEN bytes; borrowed */
+};
+
+/* What else the meter feels; each is on or off. */
+enum mc_sense {
+    MC_SENSE_MAGNET = 0,    /* a strong field at the measuring unit */
+    MC_SENSE_COVER = 1,     /* the battery or terminal cover is open */
+    MC_SENSE_REVERSE = 2,   /* gas flows backwards */
+    MC_SENSES
+};
+
+/* What the display shows. */
+#define MC_LCD_COLUMNS 16
+struct mc_lcd {
+    char line[2][MC_LCD_COLUMNS + 1];   /* ASCII, with the NUL */
 };
 
 /* What is burnt in at manufacture. */
@@ -79,6 +94,20 @@ int mc_meter_tick(struct mc_meter *m);
 /* n pulses of the measuring unit (pulse_l litres each). */
 void mc_meter_pulse(struct mc_meter *m, uint32_t n);
 
+/* The customer pressed the button: opens the valve when it is armed and everything else allows it
+ * (supply.h); else nothing. */
+void mc_meter_button(struct mc_meter *m);
+
+/* A sense went on or off. Logged when it goes on; closes the valve where the parameters say so. */
+void mc_meter_sense(struct mc_meter *m, enum mc_sense sense, bool on);
+
+/* A typed token came from the meter's own keys: 25 digits, perhaps with spaces and hyphens. What a
+ * recharge by radio would answer. */
+gasm_Refusal mc_meter_type(struct mc_meter *m, const char *digits);
+
+/* What the display shows now. */
+void mc_meter_lcd(const struct mc_meter *m, struct mc_lcd *ret);
+
 /* The link came up with this ATT_MTU, or went down. One central at a time. */
 void mc_meter_connected(struct mc_meter *m, uint16_t att_mtu);
 void mc_meter_disconnected(struct mc_meter *m);
@@ -98,8 +127,10 @@ bool mc_meter_wants_drop(struct mc_meter *m);
 void mc_meter_ctl_read(struct mc_meter *m, uint8_t ret[static MC_CTL_LEN]);
 int mc_meter_ctl_write(struct mc_meter *m, const uint8_t *p, size_t n);
 
-/* For panels and tests: the same as the command read_balance answers, and who this is. */
+/* For panels and tests: the same as the commands read_balance and valve_arm answer, and who this
+ * is. */
 void mc_meter_balance(const struct mc_meter *m, gasm_Balance *ret);
+void mc_meter_supply(const struct mc_meter *m, gasm_Supply *ret);
 void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret);
 
 #endif

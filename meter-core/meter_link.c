@@ -34,6 +34,7 @@ void mc_link_end_session(struct mc_meter *m)
     m->authenticated = false;
     m->use_counted = false;
     m->purge.answering = false;
+    m->later = (struct mc_later){.waiting = false};
     mc_purge_end(m, gasm_PurgeEnd_PURGE_LINK);
 }
 
@@ -222,9 +223,8 @@ static int proved(struct mc_meter *m)
 
         mc_store_begin(m, &tx);
         tx.next.serial_floor = m->ticket.serial_floor;
-        tx.log = (struct mc_logged){.event = MC_EVENT_SERIAL_FLOOR,
-                                    .a = (int64_t)m->ticket.serial_floor,
-                                    .b = (int64_t)m->core.serial_floor};
+        mc_tx_event(m, &tx, MC_EVENT_SERIAL_FLOOR, (int64_t)m->ticket.serial_floor,
+                    (int64_t)m->core.serial_floor);
         rc = mc_store_change(m, &tx);
         gf_wipe(&tx, sizeof tx);
     }
@@ -265,7 +265,7 @@ static void take_request(struct mc_meter *m, const uint8_t *msg, size_t n)
 
 static void take_message(struct mc_meter *m, const uint8_t *msg, size_t n)
 {
-    if (m->purge.answering || n < 1)
+    if (m->purge.answering || m->later.waiting || n < 1)
         drop(m);        /* one request at a time; repeats are the pipe's business */
     else if (msg[0] == MC_KIND_CLIENT_HELLO)
         take_hello(m, (struct gf_span){msg + 1, n - 1});

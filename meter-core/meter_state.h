@@ -17,7 +17,8 @@
 #define MC_FIRMWARE 0x00000100u         /* version, 0x00MMmmpp */
 #define MC_OPS_KEPT 64 /* executed operations and their receipts that are remembered */
 #define MC_COUNTED 32                   /* tickets whose uses and purge volume are counted */
-#define MC_REC_MAX 1504 /* bytes of the largest record: a snapshot; holds a plain message too */
+#define MC_REC_MAX 1792 /* bytes of the largest record: a snapshot; holds a plain message too */
+#define MC_CASES 8      /* swap cases that were taken; a full table refuses */
 
 /* Persisted registers and states. core.c has a row for each member; a member without one is not
  * kept. */
@@ -31,11 +32,22 @@ struct mc_core {
     uint32_t active_epoch, pending_epoch;
     uint8_t active_key[MC_KEY_LEN], pending_key[MC_KEY_LEN];
     uint64_t account_no;
+    uint8_t account_closed;             /* 1 from close_account until the next open_account */
+    uint64_t closing_index_l;           /* index_l when it was closed */
     gasm_Totals totals;
+    uint64_t token_seq;                 /* of the last token that this account took */
+    uint8_t typed_fails;                /* typed tokens with a wrong mac since the last good one */
+    uint64_t cases[MC_CASES];           /* mc_case_tag() of each; 0 is free */
     /* counters that only grow */
     uint64_t receipt_seq, event_seq, serial_floor;
     uint64_t session_reserved;          /* session numbers below it may have been used */
     uint64_t starts;
+    uint64_t firmware;                  /* first 8 bytes, LE, of the digest that was logged last */
+    uint8_t self_tested;                /* 1: the last self_test passed */
+    uint8_t locks;                      /* bits of gasm_Lock */
+    /* history: the numbers of the last entries, and the periods that are running */
+    uint32_t day_no, month_no, purchase_no;
+    uint32_t day, month;                /* that run, + 1; 0: not known yet */
     uint8_t last_hash[MC_HASH_LEN];     /* of the last sealed receipt */
     /* clock: UTC ms = RTC ms + offset, once it was set */
     uint8_t clock_was_set;
@@ -79,6 +91,33 @@ struct mc_purge {
     uint64_t base_seq;
 };
 
+/* The valve in service (supply.c). Dies at a reset: then it is shut and not armed. */
+struct mc_supply {
+    bool armed;
+    int64_t armed_until_ms;             /* mono */
+    bool on;                            /* gas is let through for the customer */
+    bool watching;                      /* leak watch after opening */
+    bool watch_pulse;                   /* its first pulse came, at watch_ms */
+    int64_t watch_ms;                   /* mono: opened, or the first pulse since */
+    uint8_t senses;                     /* bits of mc_sense that are on */
+    bool flowed;                        /* a pulse came since the valve opened, at pulse_ms */
+    int64_t pulse_ms;                   /* mono: the last pulse */
+    int64_t steady_ms;                  /* mono: since then no pause was long */
+    bool steady_logged;
+    int64_t bucket;                     /* flow above the limit, in l * ms / h */
+    int64_t bucket_ms;                  /* mono: last drained */
+    int64_t typed_from_ms;              /* mono: the wait after a wrong typed token began */
+};
+
+/* A command whose answer has to wait for the valve (commands.c). Its request stays in m->request:
+ * any message that comes meanwhile ends the session and with it the command. */
+struct mc_later {
+    bool waiting;
+    bool ready;                         /* the valve is shut and the gas at rest: go on */
+    bool fault;                         /* it did not report shut in its travel time */
+    int64_t began_ms, shut_ms;          /* mono; shut_ms below 0: not yet */
+};
+
 struct mc_drive {
     bool want_open;
     bool commanded;                     /* the motor took the last order */
@@ -118,6 +157,8 @@ struct mc_meter {
     bool flow_logged;
     struct mc_purge purge;
     struct mc_drive drive;
+    struct mc_supply supply;
+    struct mc_later later;
     struct mc_link link;
     struct mc_pipe pipe;
     struct mc_session session;

@@ -33,7 +33,11 @@
       "time for the press of the button after arming") \
     X(GAS_DAY_START, 11, "gas_day_start_min", "min", 0, 1439, 360, \
       "UTC minute at which a day of the history begins") \
-    X(CLOSE_ON_TAMPER, 12, "close_on_tamper", "0/1", 0, 1, 1, "1: tampering closes the valve")
+    X(CLOSE_ON_TAMPER, 12, "close_on_tamper", "0/1", 0, 1, 1, "1: tampering closes the valve") \
+    X(CONTINUOUS_TIME, 13, "continuous_flow_h", "h", 0, 240, 24, \
+      "flow for so long without a pause of an hour is an event; 0: never") \
+    X(CLOSE_ON_CONTINUOUS, 14, "close_on_continuous", "0/1", 0, 1, 0, \
+      "1: flow without a pause closes the valve")
 
 enum mc_param {
 #define X(name, id, text, unit, min, max, def, what) MC_PARAM_##name = (id),

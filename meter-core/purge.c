@@ -124,9 +124,7 @@ static void describe_end(struct mc_meter *m, struct mc_tx *tx)
         tx->use = m->uses[tx->slot];
         tx->use.purged_l = capped((uint64_t)tx->use.purged_l + flowed_l(next));
     }
-    tx->log = (struct mc_logged){.event = MC_EVENT_PURGE_ENDED,
-                                 .a = (int64_t)next->purge_flowed_l,
-                                 .b = (int64_t)m->purge.end};
+    mc_tx_event(m, tx, MC_EVENT_PURGE_ENDED, (int64_t)next->purge_flowed_l, (int64_t)m->purge.end);
 }
 
 /* Journal the end: by the purge_stop that decided it, or by the meter itself. */

@@ -1,8 +1,9 @@
 /* store.c - the meter's persisted state; see store.h.
  *
- * Payloads. Snapshot and change: entries (core.h). Operation: id 16 | receipt sequence 8 | base 8 |
- * command 1 | content hash 32 | answer length 2 | answer | entries. Kept operation: the same
- * without entries. Index: index_l 8 | purged_l 8.
+ * Payloads. Snapshot: entries (core.h). Change: entries of the logs (logs.h), then entries of the
+ * core. Operation: id 16 | receipt sequence 8 | base 8 | command 1 | content hash 32 | answer length
+ * 2 | answer | entries as in a change. Kept operation: the same without entries. Index: index_l 8 |
+ * purged_l 8. Log: entries of the logs that were carried over.
  */
 #include "meter-core/store.h"
 
@@ -16,12 +17,14 @@
 #define OP_BASE_AT (GF_UUID_LEN + 8)
 #define PAYLOAD_MAX (MC_REC_MAX - MC_JOURNAL_EXTRA)
 #define INDEX_PAYLOAD 16
-#define ANSWER_MAX 640          /* of an operation: its receipt and a Balance at most */
+#define ANSWER_MAX 832          /* of an operation: its receipt and a certificate at most */
 
 /* The smallest sector holds a carry-over at its largest, and behind it the longest grant. */
 #define SLOTS(len) (((len) + MC_JOURNAL_HEAD + 4 + 15) / MC_JOURNAL_SLOT * MC_JOURNAL_SLOT)
-_Static_assert(MC_OPS_KEPT * SLOTS(OP_HEAD + ANSWER_MAX) + 3 * SLOTS(PAYLOAD_MAX) +
-                       MC_GRANT_PULSES_MAX * SLOTS(INDEX_PAYLOAD) <=
+#define LOG_RECORD (PAYLOAD_MAX - MC_LOG_ENTRY_MAX)
+_Static_assert(MC_OPS_KEPT * SLOTS(OP_HEAD + ANSWER_MAX) +
+                       (MC_LOG_BYTES / LOG_RECORD + 1) * SLOTS(PAYLOAD_MAX) +
+                       3 * SLOTS(PAYLOAD_MAX) + MC_GRANT_PULSES_MAX * SLOTS(INDEX_PAYLOAD) <=
                    MC_JOURNAL_SECTOR_MIN,
                "no room for a purge grant after a turn");
 
@@ -61,9 +64,12 @@ static int visit(void *ctx, const struct mc_record *record)
     case MC_RECORD_INDEX:
         m->core.totals.index_l = gf_rd_uint(&r, 8);
         m->core.totals.purged_l = gf_rd_uint(&r, 8);
+        if (m->core.account_closed != 0)
+            m->core.totals.after_closing_l = m->core.totals.index_l - m->core.closing_index_l;
         return r.bad ? GF_E_STORE : 0;
     case MC_RECORD_COMMIT:
     case MC_RECORD_TURN:
+    case MC_RECORD_LOG:
         return 0;
     case MC_RECORD_ERASED:
     case MC_RECORD_SECTOR:
@@ -115,6 +121,8 @@ static int turn_over(struct mc_meter *m)
     for (uint64_t seq = mc_store_oldest(&m->core); rc == 0 && seq <= m->core.receipt_seq; seq++)
         rc = carry(m, &next, seq, &kept[seq % MC_OPS_KEPT]);
     if (rc == 0)
+        rc = mc_log_carry(m, &next);
+    if (rc == 0)
         rc = mc_journal_commit(&next);
     if (rc != 0)
         return rc;
@@ -163,7 +171,44 @@ void mc_store_begin(const struct mc_meter *m, struct mc_tx *tx)
     tx->next = m->core;
     tx->slot = -1;
     tx->use = (struct mc_use){0};
-    tx->log = (struct mc_logged){.event = MC_EVENT_NONE};
+    tx->log_n = 0;
+    tx->bad = false;
+}
+
+static struct gf_writer log_writer(struct mc_tx *tx)
+{
+    return (struct gf_writer){tx->log, sizeof tx->log, tx->log_n, tx->bad};
+}
+
+static void log_done(struct mc_tx *tx, const struct gf_writer *w)
+{
+    tx->log_n = w->n;
+    tx->bad = w->bad;
+}
+
+void mc_tx_event(const struct mc_meter *m, struct mc_tx *tx, enum mc_event event, int64_t a,
+                 int64_t b)
+{
+    struct gf_writer w = log_writer(tx);
+
+    mc_log_event(&w, &tx->next, event, mc_clock_now_s(m), a, b);
+    log_done(tx, &w);
+}
+
+void mc_tx_period(struct mc_tx *tx, enum mc_log log, uint32_t period)
+{
+    struct gf_writer w = log_writer(tx);
+
+    mc_log_period(&w, &tx->next, log, period);
+    log_done(tx, &w);
+}
+
+void mc_tx_purchase(struct mc_tx *tx, const gasm_Purchase *purchase)
+{
+    struct gf_writer w = log_writer(tx);
+
+    mc_log_purchase(&w, &tx->next, purchase);
+    log_done(tx, &w);
 }
 
 /* Bytes that an open grant needs for its pulses and its end. */
@@ -201,20 +246,11 @@ int mc_store_tidy(struct mc_meter *m)
 /* Everything that a transaction changes. */
 static void write_change(struct mc_meter *m, const struct mc_tx *tx, struct gf_writer *w)
 {
+    w->bad = w->bad || tx->bad;
+    gf_wr(w, tx->log, tx->log_n);
     mc_core_write(w, &m->core, &tx->next, tx->next.totals.index_l != m->index_saved_l);
     if (tx->slot >= 0)
         mc_core_write_use(w, (size_t)tx->slot, &tx->use);
-    if (tx->log.event != MC_EVENT_NONE)
-        mc_core_write_event(w, &tx->log);
-}
-
-/* Number the event, if there is one, and date it. */
-static void stamp(const struct mc_meter *m, struct mc_tx *tx)
-{
-    if (tx->log.event == MC_EVENT_NONE)
-        return;
-    tx->log.at_s = mc_clock_now_s(m);
-    tx->next.event_seq = m->core.event_seq + 1;
 }
 
 /* The record is on flash: now it is so. */
@@ -233,7 +269,6 @@ int mc_store_change(struct mc_meter *m, struct mc_tx *tx)
 
     if (rc != 0)
         return rc;
-    stamp(m, tx);
     write_change(m, tx, &w);
     if (w.bad)
         return GF_E_STORE;
@@ -249,7 +284,7 @@ int mc_store_event(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b
     int rc;
 
     mc_store_begin(m, &tx);
-    tx.log = (struct mc_logged){.event = event, .a = a, .b = b};
+    mc_tx_event(m, &tx, event, a, b);
     rc = mc_store_change(m, &tx);
     gf_wipe(&tx, sizeof tx);
     return rc;
@@ -359,7 +394,6 @@ int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op 
     if (rc != 0)
         return rc;
     tx->next.receipt_seq = m->core.receipt_seq + 1;
-    stamp(m, tx);
     rc = make_receipt(m, tx, op);
     if (rc != 0)
         return rc;
@@ -379,6 +413,17 @@ int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op 
         return rc;
     adopt(m, tx);
     m->kept[m->core.receipt_seq % MC_OPS_KEPT] = addr;
+    return 0;
+}
+
+int mc_store_entries_at(const struct mc_nvm *nvm, const struct mc_record *record, uint32_t *ret)
+{
+    uint8_t len[2];
+    struct gf_reader r = {len, sizeof len, false};
+
+    if (nvm->read(nvm->ctx, record->addr + OP_HEAD - 2, len, sizeof len) != 0)
+        return GF_E_STORE;
+    *ret = record->addr + OP_HEAD + (uint32_t)gf_rd_uint(&r, 2);
     return 0;
 }
 

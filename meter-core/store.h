@@ -8,12 +8,17 @@
 #define GF_METER_STORE_H
 
 #include "meter-core/core.h"
+#include "meter-core/logs.h"
+
+#define MC_TX_LOG 192 /* bytes: four events and a purchase, or a day and a month beside them */
 
 struct mc_tx {
     struct mc_core next;        /* what the core shall be */
     int slot;                   /* the counted ticket that changes; -1 for none */
     struct mc_use use;          /* ... to this */
-    struct mc_logged log;       /* the event that goes with it, or MC_EVENT_NONE; dated at commit */
+    uint8_t log[MC_TX_LOG];     /* entries of the logs that go with it (logs.h) */
+    size_t log_n;
+    bool bad;                   /* more than fits */
 };
 
 /* What makes a transaction an operation with a receipt. */
@@ -43,6 +48,13 @@ int mc_store_recover(struct mc_meter *m);
 /* Begin a transaction: a copy of the core, nothing else. */
 void mc_store_begin(const struct mc_meter *m, struct mc_tx *tx);
 
+/* Put an event, the end of a gas day or month (with the totals in tx->next), or a purchase into the
+ * transaction. The event is dated now. */
+void mc_tx_event(const struct mc_meter *m, struct mc_tx *tx, enum mc_event event, int64_t a,
+                 int64_t b);
+void mc_tx_period(struct mc_tx *tx, enum mc_log log, uint32_t period);
+void mc_tx_purchase(struct mc_tx *tx, const gasm_Purchase *purchase);
+
 /* Make room for records of `n` bytes in all without erasing, by turning to the next sector when
  * that is prepared. 0; GF_E_NOT_NOW when only an erase would help; GF_E_STORE. Uses m->rec. */
 int mc_store_room(struct mc_meter *m, uint32_t n);
@@ -61,6 +73,9 @@ int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op 
 
 /* The index record, small and frequent: index_l and purged_l. 0; GF_E_NOT_NOW, GF_E_STORE. */
 int mc_store_index(struct mc_meter *m);
+
+/* Where the log entries of an operation's record begin. 0 or GF_E_STORE. */
+int mc_store_entries_at(const struct mc_nvm *nvm, const struct mc_record *record, uint32_t *ret);
 
 /* Log an event that belongs to no other change. */
 int mc_store_event(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b);

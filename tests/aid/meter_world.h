@@ -14,7 +14,7 @@
 #include "tests/aid/flash.h"
 #include "tests/aid/linkaid.h"
 
-#define AID_FLASH_SECTOR 65536u
+#define AID_FLASH_SECTOR 131072u
 #define AID_FLASH_SECTORS 4u
 #define AID_UTC_MS 1795000000000    /* the RTC when a world begins */
 

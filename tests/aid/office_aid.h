@@ -123,7 +123,7 @@ sync_Item oaid_receipt_item(const sync_Job *job, const uint8_t *receipt, size_t 
 
 /* ---- a meter ---- */
 
-#define AID_RECEIPT_MAX 440
+#define AID_RECEIPT_MAX 464
 
 struct oaid_meter {
     char id[GF_METER_ID_TEXT];

@@ -1,5 +1,5 @@
 /* test_core.c - every register is persisted, comes back, and the largest state fits its record. */
-#include "meter-core/core.h"
+#include "meter-core/logs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,7 @@ static void test_largest(void **state)
         uses[i] = (struct mc_use){UINT64_MAX - i, UINT32_MAX, 3, 4, 5};
         mc_core_write_use(&w, i, &uses[i]);
     }
-    mc_core_write_event(&w, &(struct mc_logged){MC_EVENT_RESET, 1, 2, 3});
+    mc_log_event(&w, &(struct mc_core){0}, MC_EVENT_RESET, 1, 2, 3);
     assert_false(w.bad);
     print_message("# largest snapshot: %zu of %u bytes\n", w.n, PAYLOAD_MAX);
     r.left = w.n;

@@ -1,0 +1,49 @@
+/* supply.h - gas for the customer: arming, the button, and everything that shuts the valve again.
+ * Freestanding.
+ *
+ * In service the valve opens only when it is armed and the button is pressed within arming_time_s,
+ * with credit, without a lock, and with battery and temperature in their limits. Credit here means
+ * that the next pulse does not take the residual below minus credit_emergency_l; the valve shuts
+ * when that no longer holds. Nothing of this survives a reset, but for the locks: then the valve is
+ * shut and not armed.
+ *
+ * Leak watch. The appliances are off when the valve has been opened. At a flow of leak_flow_l_per_h
+ * a pulse comes every T = pulse_l * 3600 / leak_flow_l_per_h seconds. Two pulses since the opening
+ * that are less than T apart are uncontrolled flow: the valve shuts and is locked (LOCK_LEAK). The
+ * watch is over when T has passed without a pulse, or T since the first one. (1-litre pulses and 30
+ * l/h: two to four minutes; 10-litre pulses: twenty to forty.)
+ *
+ * Over-flow. What flows above over_flow_l_per_h fills a bucket that drains at that rate; ten
+ * seconds' worth and two pulses in it: the valve shuts, LOCK_LEAK.
+ *
+ * Continuous flow. Pulses for continuous_flow_h hours without a pause of an hour (or of T, when
+ * that is longer): an event once, and a close when close_on_continuous is 1.
+ *
+ * Senses. One that goes on is an event; when close_on_tamper is 1, the valve shuts if it is open,
+ * and LOCK_TAMPER is set. A sense that was on at the start is reported then.
+ */
+#ifndef GF_METER_SUPPLY_H
+#define GF_METER_SUPPLY_H
+
+#include "meter-core/store.h"
+
+/* True when gas may flow for the customer as far as credit goes. */
+bool mc_supply_has_credit(const struct mc_core *core);
+
+/* Arm the valve for arming_time_s (after the record is written). */
+void mc_supply_arm(struct mc_meter *m);
+
+/* Disarm, and shut the valve if it is open for the customer. For what ends service by itself
+ * (close_account). */
+void mc_supply_stop(struct mc_meter *m);
+
+/* Pulses came: n * pulse_l litres that are in the index by now. */
+void mc_supply_pulse(struct mc_meter *m, uint32_t n);
+
+/* Run the timers: arming, leak watch, travel of an opening valve, pauses, battery. */
+void mc_supply_poll(struct mc_meter *m);
+
+/* Seconds left until a typed token is looked at again; 0 when at once. */
+uint32_t mc_typed_wait_s(const struct mc_meter *m);
+
+#endif
