@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "meter-core/pb.h"
-#include "meter-core/port/openssl/crypto.h"
+#include "tests/aid/crypto_each.h"
 
 static struct gf_span span(const void *p, size_t n)
 {
@@ -33,7 +33,7 @@ void aid_pair_begin(struct aid_pair *p)
     p->random.state = 4711;
     p->session_no = AID_SESSION_NO;
     aid_root_key(0x30, p->root);
-    assert_int_equal(mc_ticket_key(mc_crypto_openssl(), p->root, span(ticket, n), p->ticket_key),
+    assert_int_equal(mc_ticket_key(aid_crypto(), p->root, span(ticket, n), p->ticket_key),
                      0);
 
     struct gf_random random = aid_random_port(&p->random);
@@ -54,11 +54,11 @@ int aid_pair_welcome(struct aid_pair *p)
     if (p->hello.n < 1 || p->hello.p[0] != MC_KIND_CLIENT_HELLO ||
         mc_pb_decode(gasm_ClientHello_fields, body, &hello) < 0)
         return GF_E_FORMAT;
-    assert_int_equal(mc_ticket_key(mc_crypto_openssl(), p->root,
+    assert_int_equal(mc_ticket_key(aid_crypto(), p->root,
                                    span(hello.ticket.bytes, hello.ticket.size), key),
                      0);
 
-    int n = mc_server_welcome(&p->server, mc_crypto_openssl(), &random, body, &hello, key,
+    int n = mc_server_welcome(&p->server, aid_crypto(), &random, body, &hello, key,
                               p->session_no, p->welcome.p, sizeof p->welcome.p);
 
     p->welcome.n = n > 0 ? (size_t)n : 0;
@@ -79,7 +79,7 @@ int aid_pair_take_welcome(struct aid_pair *p)
 {
     uint8_t *msg = exact(&p->welcome);
     gasm_HelloRefusal refusal;
-    int r = mc_client_welcome(&p->client, mc_crypto_openssl(), msg, p->welcome.n, &refusal);
+    int r = mc_client_welcome(&p->client, aid_crypto(), msg, p->welcome.n, &refusal);
 
     free(msg);
     return r;
@@ -97,7 +97,7 @@ void aid_pair_ask(struct aid_pair *p, uint64_t from_seq)
     gasm_Request request = { .command = gasm_Command_READ_RECEIPTS,
                              .which_body = gasm_Request_read_receipts_tag,
                              .body.read_receipts.from_seq = from_seq };
-    int n = mc_client_seal(&p->client, mc_crypto_openssl(), &request, p->request.p,
+    int n = mc_client_seal(&p->client, aid_crypto(), &request, p->request.p,
                            sizeof p->request.p);
 
     assert_true(n > 0);
@@ -108,7 +108,7 @@ int aid_pair_hear(struct aid_pair *p, uint64_t from_seq, bool *ret_proved)
 {
     uint8_t plain[MC_MESSAGE_MAX], *msg = exact(&p->request);
     gasm_Request request;
-    int n = mc_server_open(&p->server, mc_crypto_openssl(), msg, p->request.n, plain, sizeof plain,
+    int n = mc_server_open(&p->server, aid_crypto(), msg, p->request.n, plain, sizeof plain,
                            ret_proved);
 
     free(msg);
@@ -127,7 +127,7 @@ void aid_pair_reply(struct aid_pair *p, uint64_t seq)
     int n = mc_pb_encode(gasm_Response_fields, &response, plain, sizeof plain);
 
     assert_true(n > 0);
-    n = mc_server_seal(&p->server, mc_crypto_openssl(), span(plain, (size_t)n), p->answer.p,
+    n = mc_server_seal(&p->server, aid_crypto(), span(plain, (size_t)n), p->answer.p,
                        sizeof p->answer.p);
     assert_true(n > 0);
     p->answer.n = (size_t)n;
@@ -137,7 +137,7 @@ int aid_pair_read_reply(struct aid_pair *p, uint64_t seq)
 {
     uint8_t *msg = exact(&p->answer);
     gasm_Response response;
-    int r = mc_client_open(&p->client, mc_crypto_openssl(), msg, p->answer.n, &response);
+    int r = mc_client_open(&p->client, aid_crypto(), msg, p->answer.n, &response);
 
     free(msg);
     if (r == 0)

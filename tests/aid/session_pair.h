@@ -2,7 +2,7 @@
 #define GF_TESTS_AID_SESSION_PAIR_H
 /*
  * A client with a ticket, a meter that knows the root key, and the messages between them, which a
- * test may damage on their way. Crypto is OpenSSL's. Failures are cmocka's.
+ * test may damage on their way. Crypto is aid_crypto()'s. Failures are cmocka's.
  */
 #include "meter-core/frame.h"
 #include "meter-core/session.h"

@@ -1,9 +1,7 @@
-/* test_vectors.c - tests/vectors/: what the code computes is what is published, for programs in
- * other languages. GENERATE=1 writes the files anew. */
-#include <jansson.h>
+/* test_vectors.c - tests/vectors/: what the code computes on each crypto port is what is published,
+ * for programs in other languages. GENERATE=1 writes the files anew. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,40 +10,21 @@
 #include "meter-core/gatt.h"
 #include "meter-core/pb.h"
 #include "meter-core/port/openssl/crypto.h"
+#include "tests/aid/crypto_each.h"
 #include "tests/aid/json.h"
 #include "tests/aid/pipes.h"
 #include "tests/aid/session_pair.h"
-
-#define FOLDER "tests/vectors/"
-
-static const struct mc_crypto *crypto;
+#include "tests/aid/vectors.h"
 
 static struct gf_span span(const void *p, size_t n)
 {
     return (struct gf_span){ p, n };
 }
 
-/* Compare what was written with the published file, or publish it. */
+/* GENERATE=1 publishes what OpenSSL gives; BearSSL must agree with that too. */
 static void settle(const char *name)
 {
-    const char *text = aid_json_end();
-    char path[100], *published = NULL;
-    size_t cap = 0;
-    FILE *f;
-
-    (void)snprintf(path, sizeof path, FOLDER "%s.json", name);
-    if (getenv("GENERATE") != NULL) {
-        f = fopen(path, "w");
-        assert_non_null(f);
-        assert_true(fputs(text, f) >= 0);
-        assert_int_equal(fclose(f), 0);
-    }
-    f = fopen(path, "r");
-    assert_non_null(f);
-    assert_true(getdelim(&published, &cap, '\0', f) > 0);
-    (void)fclose(f);
-    assert_string_equal(text, published);
-    free(published);
+    aid_vectors_settle(name, getenv("GENERATE") != NULL && aid_crypto() == mc_crypto_openssl());
 }
 
 /* ---- ticket ---- */
@@ -94,7 +73,7 @@ static void ticket_vectors(void **state)
 
     (void)state;
     aid_root_key(0x30, root);
-    assert_int_equal(mc_ticket_key(crypto, root, span(bytes, n), key), 0);
+    assert_int_equal(mc_ticket_key(aid_crypto(), root, span(bytes, n), key), 0);
     aid_json_begin(
         "K_ticket = HKDF-SHA-256(root, no salt, info \"gasm ticket\" | ticket), 32 bytes");
     aid_json_hex("root", root, sizeof root);
@@ -123,7 +102,7 @@ static void envelope_vectors(void **state)
     aid_root_key(0x00, root);
     aid_root_key(0xA0, key);
 
-    int n = mc_envelope_seal(crypto, &wrap, key, bytes, sizeof bytes);
+    int n = mc_envelope_seal(aid_crypto(), &wrap, key, bytes, sizeof bytes);
 
     assert_true(n > 0);
     assert_int_equal(mc_pb_decode(gasm_KeyEnvelope_fields, span(bytes, (size_t)n), &e), 0);
@@ -152,11 +131,11 @@ static void receipt_vectors(void **state)
     (void)state;
     aid_root_key(0x60, root);
 
-    int n = mc_receipt_seal(crypto, root, &r, bytes, sizeof bytes);
+    int n = mc_receipt_seal(aid_crypto(), root, &r, bytes, sizeof bytes);
 
     assert_true(n > 0);
     assert_int_equal(mc_pb_decode(gasm_SealedReceipt_fields, span(bytes, (size_t)n), &s), 0);
-    assert_int_equal(mc_receipt_hash(crypto, span(bytes, (size_t)n), hash), 0);
+    assert_int_equal(mc_receipt_hash(aid_crypto(), span(bytes, (size_t)n), hash), 0);
     aid_json_begin("mac = first 16 bytes of HMAC(HKDF(root, \"gasm receipt\"), \"gasm receipt\" | "
                    "body); hash = SHA-256(sealed), the next receipt's prev_hash");
     aid_json_hex("root", root, sizeof root);
@@ -167,10 +146,10 @@ static void receipt_vectors(void **state)
     aid_json_hex("mac", s.mac, sizeof s.mac);
     aid_json_hex("sealed", bytes, (size_t)n);
     aid_json_hex("hash", hash, sizeof hash);
-    assert_int_equal(mc_op_id_activation(crypto, AID_METER_ID, 1, id), 0);
+    assert_int_equal(mc_op_id_activation(aid_crypto(), AID_METER_ID, 1, id), 0);
     aid_json_text("meter_id", AID_METER_ID);
     aid_json_hex("activation_of_epoch_1_op_id", id, sizeof id);
-    assert_int_equal(mc_op_id_purge_end(crypto, r.op_id.bytes, id), 0);
+    assert_int_equal(mc_op_id_purge_end(aid_crypto(), r.op_id.bytes, id), 0);
     aid_json_hex("purge_start_op_id", r.op_id.bytes, r.op_id.size);
     aid_json_hex("purge_end_op_id", id, sizeof id);
     settle("receipt");
@@ -249,7 +228,7 @@ static void write_ctl(void)
 
     mc_ctl_encode(&ctl, bytes);
     mc_ctl_reset_encode(&reset, reset_bytes);
-    assert_int_equal(mc_id_hash(crypto, AID_METER_ID, hash), 0);
+    assert_int_equal(mc_id_hash(aid_crypto(), AID_METER_ID, hash), 0);
     aid_json_text("meter_id", AID_METER_ID);
     aid_json_hex("advertised_id_hash", hash, sizeof hash);
     aid_json_hex("ctl_read", bytes, sizeof bytes);
@@ -328,155 +307,16 @@ static void fragment_vectors(void **state)
     settle("fragments");
 }
 
-/* ---- the files as another program would use them ---- */
-
-static json_t *load(const char *name)
-{
-    char path[100];
-    json_error_t error;
-
-    (void)snprintf(path, sizeof path, FOLDER "%s.json", name);
-
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-
-    if (j == NULL)
-        fail_msg("%s:%d: %s", path, error.line, error.text);
-    return j;
-}
-
-/* The bytes of a hex member, in one of 16 buffers that take turns. */
-static struct gf_span member(const json_t *j, const char *name)
-{
-    static uint8_t pool[16][MC_MESSAGE_MAX];
-    static size_t turn;
-    const char *hex = json_string_value(json_object_get(j, name));
-    uint8_t *p = pool[turn++ % 16];
-
-    assert_non_null(hex);
-    assert_int_equal(gf_unhex(hex, p, strlen(hex) / 2), 0);
-    return span(p, strlen(hex) / 2);
-}
-
-static void assert_same(struct gf_span a, struct gf_span b)
-{
-    assert_int_equal(a.n, b.n);
-    assert_memory_equal(a.p, b.p, a.n);
-}
-
-static void opened_as(const json_t *j, const char *message, size_t header, struct gf_span key,
-                      const char *plain)
-{
-    struct gf_span m = member(j, message), want = member(j, plain);
-    uint8_t nonce[MC_NONCE_LEN] = { 0 }, out[MC_MESSAGE_MAX];
-
-    memcpy(nonce + 5, m.p + 1, 8);
-    assert_int_equal(crypto->open(crypto->ctx, key.p, nonce, span(m.p, header),
-                                  span(m.p + header, m.n - header), out),
-                     0);
-    assert_same(span(out, m.n - header - MC_AEAD_TAG_LEN), want);
-}
-
-/* With the primitives alone, and nothing that this project computes. */
-static void handshake_can_be_followed_from_the_file(void **state)
-{
-    static const uint8_t version = 1;
-    json_t *j = load("handshake");
-    struct gf_span root = member(j, "root"), ticket_key = member(j, "ticket_key");
-    struct gf_span hello = member(j, "client_hello_message");
-    const struct gf_span ticket[] = { span("gasm ticket", 11), member(j, "ticket") };
-    const struct gf_span nonces[] = { member(j, "nonce_c"), member(j, "nonce_m") };
-    const struct gf_span c2m[] = { span("gasm c2m", 8), nonces[0], nonces[1] };
-    const struct gf_span m2c[] = { span("gasm m2c", 8), nonces[0], nonces[1] };
-    const struct gf_span h[] = { span(&version, 1), span(hello.p + 1, hello.n - 1),
-                                 span("\x0A\x10", 2), nonces[1] };
-    struct gf_span proof = span("gasm proof", 10);
-    uint8_t key[32], hash[32];
-    const struct gf_span of_m[] = { span("m", 1), span(hash, 32) };
-    const struct gf_span of_c[] = { span("c", 1), span(hash, 32) };
-
-    (void)state;
-    assert_int_equal(crypto->hkdf(crypto->ctx, root.p, 32, ticket, 2, key, 32), 0);
-    assert_same(span(key, 32), ticket_key);
-    assert_int_equal(crypto->hkdf(crypto->ctx, ticket_key.p, 32, c2m, 3, key, 16), 0);
-    assert_same(span(key, 16), member(j, "key_c2m"));
-    assert_int_equal(crypto->hkdf(crypto->ctx, ticket_key.p, 32, m2c, 3, key, 16), 0);
-    assert_same(span(key, 16), member(j, "key_m2c"));
-    assert_int_equal(crypto->sha256(crypto->ctx, h, 4, hash), 0);
-    assert_int_equal(crypto->hkdf(crypto->ctx, ticket_key.p, 32, &proof, 1, key, 32), 0);
-
-    uint8_t mac[32];
-
-    assert_int_equal(crypto->hmac(crypto->ctx, key, 32, of_m, 2, mac), 0);
-    assert_same(span(mac, 32), member(j, "proof_m"));
-    assert_int_equal(crypto->hmac(crypto->ctx, key, 32, of_c, 2, mac), 0);
-    assert_same(span(mac, 32), member(j, "proof_c"));
-
-    const json_t *exchanges = json_object_get(j, "exchanges");
-
-    assert_int_equal(json_array_size(exchanges), 2);
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *e = json_array_get(exchanges, i);
-
-        opened_as(e, "request_message", i == 0 ? 41 : 9, member(j, "key_c2m"), "request");
-        opened_as(e, "answer_message", 9, member(j, "key_m2c"), "response");
-    }
-    json_decref(j);
-}
-
-/* Each stream put together from its fragments, by the rules for a receiver only. */
-static void streams_can_be_put_together_from_the_file(void **state)
-{
-    json_t *j = load("fragments");
-    const json_t *stream, *step;
-    size_t i, k;
-
-    (void)state;
-    json_array_foreach(json_object_get(j, "streams"), i, stream)
-    {
-        struct mc_pipe to[2];
-        unsigned whole[2] = { 0 };
-
-        mc_pipe_reset(&to[0], 5, 20, MC_WINDOW);
-        mc_pipe_reset(&to[1], 5, 20, MC_WINDOW);
-        json_array_foreach(json_object_get(stream, "flow"), k, step)
-        {
-            bool by_client =
-                strcmp(json_string_value(json_object_get(step, "from")), "client") == 0;
-            struct mc_pipe *end = &to[by_client];
-            struct gf_span frag;
-            size_t n;
-
-            if (json_object_get(step, "lost") != NULL)
-                continue;
-            frag = member(step, "fragment");
-            if (mc_pipe_feed(end, frag.p, frag.n) != MC_FEED_MESSAGE)
-                continue;
-            whole[by_client]++;
-
-            const uint8_t *msg = mc_pipe_message(end, &n);
-
-            assert_same(span(msg, n), member(stream, by_client ? "request" : "answer"));
-        }
-        assert_int_equal(whole[0], 1);
-        assert_int_equal(whole[1], 1);
-    }
-    assert_int_equal(i, 7);
-    json_decref(j);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ticket_vectors),
-        cmocka_unit_test(envelope_vectors),
-        cmocka_unit_test(receipt_vectors),
-        cmocka_unit_test(handshake_vectors),
-        cmocka_unit_test(fragment_vectors),
-        cmocka_unit_test(handshake_can_be_followed_from_the_file),
-        cmocka_unit_test(streams_can_be_put_together_from_the_file),
+        AID_WITH_EACH_CRYPTO(ticket_vectors),
+        AID_WITH_EACH_CRYPTO(envelope_vectors),
+        AID_WITH_EACH_CRYPTO(receipt_vectors),
+        AID_WITH_EACH_CRYPTO(handshake_vectors),
+        AID_WITH_EACH_CRYPTO(fragment_vectors),
     };
 
-    crypto = mc_crypto_openssl();
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
