@@ -80,8 +80,6 @@ int mc_cmd_reset_to_factory(struct mc_meter *m, struct mc_tx *tx)
     size_t n;
     const struct mc_param_row *rows = mc_params(&n);
 
-    if (m->ticket.role != gasm_Role_BENCH)
-        return gasm_Refusal_RIGHT;
     next->life = (uint8_t)(scrap ? gasm_LifeState_SCRAPPED : gasm_LifeState_FACTORY);
     next->params_were_set = 0;
     for (size_t i = 0; i < n; i++)

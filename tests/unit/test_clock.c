@@ -88,7 +88,9 @@ static void test_clock_lost(void **state)
     struct aid_pass short_pass;
     uint32_t clockless = 1u << gasm_Command_IDENTIFY | 1u << gasm_Command_INSTALL_KEY |
                          1u << gasm_Command_SET_CLOCK | 1u << gasm_Command_GET_PARAMETERS |
-                         1u << gasm_Command_READ_BALANCE | 1u << gasm_Command_READ_RECEIPTS;
+                         1u << gasm_Command_READ_BALANCE | 1u << gasm_Command_READ_RECEIPTS |
+                         1u << gasm_Command_READ_HISTORY | 1u << gasm_Command_READ_PURCHASES |
+                         1u << gasm_Command_READ_EVENTS;
 
     (void)state;
     /* Trimmed by a minute: still trusted. By more: lost. */

@@ -22,7 +22,7 @@ static void test_table(void **state)
     const struct mc_command_row *rows = mc_commands(&n);
 
     (void)state;
-    assert_int_equal(n, gasm_Command_KEY_ACTIVATED);
+    assert_int_equal(n, gasm_Command_RESET_TO_FACTORY);
     for (size_t i = 0; i < n; i++) {
         bool changes = (rows[i].needs & MC_NEED_OP_ID) != 0;
 
@@ -421,6 +421,7 @@ static void test_needs(void **state)
             gasm_Request r = formed(w, &rows[i], 460 + (uint32_t)i);
 
             if (v == gasm_ValveState_VALVE_SHUT || (rows[i].needs & MC_NEED_SHUT) == 0 ||
+                (rows[i].states & MC_STATE(gasm_LifeState_CLEARED)) == 0 ||
                 rows[i].handler == NULL)
                 continue;
             w->valve.state = v;

@@ -160,9 +160,9 @@ static void test_fits(void **state)
         uint32_t size, sectors, unit;
         bool fits;
     } cases[] = {
-        {65536, 2, 4, true},  {131072, 2, 8, true},  {65536, 16, 16, true}, {65536, 1, 4, false},
-        {32768, 4, 4, false}, {65536, 2, 1, false},  {65536, 2, 2, false},  {65536, 2, 32, false},
-        {65540, 2, 4, false}, {65552, 2, 16, true},
+        {131072, 2, 4, true},  {262144, 2, 8, true},  {131072, 16, 16, true}, {131072, 1, 4, false},
+        {65536, 4, 4, false},  {131072, 2, 1, false}, {131072, 2, 2, false},  {131072, 2, 32, false},
+        {131076, 2, 4, false}, {131088, 2, 16, true},
     };
 
     (void)state;

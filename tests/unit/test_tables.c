@@ -18,7 +18,9 @@
 static const char *const states[] = {"UNKNOWN", "FACTORY", "KEYED",  "PURGED",
                                      "CLEARED", "IN_SERVICE", "CLOSED", "SCRAPPED"};
 static const char *const rights[] = {"READ",  "KEY",        "OPEN",       "PURGE",    "CLEAR",
-                                     "CLOCK", "PARAMETERS", "COMMISSION", "SUPERVISE"};
+                                     "CLOCK", "PARAMETERS", "COMMISSION", "SUPERVISE", "RECHARGE",
+                                     "VALVE", "UNLOCK",     "CLOSE",      "IMPORT",   "TEST",
+                                     "BENCH"};
 static const struct {
     enum mc_need bit;
     const char *text;
@@ -27,6 +29,7 @@ static const struct {
     {MC_NEED_SHUT, "valve shut"},      {MC_NEED_POWER, "battery and temperature"},
     {MC_NEED_CLOCK, "valid clock"},    {MC_NEED_PARAMETERS, "parameters set"},
     {MC_MAY_FACTORY, "_factory ticket_"}, {MC_MAY_CLOCKLESS, "_lost clock_"},
+    {MC_OWN_OP_ID, "_operation id_"},
 };
 
 static const char *right_text(uint8_t right)
