@@ -38,19 +38,21 @@ int mc_swap_key_seal(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
 int mc_swap_key_open(const struct mc_crypto *c, const struct mc_wrap *wrap, struct gf_span terms,
                      struct gf_span sealed, uint8_t ret[static MC_KEY_LEN]);
 
-/* Encode and authenticate a certificate under the receipt key of root = K[key_epoch] (label "gasm
- * certificate"), and under swap_key (NULL: without a swap). Length of the SealedCertificate, or
- * GF_E_SPACE, GF_E_CRYPTO. */
+/* Encode and authenticate a certificate: the first 16 bytes of HMAC-SHA-256 over "gasm certificate"
+ * | Certificate bytes, under the receipt key of root = K[key_epoch], and under swap_key (NULL:
+ * without a swap; then the certificate names no case and no counterpart, else both). Length of the
+ * SealedCertificate, or GF_E_SPACE, GF_E_CRYPTO. */
 int mc_certificate_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
                         const uint8_t *swap_key, const gasm_Certificate *certificate, uint8_t *ret,
                         size_t cap);
 
-/* Decode without verifying. 0 or GF_E_FORMAT (outer and inner message: one strict form; what
- * Totals holds inside may be any valid encoding). */
+/* Decode without verifying. 0 or GF_E_FORMAT: each of the messages has one strict form; totals are
+ * there; case, counterpart and the mac under K_swap are all there or none is. */
 int mc_certificate_peek(struct gf_span sealed, gasm_Certificate *ret);
 
 /* Verify under the old meter's receipt key (head office), or under K_swap (the new meter). 0,
- * GF_E_FORMAT, GF_E_CRYPTO; *ret is written only on 0. */
+ * GF_E_FORMAT, GF_E_CRYPTO (also a certificate without a swap under K_swap); *ret is written only
+ * on 0. */
 int mc_certificate_open(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
                         struct gf_span sealed, gasm_Certificate *ret);
 int mc_certificate_open_swap(const struct mc_crypto *c, const uint8_t swap_key[static MC_KEY_LEN],
