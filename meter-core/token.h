@@ -8,6 +8,7 @@
 #ifndef GF_METER_TOKEN_H
 #define GF_METER_TOKEN_H
 
+#include "common/ids.h"
 #include "meter-core/keys.h"
 
 #define MC_TOKEN_MAX 160            /* bytes of a SealedToken, at most */
