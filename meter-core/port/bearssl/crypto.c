@@ -10,6 +10,19 @@
 #define RET_MAX 64
 #define KEY_MAX 64
 
+/* BearSSL's frames go down to 1.2 KiB below ours, and it does not wipe them: hash states and round
+ * keys lie there when it returns. */
+#define FRAMES_MAX 1536
+
+/* Overwrite the frames that BearSSL gave back. Never inlined, so its own frame lies where they
+ * were. */
+static __attribute__((noinline)) void wipe_frames(void)
+{
+    uint8_t frames[FRAMES_MAX];
+
+    gf_wipe(frames, sizeof frames);
+}
+
 static int bear_sha256(void *unused, const struct gf_span *parts, size_t n,
                        uint8_t ret[static MC_HASH_LEN])
 {
@@ -21,6 +34,7 @@ static int bear_sha256(void *unused, const struct gf_span *parts, size_t n,
         br_sha256_update(&ctx, parts[i].p, parts[i].n);
     br_sha256_out(&ctx, ret);
     gf_wipe(&ctx, sizeof ctx);
+    wipe_frames();
     return 0;
 }
 
@@ -52,6 +66,7 @@ static int bear_hmac(void *unused, const uint8_t *key, size_t key_len, const str
     br_hmac_key_init(&prepared, &br_sha256_vtable, key, key_len);
     hmac_run(&prepared, none, parts, n, none, ret);
     gf_wipe(&prepared, sizeof prepared);
+    wipe_frames();
     return 0;
 }
 
@@ -94,6 +109,7 @@ static int bear_hkdf(void *unused, const uint8_t *key, size_t key_len, const str
     gf_wipe(&prepared, sizeof prepared);
     gf_wipe(prk, sizeof prk);
     gf_wipe(out, sizeof out);
+    wipe_frames();
     return 0;
 }
 
@@ -102,11 +118,12 @@ struct ccm {
     br_ccm_context ctx;
 };
 
-/* What both directions of CCM begin with: key, nonce, lengths, associated data. */
+/* What both directions of CCM begin with: key, nonce, lengths, associated data. BearSSL refuses a
+ * text that is too long for the nonce. */
 static bool ccm_start(struct ccm *c, const uint8_t *key, const uint8_t *nonce, struct gf_span ad,
                       size_t text_len)
 {
-    if (text_len > UINT16_MAX || ad.n > INT32_MAX)
+    if (ad.n > INT32_MAX)
         return false;
     br_aes_ct_ctrcbc_init(&c->keys, key, MC_AEAD_KEY_LEN);
     br_ccm_init(&c->ctx, &c->keys.vtable);
@@ -141,6 +158,7 @@ static int bear_seal(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN],
         ok = br_ccm_get_tag(&c.ctx, ret + plain.n) == MC_AEAD_TAG_LEN;
     }
     gf_wipe(&c, sizeof c);
+    wipe_frames();
     if (!ok)
         gf_wipe(ret, plain.n + MC_AEAD_TAG_LEN);
     return ok ? 0 : GF_E_CRYPTO;
@@ -168,6 +186,7 @@ static int bear_open(void *unused, const uint8_t key[static MC_AEAD_KEY_LEN],
         ok = br_ccm_check_tag(&c.ctx, tag) == 1;
     }
     gf_wipe(&c, sizeof c);
+    wipe_frames();
     if (!ok)
         gf_wipe(ret, n);
     return ok ? 0 : GF_E_CRYPTO;

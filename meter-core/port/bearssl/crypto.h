@@ -1,9 +1,9 @@
 /* crypto.h - the crypto port (meter-core/crypto.h) on BearSSL, for the STM32. Freestanding.
  *
  * AES is BearSSL's constant-time code (`aes_ct`): no table that a secret indexes, so neither cache
- * nor flash wait states tell of the key. No heap; at most 1 KiB of stack besides BearSSL's own.
- * All key material in this port's own frames is wiped before a function returns; BearSSL does not
- * wipe its frames, so a firmware that hands its stack on to code it does not trust clears it first.
+ * nor flash wait states tell of the key. No heap; at most 2.5 KiB of stack, BearSSL's included. What
+ * depends on a key or on hashed bytes is wiped from the stack before a function returns, in
+ * BearSSL's frames too.
  */
 #ifndef GF_BEARSSL_CRYPTO_H
 #define GF_BEARSSL_CRYPTO_H
