@@ -6,6 +6,7 @@
 
 /* An RTC that is trimmed may step back so far; judged is at the floor all the same. */
 #define MC_CLOCK_SLACK_S 60
+#define MC_CLOCK_MAX_S 253402300799 /* 9999-12-31T23:59:59Z: set_clock beyond it is RANGE */
 
 enum mc_clock_state {
     MC_CLOCK_NEVER_SET = 0, /* never commissioned either: times are not judged */

@@ -12,7 +12,7 @@ int mc_cmd_set_clock(struct mc_meter *m, struct mc_tx *tx)
      * already. */
     if (new_s < m->ticket.not_before_s || new_s > m->ticket.not_after_s || new_s < m->core.floor_s)
         return gasm_Refusal_CLOCK;
-    if (new_s < 0 || new_s > INT64_MAX / 1000)
+    if (new_s < 0 || new_s > MC_CLOCK_MAX_S)
         return gasm_Refusal_RANGE;
     tx->next.clock_offset_ms = new_s * 1000 - rtc->utc_ms(rtc->ctx);
     tx->next.clock_was_set = 1;

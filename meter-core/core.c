@@ -71,6 +71,7 @@ static const struct member members[] = {
     NUMBER(57, month),
 };
 #define MEMBERS (sizeof members / sizeof members[0])
+#define REACHABLE (UINT64_C(1) << 60)
 #define TAG_INDEX 12
 #define TAG_PURGED 13
 #define TAG_USE 0xF0            /* place 1, serial 8, scope 4, uses 4, purged_l 4, not_after_s 4 */
@@ -207,4 +208,42 @@ int mc_core_read(struct mc_core *core, struct mc_use uses[static MC_COUNTED], st
             read_member(core, tag, r);
     }
     return r->bad ? GF_E_STORE : 0;
+}
+
+/* Far above what any lifetime reaches, far below where sums end. */
+static bool is_reachable(const struct mc_core *core)
+{
+    const gasm_Totals *t = &core->totals;
+    const uint64_t counted[] = {
+        t->index_l,         t->purged_l,       t->opening_index_l, t->opening_purged_l,
+        t->purchased_l,     t->imported_l,     t->forgiven_l,      t->debited_l,
+        t->cleared_l,       t->exported_l,     t->after_closing_l, core->closing_index_l,
+        core->token_seq,    core->receipt_seq, core->event_seq,    core->starts,
+        core->grant_from_l, core->session_reserved,
+    };
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        any |= counted[i];
+    return any < REACHABLE && core->floor_s < (int64_t)REACHABLE &&
+           core->floor_s > -(int64_t)REACHABLE && core->clock_offset_ms < (int64_t)REACHABLE &&
+           core->clock_offset_ms > -(int64_t)REACHABLE;
+}
+
+int mc_core_check(struct mc_core *core)
+{
+    char meter_id[GF_METER_ID_TEXT] = {0};
+    size_t n;
+    const struct mc_param_row *rows = mc_params(&n);
+
+    memcpy(meter_id, core->meter_id, sizeof core->meter_id);
+    if (gf_meter_id_check(meter_id, NULL) != 0 || (core->pulse_l != 1 && core->pulse_l != 10) ||
+        core->life == gasm_LifeState_LIFE_UNKNOWN || core->life > gasm_LifeState_SCRAPPED ||
+        core->grant_open > 1 || core->account_closed > 1 || !is_reachable(core) ||
+        (core->grant_open == 1 && core->totals.purged_l < core->grant_from_l))
+        return GF_E_STORE;
+    for (size_t i = 0; i < n; i++)
+        if (core->params[i] < rows[i].min || core->params[i] > rows[i].max)
+            core->params[i] = rows[i].def;
+    return 0;
 }

@@ -22,4 +22,8 @@ void mc_core_write_use(struct gf_writer *w, size_t place, const struct mc_use *u
  * GF_E_STORE when one is not understood. */
 int mc_core_read(struct mc_core *core, struct mc_use uses[static MC_COUNTED], struct gf_reader *r);
 
+/* Look at what was read. 0; GF_E_STORE when no meter ever wrote such a thing: no id, no life, a
+ * counter that no lifetime reaches. A parameter outside its range counts as its default. */
+int mc_core_check(struct mc_core *core);
+
 #endif

@@ -151,7 +151,7 @@ int mc_store_recover(struct mc_meter *m)
     int rc;
 
     if (!mc_journal_fits(&m->ports.nvm) || mc_journal_open(&m->journal, &m->ports.nvm) != 0 ||
-        mc_journal_replay(&m->journal, visit, m) != 0)
+        mc_journal_replay(&m->journal, visit, m) != 0 || mc_core_check(&m->core) != 0)
         return GF_E_STORE;
     m->index_saved_l = m->core.totals.index_l;
     rc = mc_journal_settle(&m->journal, m->rec, sizeof m->rec);
