@@ -1,6 +1,7 @@
 # gasfitter - one Makefile, everything built under build/. `make help` tells what it can do.
 #   CC=clang      build with clang, in a tree of its own
 #   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, in a tree of its own
+#   COV=1         counting which branches were taken (make coverage), in a tree of its own
 #   V=1           show the commands
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
@@ -16,14 +17,16 @@ CC     ?= gcc
 AR     := ar
 PYTHON := /usr/bin/python3
 JOBS   ?= $(shell nproc)
-BUILD  ?= build/$(notdir $(CC))$(if $(SAN),-san)
+BUILD  ?= build/$(notdir $(CC))$(if $(SAN),-san)$(if $(COV),-cov)
 Q      := $(if $(V),,@)
 say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(BUILD)/%=%))
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wcast-qual -Wformat=2 -Wundef -Wwrite-strings -Wswitch-enum
-SANFL  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) -I. -I$(BUILD)/gen
+SANFL  := $(if $(SAN)$(FUZZ),-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma))address$(comma)undefined \
+          -fno-sanitize-recover=all -fno-omit-frame-pointer)
+COVFL  := $(if $(COV),-O0 --coverage)
+CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) $(COVFL) -I. -I$(BUILD)/gen
 HOSTED := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
 BARE   := -ffreestanding -Wstack-usage=3072
 ifneq (,$(findstring clang,$(CC)))
@@ -75,6 +78,13 @@ BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 SHELL_TESTS := $(wildcard tests/t-*.sh)
 
+# Fuzz targets: a tree of their own, made by clang; see docs/first-change.md.
+FUZZ_BUILD ?= build/fuzz
+FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_AID   := $(addprefix tests/aid/,flash.c linkaid.c meter_world.c meter_story.c meter_still.c \
+              message_samples.c session_pair.c crypto_each.c) tests/fuzz/image.c
+FUZZ_LIBS  := openssl bearssl meter common
+
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
   meter-core/port/bearssl:meter-core,common \
@@ -102,7 +112,7 @@ $(BUILD)/lib%.a:
 define program
 $(BUILD)/$(1): $(BUILD)/obj/$($(1)_MAIN:.c=.o) $($(1)_LIBS:%=$(BUILD)/lib%.a)
 	$$(call say,LD)
-	$$(Q)$(CC) $(SANFL) -o $$@ $$(filter %.o %.a,$$^) -lprotobuf-nanopb $$(call PC,--libs,$($(1)_PKG))
+	$$(Q)$(CC) $(SANFL) $(COVFL) -o $$@ $$(filter %.o %.a,$$^) -lprotobuf-nanopb $$(call PC,--libs,$($(1)_PKG))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -129,16 +139,23 @@ $(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
+	$(Q)$(CC) $(SANFL) $(COVFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
+	$(Q)$(CC) $(SANFL) $(COVFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
+
+$(BUILD)/bin/fuzz_%: FUZZ_LINK := -fsanitize=fuzzer
+$(BUILD)/bin/fuzz_journal: FUZZ_LINK := -fsanitize=fuzzer -Wl,--wrap=mc_journal_fits
+$(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) $(FUZZ_LINK) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka openssl)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ---- what people call -----------------------------------------------------------------------
-.PHONY: deps test test-all bench demo check-layers tests help clean
+.PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests mutants help clean
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
 
@@ -147,6 +164,10 @@ tests: all $(UNIT_TESTS)  ## build the unit tests
 check-layers: all tests  ## refuse an include that goes against the direction of dependency
 	@tests/tools/check-layers $(BUILD) $(LAYERS)
 
+fuzz:  ## build the fuzz targets (clang), and what writes their seeds
+	@$(MAKE) --no-print-directory -s -j$(JOBS) CC=clang SAN= FUZZ=1 BUILD=$(FUZZ_BUILD) \
+	    $(patsubst %,$(FUZZ_BUILD)/bin/%,$(FUZZERS) seeds)
+
 test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
@@ -154,6 +175,21 @@ test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves
 test-all: deps  ## the long campaigns too: every kill, every seed
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
 	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+
+# The meter's own unit tests: those that link nothing of the office, the laptop or the radio.
+METER_TESTS := $(patsubst %,$(BUILD)/tests/test_%,$(sort $(patsubst tests/unit/test_%.c,%, \
+               $(shell grep -L -E 'include "(backend|bt|db|field|tui)/|tests/aid/(field|office|store|vb|bluez)' \
+               $$(grep -l -E 'meter-core/|tests/aid/(meter|purge|session|pipes|cuts|credit|swap)' tests/unit/test_*.c)))))
+
+coverage: deps  ## branches that the meter's tests take; what carries money, gas or keys has to be at 100 %
+	@$(MAKE) --no-print-directory -s -j$(JOBS) COV=1 BUILD=build/cov meter-tests
+	@BUILD=build/cov JOBS=$(JOBS) tests/tools/coverage
+
+meter-tests: $(METER_TESTS)  ## build the meter's own unit tests
+	@printf '%s\n' $(METER_TESTS) > $(BUILD)/meter-tests
+
+mutants: deps  ## plant each bug of tests/mutants and see the test named catch it; ONLY=text picks some
+	@tests/tools/mutants $(if $(ONLY),"$(ONLY)")
 
 bench: deps  ## ratios against a floor or a peer, measured in one run
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
