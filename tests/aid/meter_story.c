@@ -18,8 +18,8 @@ struct aid_story aid_story_of(struct aid_world *w)
         .w = w, .purge_l = 5, .ops = 100, .before_l = w->meter->core.totals.index_l, .mtu = 247,
         .cut_again = -1};
 
-    s.factory = aid_world_ticket(0, 1);
-    s.account = aid_world_ticket(1, 2);
+    s.factory = aid_meter_ticket(w->meter_id, 0, 1);
+    s.account = aid_meter_ticket(w->meter_id, 1, 2);
     if (w->flow_l_per_h == 0)
         w->flow_l_per_h = 3600;
     return s;
@@ -87,7 +87,7 @@ static int install_key(struct aid_story *s)
         return rc;
     r.which_body = gasm_Request_install_key_tag;
     r.body.install_key.envelope.size =
-        (pb_size_t)aid_world_envelope(1, 0, r.body.install_key.envelope.bytes);
+        (pb_size_t)aid_meter_envelope(s->w->meter_id, 1, 0, r.body.install_key.envelope.bytes);
     return ask_ok(s, &r);
 }
 
@@ -249,7 +249,7 @@ static void take_receipt(const gasm_Receipts_receipts_t *sealed, uint8_t hash[st
     uint8_t root[MC_KEY_LEN];
 
     assert_int_equal(mc_receipt_peek(bytes, ret), 0);
-    aid_world_root(ret->key_epoch, root);
+    aid_meter_root((const char *)ret->meter_id, ret->key_epoch, root);
     assert_int_equal(mc_receipt_open(crypto, root, bytes, ret), 0);
     assert_memory_equal(ret->prev_hash, hash, MC_HASH_LEN);
     assert_int_equal(mc_receipt_hash(crypto, bytes, hash), 0);

@@ -74,25 +74,28 @@ static void wire(struct aid_world *w)
     };
 }
 
-struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t sector_size,
-                                      uint32_t sectors, uint32_t unit)
+/* A world around this flash. */
+static struct aid_world *new_world(uint64_t seed, uint32_t pulse_l, const char *meter_id,
+                                   const struct aid_flash *like)
 {
     struct aid_world *w = calloc(1, sizeof *w);
-    struct mc_birth birth = {.meter_id = AID_METER_ID, .meter_type = 7, .pulse_l = pulse_l};
+    struct mc_birth birth = {.meter_type = 7, .pulse_l = pulse_l};
     int rc;
 
     assert(w != NULL);
+    memcpy(w->meter_id, meter_id, GF_METER_ID_LEN);
+    memcpy(birth.meter_id, meter_id, GF_METER_ID_LEN);
     w->random.state = seed;
     w->utc_ms = AID_UTC_MS;
     w->mono_ms = 1000;
     w->supply_mv = 3600;
     w->temperature_dc = 210;
     w->valve = (struct aid_valve){.state = gasm_ValveState_VALVE_SHUT, .travel_ms = 1200};
-    aid_flash_init(&w->flash, sector_size, sectors, unit);
+    aid_flash_init(&w->flash, like->sector_size, like->sectors, like->unit);
     w->meter = malloc(mc_meter_size());
     assert(w->meter != NULL);
     wire(w);
-    aid_world_root(0, birth.factory_key);
+    aid_meter_root(meter_id, 0, birth.factory_key);
     rc = mc_meter_manufacture(&w->ports, &birth);
     assert(rc == 0);
     rc = mc_meter_start(w->meter, &w->ports);
@@ -100,9 +103,25 @@ struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t 
     return w;
 }
 
+struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t sector_size,
+                                      uint32_t sectors, uint32_t unit)
+{
+    const struct aid_flash like = {.sector_size = sector_size, .sectors = sectors, .unit = unit};
+
+    return new_world(seed, pulse_l, AID_METER_ID, &like);
+}
+
+struct aid_world *aid_world_new_named(uint64_t seed, uint32_t pulse_l, const char *meter_id)
+{
+    const struct aid_flash like = {
+        .sector_size = AID_FLASH_SECTOR, .sectors = AID_FLASH_SECTORS, .unit = 8};
+
+    return new_world(seed, pulse_l, meter_id, &like);
+}
+
 struct aid_world *aid_world_new(uint64_t seed, uint32_t pulse_l)
 {
-    return aid_world_new_flash(seed, pulse_l, AID_FLASH_SECTOR, AID_FLASH_SECTORS, 8);
+    return aid_world_new_named(seed, pulse_l, AID_METER_ID);
 }
 
 void aid_world_free(struct aid_world *w)
@@ -143,6 +162,7 @@ static void let_gas_flow(struct aid_world *w, int64_t ms)
     if ((w->valve.state == gasm_ValveState_VALVE_SHUT && !w->leaks) || w->flash.dead || pulse == 0)
         return;
     w->flow_rest += w->flow_l_per_h * ms;
+    w->measured_l += (uint64_t)(w->flow_rest / pulse) * w->meter->core.pulse_l;
     if (w->flow_rest >= pulse)
         mc_meter_pulse(w->meter, (uint32_t)(w->flow_rest / pulse));
     w->flow_rest %= pulse;
@@ -238,12 +258,19 @@ void aid_world_disconnect(struct aid_world *w)
     mc_session_end(&w->session);
 }
 
-void aid_world_root(uint32_t epoch, uint8_t ret[static MC_KEY_LEN])
+void aid_meter_root(const char *meter_id, uint32_t epoch, uint8_t ret[static MC_KEY_LEN])
 {
     aid_root_key(epoch == 0 ? 1 : (uint8_t)(0x40 + epoch), ret);
+    for (size_t i = 0; i < MC_KEY_LEN; i++)
+        ret[i] ^= (uint8_t)(meter_id[i % GF_METER_ID_LEN] ^ AID_METER_ID[i % GF_METER_ID_LEN]);
 }
 
-gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial)
+void aid_world_root(uint32_t epoch, uint8_t ret[static MC_KEY_LEN])
+{
+    aid_meter_root(AID_METER_ID, epoch, ret);
+}
+
+gasm_Ticket aid_meter_ticket(const char *meter_id, uint32_t epoch, uint64_t serial)
 {
     gasm_Ticket t = {
         .subject = "T-0001",
@@ -260,8 +287,13 @@ gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial)
         .installs_epoch = epoch == 0 ? 1 : 0,
     };
 
-    memcpy(t.meter_id, AID_METER_ID, sizeof t.meter_id);
+    memcpy(t.meter_id, meter_id, sizeof t.meter_id);
     return t;
+}
+
+gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial)
+{
+    return aid_meter_ticket(AID_METER_ID, epoch, serial);
 }
 
 struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket)
@@ -272,27 +304,33 @@ struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket)
 
     assert(n > 0);
     pass.ticket_n = (size_t)n;
-    aid_world_root(ticket->epoch, root);
+    aid_meter_root((const char *)ticket->meter_id, ticket->epoch, root);
     n = mc_ticket_key(mc_crypto_openssl(), root, (struct gf_span){pass.ticket, pass.ticket_n},
                       pass.key);
     assert(n == 0);
     return pass;
 }
 
-size_t aid_world_envelope(uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static MC_ENVELOPE_MAX])
+size_t aid_meter_envelope(const char *meter_id, uint32_t epoch, uint32_t wrap_epoch,
+                          uint8_t ret[static MC_ENVELOPE_MAX])
 {
     uint8_t wrap_root[MC_KEY_LEN], key[MC_KEY_LEN];
-    struct mc_wrap wrap = {.meter_id = AID_METER_ID,
+    struct mc_wrap wrap = {.meter_id = meter_id,
                            .epoch = epoch,
                            .wrap_epoch = wrap_epoch,
                            .wrap_root = wrap_root};
     int n;
 
-    aid_world_root(wrap_epoch, wrap_root);
-    aid_world_root(epoch, key);
+    aid_meter_root(meter_id, wrap_epoch, wrap_root);
+    aid_meter_root(meter_id, epoch, key);
     n = mc_envelope_seal(mc_crypto_openssl(), &wrap, key, ret, MC_ENVELOPE_MAX);
     assert(n > 0);
     return (size_t)n;
+}
+
+size_t aid_world_envelope(uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static MC_ENVELOPE_MAX])
+{
+    return aid_meter_envelope(AID_METER_ID, epoch, wrap_epoch, ret);
 }
 
 /* Wait for one more message than `seen`. */

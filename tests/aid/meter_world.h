@@ -17,6 +17,8 @@
 #define AID_FLASH_SECTOR 131072u
 #define AID_FLASH_SECTORS 4u
 #define AID_UTC_MS 1795000000000    /* the RTC when a world begins */
+#define AID_OTHER_ID "GM2400001320" /* of other meters beside AID_METER_ID */
+#define AID_THIRD_ID "GM2400001278"
 
 struct aid_valve {
     gasm_ValveState state;
@@ -37,6 +39,7 @@ struct aid_pass {
 };
 
 struct aid_world {
+    char meter_id[GF_METER_ID_TEXT];
     struct aid_random random;
     int64_t utc_ms, mono_ms;
     struct gf_clock clock;
@@ -48,6 +51,7 @@ struct aid_world {
     int64_t flow_l_per_h;           /* while the valve is not shut */
     int64_t flow_rest;              /* of a litre, in l * ms / h */
     bool leaks;                     /* gas flows even when it is shut */
+    uint64_t measured_l;            /* all that flowed through it while time passed */
     struct mc_ports ports;
     struct mc_meter *meter;
     /* the client's end */
@@ -65,8 +69,11 @@ struct aid_world {
 };
 
 /* A new world whose meter was manufactured (AID_METER_ID, pulse_l litres a pulse, factory key
- * aid_root_key(1)) and started. Never NULL. */
+ * aid_meter_root() of epoch 0) and started. Never NULL. */
 struct aid_world *aid_world_new(uint64_t seed, uint32_t pulse_l);
+
+/* The same with another meter id. */
+struct aid_world *aid_world_new_named(uint64_t seed, uint32_t pulse_l, const char *meter_id);
 
 /* The same with flash of this geometry. sector_size * sectors bytes. */
 struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t sector_size,
@@ -84,11 +91,18 @@ void aid_world_pass(struct aid_world *w, int64_t ms);
 void aid_world_connect(struct aid_world *w, uint16_t mtu);
 void aid_world_disconnect(struct aid_world *w);
 
-/* Tickets and envelopes as head office makes them. The account key of epoch e is
- * aid_root_key(0x40 + e), epoch 0 is the factory key. */
-void aid_world_root(uint32_t epoch, uint8_t ret[static MC_KEY_LEN]);
-gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial);  /* every right; account 1001 */
+/* Tickets and envelopes as head office makes them. Of AID_METER_ID the account key of epoch e is
+ * aid_root_key(0x40 + e), the factory key (epoch 0) aid_root_key(1); other meters have others.
+ * meter_id is GF_METER_ID_LEN characters. */
+void aid_meter_root(const char *meter_id, uint32_t epoch, uint8_t ret[static MC_KEY_LEN]);
+gasm_Ticket aid_meter_ticket(const char *meter_id, uint32_t epoch, uint64_t serial);
+size_t aid_meter_envelope(const char *meter_id, uint32_t epoch, uint32_t wrap_epoch,
+                          uint8_t ret[static MC_ENVELOPE_MAX]);
 struct aid_pass aid_world_pass_of(const gasm_Ticket *ticket);
+
+/* The same for AID_METER_ID. A ticket has every right, and account 1001. */
+void aid_world_root(uint32_t epoch, uint8_t ret[static MC_KEY_LEN]);
+gasm_Ticket aid_world_ticket(uint32_t epoch, uint64_t serial);
 size_t aid_world_envelope(uint32_t epoch, uint32_t wrap_epoch, uint8_t ret[static MC_ENVELOPE_MAX]);
 
 /* Handshake. Waits out the second between two hellos. 0; GF_E_TICKET with w->refusal;
