@@ -2,8 +2,9 @@
 #define GF_TESTS_AID_FLASH_H
 /*
  * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. It aborts
- * the test when a unit is programmed twice between erases (but for one that a cut had begun, with
- * the same bytes). After a cut everything is refused until aid_flash_boot().
+ * the test (or, when that is judged elsewhere, notes) that a unit is programmed twice between erases
+ * (but for one that a cut had begun, with the same bytes). After a cut everything is refused until
+ * aid_flash_boot().
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,15 @@ enum aid_cut {
     AID_CUTS
 };
 
+/* A program unit that a cut left between two states. */
+#define AID_WEAK 4
+struct aid_weak {
+    uint32_t at, n;                 /* n 0: none */
+    uint32_t boots;                 /* since then */
+    bool ripens;
+    uint8_t bytes[16];              /* what it will be */
+};
+
 struct aid_flash {
     uint8_t *bytes;                 /* sector_size * sectors */
     uint32_t sector_size, sectors, unit;
@@ -28,12 +38,12 @@ struct aid_flash {
     enum aid_cut cut;
     bool dead;
     uint64_t programmed, erased;    /* units and sectors since it was made */
+    bool judged;                    /* a mistake is noted here, instead of ending the test */
+    const char *wrong;              /* the first of them */
     bool erase_forbidden;           /* the test says: an erase now is a mistake */
     uint32_t forbidden_erases;
-    /* the place that a cut left weak */
-    uint32_t weak_at, weak_n;       /* n 0: none */
-    uint32_t weak_boots;
-    uint8_t weak[64];               /* what it will be */
+    struct aid_weak weak[AID_WEAK]; /* what the last cuts left weak */
+    uint32_t weak_next;             /* the oldest of them gives its place */
     int64_t half_erased;            /* the sector whose erase a cut hit, or -1 */
 };
 
@@ -46,5 +56,26 @@ struct mc_nvm aid_flash_port(struct aid_flash *f);
 
 /* Power is back. */
 void aid_flash_boot(struct aid_flash *f);
+
+/* Ways in which an NVM breaks its word to the journal. */
+enum aid_fault {
+    AID_FAULT_NONE,
+    AID_FAULT_REVERSED,     /* a record's last unit goes first */
+    AID_FAULT_SHORT,        /* a record's last unit is left out, and it says that all is well */
+    AID_FAULT_LATE,         /* says that all is well, and programs before the next call */
+    AID_FAULT_DEAF,         /* forgets the first program call after a boot */
+    AID_FAULT_NO_ERASE,     /* erases nothing, and says that all is well */
+    AID_FAULTS
+};
+
+/* A port that breaks its word, in front of the flash. */
+struct aid_faulty {
+    struct aid_flash *flash;
+    enum aid_fault fault;
+    bool booted;                    /* the caller says: nothing was programmed since the boot */
+    uint32_t late_at, late_n;       /* what AID_FAULT_LATE holds back */
+    uint8_t late[2048];
+};
+struct mc_nvm aid_faulty_port(struct aid_faulty *f);
 
 #endif

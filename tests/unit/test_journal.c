@@ -197,7 +197,7 @@ static void test_rotation(void **state)
 
     (void)state;
     for (size_t u = 0; u < 3; u++)
-        for (uint32_t sectors = 2; sectors <= 5; sectors++) {
+        for (uint32_t sectors = 2; sectors <= 8; sectors++) {
             struct counter *c = make(sectors, units[u]);
             uint32_t generation;
 
