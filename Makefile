@@ -51,7 +51,7 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := aid tui backend client db bt virtual host field openssl bearssl meter real common
+LIBNAMES := aid meteraid tui backend client db bt virtual host field openssl bearssl meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
@@ -73,6 +73,12 @@ TEST_LIBS  := aid tui backend client db bt virtual host field openssl bearssl me
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
+# The meter's own unit tests, and what they link: nothing of the office, the laptop, the radio.
+ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|office|store|vb|bluez|dbus|screen|picture|proc|fake|peer|tui)
+METER_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell grep -L -E 'include $(ABOVE)' $$(grep -l \
+               -E 'include "(meter-core|tests/aid)/' tests/unit/test_*.c)))
+meteraid_SRC := $(shell grep -L -E 'include ($(ABOVE)|<(curses|vterm|png|systemd|sqlite3|curl|event2|poll))' tests/aid/*.c)
+METER_LIBS  := meteraid openssl bearssl meter common
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -136,6 +142,10 @@ $(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
 	$(call say,CC)
 	$(Q)$(CC) -std=c11 -O2 -g $(SANFL) -ffreestanding -I. -I$(BUILD)/gen -I$(<D) -c -o $@ $<
 
+$(METER_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(METER_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) $(COVFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka openssl jansson)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
@@ -175,11 +185,6 @@ test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves
 test-all: deps  ## the long campaigns too: every kill, every seed
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
 	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
-
-# The meter's own unit tests: those that link nothing of the office, the laptop or the radio.
-METER_TESTS := $(patsubst %,$(BUILD)/tests/test_%,$(sort $(patsubst tests/unit/test_%.c,%, \
-               $(shell grep -L -E 'include "(backend|bt|db|field|tui)/|tests/aid/(field|office|store|vb|bluez)' \
-               $$(grep -l -E 'meter-core/|tests/aid/(meter|purge|session|pipes|cuts|credit|swap)' tests/unit/test_*.c)))))
 
 coverage: deps  ## branches that the meter's tests take; what carries money, gas or keys has to be at 100 %
 	@$(MAKE) --no-print-directory -s -j$(JOBS) COV=1 BUILD=build/cov meter-tests
