@@ -95,18 +95,16 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
 /* Offset behind the last slot of the present sector that is not erased. */
 static int find_end(const struct mc_journal *j, uint32_t *ret)
 {
-    uint8_t slot[MC_JOURNAL_SLOT];
+    uint8_t slot[MC_JOURNAL_SLOT], ones = 0xFF;
+    uint32_t at = j->nvm->sector_size;
 
-    for (uint32_t at = j->nvm->sector_size; at > 0; at -= MC_JOURNAL_SLOT) {
+    for (; at > 0 && ones == 0xFF; at -= MC_JOURNAL_SLOT) {
         if (j->nvm->read(j->nvm->ctx, base_of(j) + at - MC_JOURNAL_SLOT, slot, sizeof slot) != 0)
             return GF_E_STORE;
         for (size_t i = 0; i < sizeof slot; i++)
-            if (slot[i] != 0xFF) {
-                *ret = at;
-                return 0;
-            }
+            ones &= slot[i];
     }
-    *ret = 0;
+    *ret = ones == 0xFF ? 0 : at + MC_JOURNAL_SLOT;
     return 0;
 }
 
