@@ -6,6 +6,7 @@
 #include "meter-core/clock.h"
 #include "meter-core/pb.h"
 #include "meter-core/purge.h"
+#include "meter-core/supply.h"
 #include "meter-core/ticket.h"
 #include "meter-core/valve.h"
 
@@ -23,6 +24,7 @@
 #define PARAMETERS MC_NEED_PARAMETERS
 #define FACTORY MC_MAY_FACTORY
 #define CLOCKLESS MC_MAY_CLOCKLESS
+#define OWN_OP_ID MC_OWN_OP_ID
 #define REQ(name) gasm_Request_##name##_tag
 #define RES(name) gasm_Response_##name##_tag
 #define C(name) gasm_Command_##name
@@ -62,6 +64,19 @@ static const struct mc_command_row rows[] = {
      REQ(read_purchases), RES(purchases), mc_cmd_read_purchases, NULL},
     {C(READ_EVENTS), "read_events", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS,
      REQ(read_events), RES(events), mc_cmd_read_events, NULL},
+    {C(RECHARGE), "recharge", R(RECHARGE), ANY, S(CLEARED) | S(IN_SERVICE),
+     CHANGE | ACCOUNT | CLOCKLESS | OWN_OP_ID, REQ(recharge), RES(balance), mc_cmd_recharge,
+     mc_credit_taken},
+    {C(VALVE_ARM), "valve_arm", R(VALVE), ANY, S(IN_SERVICE), CHANGE | ACCOUNT | POWER, 0,
+     RES(supply), mc_cmd_valve_arm, mc_supply_arm},
+    {C(VALVE_CLOSE), "valve_close", R(VALVE), ANY, S(IN_SERVICE), CHANGE | CLOCKLESS, 0,
+     RES(supply), mc_cmd_valve_close, mc_supply_stop},
+    {C(CLOSE_ACCOUNT), "close_account", R(CLOSE), ANY, S(IN_SERVICE), CHANGE | ACCOUNT,
+     REQ(close_account), RES(closed), mc_cmd_close_account, NULL},
+    {C(IMPORT_CREDIT), "import_credit", R(IMPORT), ANY, S(CLEARED) | S(IN_SERVICE),
+     CHANGE | ACCOUNT, REQ(import_credit), RES(balance), mc_cmd_import_credit, mc_credit_taken},
+    {C(SELF_TEST), "self_test", R(TEST), ANY, KEYED_ON, CHANGE, 0, RES(self_test),
+     mc_cmd_self_test, NULL},
     {C(RESET_TO_FACTORY), "reset_to_factory", R(BENCH), ANY, S(CLOSED), CHANGE | SHUT,
      REQ(reset_to_factory), RES(balance), mc_cmd_reset_to_factory, NULL},
 };
@@ -242,13 +257,15 @@ static int repeat(struct mc_meter *m, const struct mc_kept *kept, struct gf_span
     return 1;
 }
 
-/* Is an unknown operation new for certain? */
-static gasm_Refusal judge_base(const struct mc_meter *m)
+/* Is an unknown operation new for certain? A token's own sequence says so. */
+static gasm_Refusal judge_base(const struct mc_meter *m, const struct mc_command_row *row)
 {
     uint64_t base = m->request.base_receipt_seq;
 
     if (base > m->core.receipt_seq)
         return gasm_Refusal_RANGE;
+    if ((row->needs & MC_OWN_OP_ID) != 0)
+        return gasm_Refusal_OK;
     return base + 1 < mc_store_oldest(&m->core) ? gasm_Refusal_OLD : gasm_Refusal_OK;
 }
 
@@ -259,7 +276,7 @@ static int commit(struct mc_meter *m, const struct mc_command_row *row, struct m
     struct mc_op op = {.command = row->id,
                        .base_seq = m->request.base_receipt_seq,
                        .content_hash = m->content_hash,
-                       .ticket_serial = m->ticket.serial};
+                       .ticket_serial = m->credit.at_keys ? 0 : m->ticket.serial};
     int rc;
 
     memcpy(op.op_id, m->request.op_id.bytes, sizeof op.op_id);
@@ -268,7 +285,7 @@ static int commit(struct mc_meter *m, const struct mc_command_row *row, struct m
         m->link.leave = rc == GF_E_NOT_NOW;
         return refuse(m, mc_command_store_refusal(rc), gasm_Stage_STAGE_EXECUTION, ret_answer);
     }
-    m->use_counted = true;
+    m->use_counted = m->use_counted || !m->credit.at_keys;
     if (row->done != NULL)
         row->done(m);
     return 1;
@@ -285,21 +302,32 @@ static int answer_unchanged(struct mc_meter *m, int said, struct gf_span *ret_an
     return mc_command_answer(m, ret_answer);
 }
 
+/* Take a use of the session's ticket into the transaction, once a session. */
+static gasm_Refusal count_use(struct mc_meter *m, struct mc_tx *tx)
+{
+    gasm_Refusal why;
+
+    if (m->credit.at_keys || m->use_counted)
+        return gasm_Refusal_OK;
+    why = mc_ticket_use(m, tx);
+    if (why == gasm_Refusal_OK)
+        mc_tx_event(m, tx, MC_EVENT_TICKET_USED, (int64_t)m->ticket.serial, tx->use.uses);
+    return why;
+}
+
 /* A command that changes something and is not a repeat. */
 static int execute(struct mc_meter *m, const struct mc_command_row *row, struct gf_span *ret_answer)
 {
     struct mc_tx tx;
-    gasm_Refusal why = judge_base(m);
+    gasm_Refusal why = judge_base(m, row);
     int said;
 
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
     mc_store_begin(m, &tx);
-    why = mc_ticket_use(m, &tx);
+    why = count_use(m, &tx);
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_AUTHENTICATION, ret_answer);
-    if (!m->use_counted)
-        mc_tx_event(m, &tx, MC_EVENT_TICKET_USED, (int64_t)m->ticket.serial, tx.use.uses);
     why = judge_state(m, row);
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_VALIDATION, ret_answer);
@@ -335,8 +363,6 @@ static bool has_op_id(const struct mc_meter *m, const struct mc_command_row *row
 
 /* ---- commands that wait for the valve ---- */
 
-#define SETTLE_MS 2000          /* after the valve reported shut: the last pulse has come by then */
-
 bool mc_command_wait_shut(struct mc_meter *m)
 {
     struct mc_later *later = &m->later;
@@ -344,7 +370,9 @@ bool mc_command_wait_shut(struct mc_meter *m)
     if (later->ready)
         return true;
     *later = (struct mc_later){.waiting = true, .began_ms = mc_mono_ms(m), .shut_ms = -1};
-    mc_valve_want(m, false);
+    if (mc_valve_is_shut(m))
+        later->shut_ms = later->began_ms;
+    mc_supply_stop(m);
     return false;
 }
 
@@ -359,7 +387,7 @@ static bool is_at_rest(struct mc_meter *m)
         later->shut_ms = now_ms;
     later->fault = later->shut_ms < 0;
     return later->fault ? now_ms - later->began_ms >= travel_ms
-                        : now_ms - later->shut_ms >= SETTLE_MS;
+                        : now_ms - later->shut_ms >= MC_SETTLE_MS;
 }
 
 bool mc_command_poll(struct mc_meter *m, struct gf_span *ret_answer)
@@ -376,13 +404,30 @@ bool mc_command_poll(struct mc_meter *m, struct gf_span *ret_answer)
     return rc == 1;
 }
 
+/* A command that changes something: what is remembered of it, or do it. */
+static int run_change(struct mc_meter *m, const struct mc_command_row *row,
+                      struct gf_span *ret_answer)
+{
+    struct mc_kept kept;
+    int rc;
+
+    if ((row->needs & MC_OWN_OP_ID) != 0) {
+        mc_command_respond(m, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+        m->response.result = mc_recharge_open(m);
+        if (m->response.result != gasm_Refusal_OK)
+            return mc_command_answer(m, ret_answer);
+    }
+    rc = mc_store_find(m, m->request.op_id.bytes, &kept);
+    if (rc < 0)
+        return refuse(m, gasm_Refusal_NVM, gasm_Stage_STAGE_EXECUTION, ret_answer);
+    return rc > 0 ? repeat(m, &kept, ret_answer) : execute(m, row, ret_answer);
+}
+
 int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer)
 {
     const struct mc_command_row *row = row_of(m->request.command);
     bool changes = row != NULL && (row->needs & MC_NEED_OP_ID) != 0;
     gasm_Refusal why;
-    struct mc_kept kept;
-    int rc;
 
     if (decoded == GF_E_CRYPTO)
         return decoded;
@@ -392,10 +437,20 @@ int mc_command_run(struct mc_meter *m, int decoded, struct gf_span *ret_answer)
     why = judge_ticket(m, row);
     if (why != gasm_Refusal_OK)
         return refuse(m, why, gasm_Stage_STAGE_AUTHENTICATION, ret_answer);
-    if (!changes)
-        return read_out(m, row, ret_answer);
-    rc = mc_store_find(m, m->request.op_id.bytes, &kept);
-    if (rc < 0)
-        return refuse(m, gasm_Refusal_NVM, gasm_Stage_STAGE_EXECUTION, ret_answer);
-    return rc > 0 ? repeat(m, &kept, ret_answer) : execute(m, row, ret_answer);
+    return changes ? run_change(m, row, ret_answer) : read_out(m, row, ret_answer);
+}
+
+gasm_Refusal mc_command_run_keys(struct mc_meter *m)
+{
+    const struct mc_command_row *row = row_of(m->request.command);
+    bool leave = m->link.leave;
+    struct gf_span unused;
+    int rc;
+
+    mc_command_respond(m, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    m->credit.at_keys = true;
+    rc = row == NULL ? GF_E_FORMAT : run_change(m, row, &unused);
+    m->credit.at_keys = false;
+    m->link.leave = leave;
+    return rc < 0 ? gasm_Refusal_NVM : m->response.result;
 }

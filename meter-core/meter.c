@@ -6,6 +6,7 @@
 #include "meter-core/history.h"
 #include "meter-core/link.h"
 #include "meter-core/purge.h"
+#include "meter-core/supply.h"
 #include "meter-core/ticket.h"
 #include "meter-core/valve.h"
 
@@ -13,7 +14,8 @@
 #define FLOW_LOG_MS 3600000         /* between two events about flow while the valve is shut */
 #define TICK_IDLE_MS 1000
 #define TICK_LINK_MS 250            /* while a central is connected */
-#define TICK_VALVE_MS 20            /* while a grant is alive or the valve moves */
+#define TICK_VALVE_MS 20            /* while a grant is alive, the valve moves or is waited for */
+#define UNSAVED_MAX_L 100           /* more than this off flash: no gas for the customer */
 
 size_t mc_meter_size(void)
 {
@@ -46,6 +48,21 @@ int mc_meter_manufacture(const struct mc_ports *ports, const struct mc_birth *bi
     return rc;
 }
 
+/* What the log says of the program that runs: the first bytes of its digest. */
+static void note_firmware(const struct mc_meter *m, struct mc_tx *tx)
+{
+    struct gf_reader r = {m->ports.firmware_digest, MC_HASH_LEN, false};
+    uint64_t is;
+
+    if (m->ports.firmware_digest == NULL)
+        return;
+    is = gf_rd_uint(&r, sizeof is);
+    if (is == m->core.firmware)
+        return;
+    mc_tx_event(m, tx, MC_EVENT_FIRMWARE, (int64_t)is, (int64_t)m->core.firmware);
+    tx->next.firmware = is;
+}
+
 /* The journal is read: what a reset means. */
 static int wake(struct mc_meter *m)
 {
@@ -53,9 +70,11 @@ static int wake(struct mc_meter *m)
     int rc;
 
     m->session_next = m->core.session_reserved;
+    m->supply.typed_from_ms = mc_mono_ms(m);    /* the power's going does not shorten the wait */
     mc_store_begin(m, &tx);
     tx.next.starts++;
     mc_tx_event(m, &tx, MC_EVENT_RESET, (int64_t)tx.next.starts, (int64_t)m->core.grant_open);
+    note_firmware(m, &tx);
     rc = mc_store_change(m, &tx);
     gf_wipe(&tx, sizeof tx);
     return rc == 0 ? 0 : GF_E_STORE;
@@ -90,11 +109,12 @@ int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports)
     return 0;
 }
 
-/* The valve and the grant: they belong together. */
+/* The valve, and all that holds it open or waits for it. */
 static void poll_valve(struct mc_meter *m)
 {
     struct gf_span answer;
 
+    mc_supply_poll(m);
     mc_valve_poll(m);
     if (mc_purge_poll(m, &answer))
         mc_link_answer(m, answer);
@@ -115,7 +135,7 @@ int mc_meter_tick(struct mc_meter *m)
     mc_history_poll(m);
     if (mc_link_idle(m))
         (void)mc_store_tidy(m);         /* tried again at the next tick */
-    if (m->core.grant_open != 0 || !mc_valve_is_shut(m))
+    if (m->core.grant_open != 0 || m->later.waiting || mc_valve_is_moving(m))
         return TICK_VALVE_MS;
     return m->link.up ? TICK_LINK_MS : TICK_IDLE_MS;
 }
@@ -124,11 +144,12 @@ static void log_flow_while_shut(struct mc_meter *m, uint64_t flowed_l)
 {
     int64_t now_ms = mc_mono_ms(m);
 
-    if (m->core.grant_open != 0 || !mc_valve_is_shut(m) ||
-        (m->flow_logged && now_ms - m->flow_logged_ms < FLOW_LOG_MS))
+    if (m->core.grant_open != 0 || !mc_valve_is_at_rest(m) ||
+        (m->flow_logged && (m->core.locks >> gasm_Lock_LOCK_VALVE & 1) != 0 &&
+         now_ms - m->flow_logged_ms < FLOW_LOG_MS))
         return;
-    m->flow_logged = mc_store_event(m, MC_EVENT_FLOW_WHILE_SHUT, (int64_t)m->core.totals.index_l,
-                                    (int64_t)flowed_l) == 0;
+    m->flow_logged = mc_valve_lock(m, MC_EVENT_FLOW_WHILE_SHUT, (int64_t)m->core.totals.index_l,
+                                   (int64_t)flowed_l) == 0;
     m->flow_logged_ms = now_ms;
 }
 
@@ -147,6 +168,9 @@ void mc_meter_pulse(struct mc_meter *m, uint32_t n)
     if ((granted || m->core.totals.index_l - m->index_saved_l >= INDEX_STEP_L) &&
         mc_store_index(m) != 0)
         mc_purge_end(m, gasm_PurgeEnd_PURGE_FAULT);
+    if (m->core.totals.index_l - m->index_saved_l > UNSAVED_MAX_L)
+        mc_supply_stop(m);
+    mc_supply_pulse(m, n);
     log_flow_while_shut(m, flowed_l);
     poll_valve(m);
 }
@@ -162,6 +186,7 @@ void mc_meter_balance(const struct mc_meter *m, gasm_Balance *ret)
     ret->valve = mc_valve_state(m);
     ret->receipt_seq = m->core.receipt_seq;
     ret->token_seq = m->core.token_seq;
+    ret->typed_wait_s = mc_typed_wait_s(m);
 }
 
 void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret)

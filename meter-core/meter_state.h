@@ -13,6 +13,7 @@
 #include "meter-core/meter.h"
 #include "meter-core/params.h"
 #include "meter-core/session.h"
+#include "meter-core/token.h"
 
 #define MC_FIRMWARE 0x00000100u         /* version, 0x00MMmmpp */
 #define MC_OPS_KEPT 64 /* executed operations and their receipts that are remembered */
@@ -91,21 +92,35 @@ struct mc_purge {
     uint64_t base_seq;
 };
 
+/* An event of the supply that is not on flash yet, and the locks that go with it. */
+struct mc_owed {
+    uint16_t event;
+    uint8_t locks;
+    int64_t a, b;
+};
+#define MC_OWED 4
+
 /* The valve in service (supply.c). Dies at a reset: then it is shut and not armed. */
 struct mc_supply {
     bool armed;
     int64_t armed_until_ms;             /* mono */
-    bool on;                            /* gas is let through for the customer */
+    bool opened;                        /* the valve reported open since the button was pressed */
+    int64_t open_by_ms;                 /* mono: or it is a fault */
     bool watching;                      /* leak watch after opening */
     bool watch_pulse;                   /* its first pulse came, at watch_ms */
     int64_t watch_ms;                   /* mono: opened, or the first pulse since */
     uint8_t senses;                     /* bits of mc_sense that are on */
-    bool flowed;                        /* a pulse came since the valve opened, at pulse_ms */
+    bool flowed;                        /* a pulse came since the button was pressed, at pulse_ms */
     int64_t pulse_ms;                   /* mono: the last pulse */
     int64_t steady_ms;                  /* mono: since then no pause was long */
     bool steady_logged;
     int64_t bucket;                     /* flow above the limit, in l * ms / h */
     int64_t bucket_ms;                  /* mono: last drained */
+    bool battery_low;                   /* and logged */
+    struct mc_owed owed[MC_OWED];
+    uint8_t owed_n;
+    bool owed_late;                     /* writing it failed, at owed_ms */
+    int64_t owed_ms;                    /* mono */
     int64_t typed_from_ms;              /* mono: the wait after a wrong typed token began */
 };
 
@@ -118,11 +133,24 @@ struct mc_later {
     int64_t began_ms, shut_ms;          /* mono; shut_ms below 0: not yet */
 };
 
+/* The recharge that is being judged (cmd_credit.c), and its log. */
+struct mc_credit {
+    gasm_Token token;                   /* opened */
+    gasm_Carrier carrier;
+    bool at_keys;                       /* typed on the meter itself: no session, no ticket */
+    bool arms;                          /* taking it arms the valve */
+    bool refused_logged;
+    int64_t refused_ms;                 /* mono: last event about a refused token */
+};
+
 struct mc_drive {
     bool want_open;
     bool commanded;                     /* the motor took the last order */
     bool fault_logged;
     int64_t since_ms;                   /* mono: when the order was given */
+    int64_t travel_ms;                  /* what it had for it then */
+    bool resting;                       /* it is shut, since shut_ms */
+    int64_t shut_ms;                    /* mono */
 };
 
 struct mc_link {
@@ -167,6 +195,7 @@ struct mc_meter {
     gasm_Ticket ticket;                 /* of the session */
     /* scratch of one message: the decoded request, the answer being made, record or plain bytes */
     gasm_Request request;
+    struct mc_credit credit;
     uint8_t content_hash[MC_HASH_LEN];
     gasm_Response response;
     uint8_t rec[MC_REC_MAX];
