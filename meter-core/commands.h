@@ -17,6 +17,50 @@
  *
  * RANGE names in `place` the parameter's id, or the number of the field in the command's body.
  *
+ * Recharge. Either `token` or `digits`; what is inside decides everything. The meter derives the
+ * operation id (mc_op_id_recharge) and the content hash (mc_token_content), so the same token is a
+ * repeat on any carrier; a request that names another id is MISMATCH. Its sequence protects it, so
+ * its base may be older than what is remembered. Refused are, in this order:
+ *   FORMAT        not understood; place: the field of Recharge. Digits with a wrong check digit are
+ *                 this too, and cost nothing
+ *   WRONG_METER, KEY_EXPIRED   a sealed token for another meter, or under an epoch that is not
+ *                 active
+ *   LOCKED_OUT    digits while the wait after wrong ones runs; with the Balance (typed_wait_s)
+ *   PROOF         the tag or the mac is wrong. Wrong digits are counted, with the Balance
+ *   MISMATCH      a remembered sequence with other ceilings
+ *   OLD           place account_no of Token: an account before this one. place sequence: not
+ *                 remembered, and not above the last that was taken; `receipt` is the newest that
+ *                 is kept, whose totals are those of now. place not_after_s: expired, by a valid
+ *                 clock
+ *   STATE         an account after this one (place account_no), or not a state to take credit in
+ *   RANGE         a ceiling above MC_CEILING_MAX_L; place: the field of Token
+ *   OVERFLOW      the residual would rise above balance_max_l; the token stays good
+ * The last four come with the Balance once the account was judged, and are an event, at most one a
+ * minute. After n wrong typed tokens in a row the next is looked at 2^(n-1) s later, at most 1024;
+ * the count is kept, a restart begins the wait anew, and a good token of any kind ends it. Digits
+ * need imported_l, forgiven_l and debited_l as the meter holds them.
+ *
+ * Swap. The ticket's `swap` holds the terms (swap.h). close_account closes for the terms' new meter
+ * when ticket and body belong together: a SwapKey without terms is RIGHT, terms without a SwapKey
+ * FORMAT; without either the account just ends. It is answered when the valve has reported shut and
+ * the gas is at rest, or the travel time is over (valve_fault in the certificate); a session that
+ * ends before has shut the valve and nothing else. What can be refused is refused before the valve
+ * moves. The certificate is in the remembered answer; another operation id on a CLOSED meter is
+ * STATE. Refusals of both:
+ *   FORMAT        terms, SwapKey or certificate are not in their one strict form
+ *   WRONG_METER   the terms, or the SwapKey, are not for this meter; a certificate of another meter
+ *                 than the terms' old one, or for another counterpart
+ *   OLD           the terms have expired
+ *   KEY_EXPIRED   the SwapKey is wrapped under a key that is neither active nor the factory's
+ *   MISMATCH      a certificate of another case
+ *   PROOF         the SwapKey was made for other terms or another meter; the certificate's mac is
+ *                 wrong
+ *   USED          the case was taken before: once for the life of the meter
+ *   OVERFLOW      no place for another case (place: swap_case of SwapTerms); or the residual would
+ *                 rise above balance_max_l
+ *   RANGE         imported_l or debited_l would rise above MC_CEILING_MAX_L
+ * import_credit without terms in its ticket is RIGHT.
+ *
  * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its
  * answer comes later than others, as do those of close_account and self_test. If the meter ended the grant by itself (volume,
  * time, presence, link, reset, fault), a purge_stop that comes afterwards is answered OK with the
@@ -97,6 +141,22 @@ mc_handler mc_cmd_identify, mc_cmd_install_key, mc_cmd_open_account, mc_cmd_purg
     mc_cmd_read_receipts, mc_cmd_read_history, mc_cmd_read_purchases, mc_cmd_read_events,
     mc_cmd_recharge, mc_cmd_valve_arm, mc_cmd_valve_close, mc_cmd_close_account,
     mc_cmd_import_credit, mc_cmd_self_test, mc_cmd_reset_to_factory;
+
+/* For the row with MC_OWN_OP_ID, before anything remembered is looked for: open the token of
+ * m->request into m->credit, its operation id into m->request.op_id and what it means into
+ * m->content_hash. OK; or the refusal, with all but the result in m->response. */
+gasm_Refusal mc_recharge_open(struct mc_meter *m);
+
+/* Put into *tx what a change of the account's credit in tx->next leaves in the logs, and note
+ * whether it arms the valve. The caller gave sequence, carrier and order id of *purchase. */
+void mc_credit_log(struct mc_meter *m, struct mc_tx *tx, gasm_Purchase *purchase);
+
+/* The record of such a change is written: arm the valve if it does. */
+void mc_credit_taken(struct mc_meter *m);
+
+/* Run m->request, a change that the meter's own keys ask for: no ticket is judged or counted, and a
+ * session that lives goes on. The result. Uses m->response, m->content_hash and m->rec. */
+gasm_Refusal mc_command_run_keys(struct mc_meter *m);
 
 /* Make m->response's body the Balance that will be once *core is in force. */
 void mc_show_balance(struct mc_meter *m, const struct mc_core *core);
