@@ -2,9 +2,9 @@
 #include "meter-core/clock.h"
 #include "meter-core/commands.h"
 #include "meter-core/pb.h"
-#include "meter-core/supply.h"
 #include "meter-core/swap.h"
 #include "meter-core/ticket.h"
+#include "meter-core/token.h"
 
 #define CLOSING_RECORDS 3   /* of closing, and what is logged while the valve travels */
 
@@ -149,10 +149,8 @@ int mc_cmd_close_account(struct mc_meter *m, struct mc_tx *tx)
 
     if (said == gasm_Refusal_OK)
         said = judge_room(m);
-    if (said == gasm_Refusal_OK) {
-        mc_supply_stop(m);
+    if (said == gasm_Refusal_OK)
         said = mc_command_wait_shut(m) ? close_now(m, tx, &closing) : MC_LATER;
-    }
     gf_wipe(&closing, sizeof closing);
     return said;
 }

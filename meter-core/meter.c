@@ -11,7 +11,7 @@
 #include "meter-core/valve.h"
 
 #define INDEX_STEP_L 10             /* an index record at least this often */
-#define FLOW_LOG_MS 3600000         /* between two events about flow while the valve is shut */
+#define FLOW_LOG_MS 3600000         /* between two events about flow that should not be */
 #define TICK_IDLE_MS 1000
 #define TICK_LINK_MS 250            /* while a central is connected */
 #define TICK_VALVE_MS 20            /* while a grant is alive, the valve moves or is waited for */
@@ -153,6 +153,19 @@ static void log_flow_while_shut(struct mc_meter *m, uint64_t flowed_l)
     m->flow_logged_ms = now_ms;
 }
 
+static void log_flow_when_closed(struct mc_meter *m)
+{
+    int64_t now_ms = mc_mono_ms(m);
+
+    if (m->core.account_closed == 0 ||
+        (m->closed_flow_logged && now_ms - m->closed_flow_ms < FLOW_LOG_MS))
+        return;
+    m->closed_flow_logged =
+        mc_store_event(m, MC_EVENT_FLOW_CLOSED_ACCOUNT, (int64_t)m->core.totals.index_l,
+                       (int64_t)m->core.totals.after_closing_l) == 0;
+    m->closed_flow_ms = now_ms;
+}
+
 void mc_meter_pulse(struct mc_meter *m, uint32_t n)
 {
     uint64_t flowed_l = (uint64_t)n * m->core.pulse_l;
@@ -172,6 +185,7 @@ void mc_meter_pulse(struct mc_meter *m, uint32_t n)
         mc_supply_stop(m);
     mc_supply_pulse(m, n);
     log_flow_while_shut(m, flowed_l);
+    log_flow_when_closed(m);
     poll_valve(m);
 }
 

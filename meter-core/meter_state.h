@@ -183,6 +183,8 @@ struct mc_meter {
     uint64_t session_next;
     int64_t flow_logged_ms;             /* mono: last FLOW_WHILE_SHUT */
     bool flow_logged;
+    int64_t closed_flow_ms;             /* mono: last FLOW_CLOSED_ACCOUNT */
+    bool closed_flow_logged;
     struct mc_purge purge;
     struct mc_drive drive;
     struct mc_supply supply;

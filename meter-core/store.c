@@ -64,8 +64,6 @@ static int visit(void *ctx, const struct mc_record *record)
     case MC_RECORD_INDEX:
         m->core.totals.index_l = gf_rd_uint(&r, 8);
         m->core.totals.purged_l = gf_rd_uint(&r, 8);
-        if (m->core.account_closed != 0)
-            m->core.totals.after_closing_l = m->core.totals.index_l - m->core.closing_index_l;
         return r.bad ? GF_E_STORE : 0;
     case MC_RECORD_COMMIT:
     case MC_RECORD_TURN:
@@ -146,12 +144,25 @@ int mc_store_create(const struct mc_nvm *nvm, const struct mc_core *core)
     return rc == 0 ? 0 : GF_E_STORE;
 }
 
+/* What was measured since the account was closed follows from the index, whichever record it stood
+ * in last. */
+static int replay(struct mc_meter *m)
+{
+    struct mc_core *core = &m->core;
+
+    if (mc_journal_replay(&m->journal, visit, m) != 0)
+        return GF_E_STORE;
+    if (core->account_closed != 0)
+        core->totals.after_closing_l = core->totals.index_l - core->closing_index_l;
+    return mc_core_check(core);
+}
+
 int mc_store_recover(struct mc_meter *m)
 {
     int rc;
 
     if (!mc_journal_fits(&m->ports.nvm) || mc_journal_open(&m->journal, &m->ports.nvm) != 0 ||
-        mc_journal_replay(&m->journal, visit, m) != 0 || mc_core_check(&m->core) != 0)
+        replay(m) != 0)
         return GF_E_STORE;
     m->index_saved_l = m->core.totals.index_l;
     rc = mc_journal_settle(&m->journal, m->rec, sizeof m->rec);
