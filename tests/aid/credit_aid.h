@@ -2,7 +2,7 @@
 #define GF_TESTS_AID_CREDIT_AID_H
 /*
  * Tokens for the meter of a meter_world, as its head office makes them, and requests that carry
- * them. Keys are those of aid_world_root().
+ * them. Keys are those of aid_meter_root().
  */
 #include "meter-core/token.h"
 #include "tests/aid/meter_world.h"
@@ -11,10 +11,11 @@
  * order id that says the sequence. */
 gasm_Token aid_token(uint64_t sequence, uint64_t purchased_l);
 
-/* Sealed for AID_METER_ID under the account key of `epoch`; its length. */
-size_t aid_token_sealed(uint32_t epoch, const gasm_Token *token, uint8_t ret[static MC_TOKEN_MAX]);
+/* Sealed for this meter under its account key of `epoch`; its length. */
+size_t aid_token_sealed(const char *meter_id, uint32_t epoch, const gasm_Token *token,
+                        uint8_t ret[static MC_TOKEN_MAX]);
 
-/* ... under the epoch that is active in the world's meter. */
+/* ... for the world's meter under the epoch that is active in it. */
 size_t aid_world_token(const struct aid_world *w, const gasm_Token *token,
                        uint8_t ret[static MC_TOKEN_MAX]);
 
@@ -22,7 +23,7 @@ size_t aid_world_token(const struct aid_world *w, const gasm_Token *token,
 void aid_world_digits(const struct aid_world *w, const gasm_Token *token,
                       char ret[static MC_TYPED_TEXT]);
 
-/* A recharge by radio: the token sealed, or typed. Without operation id. */
+/* A recharge by radio: the token sealed, or typed. With its operation id, which may be left out. */
 gasm_Request aid_recharge(const struct aid_world *w, const gasm_Token *token);
 gasm_Request aid_recharge_typed(const struct aid_world *w, const gasm_Token *token);
 
