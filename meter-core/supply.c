@@ -306,11 +306,11 @@ static uint32_t seconds(int64_t ms)
 /* What is left of the leak watch, in ms. */
 static int64_t watch_left_ms(const struct mc_meter *m)
 {
-    int64_t leak = mc_setting(&m->core, MC_PARAM_LEAK_FLOW);
-    int64_t whole_ms = ((int64_t)m->core.pulse_l * HOUR_MS + leak - 1) / leak;
+    int64_t leak = mc_setting(&m->core, MC_PARAM_LEAK_FLOW), whole_ms;
 
     if (!m->supply.watching)
         return 0;
+    whole_ms = ((int64_t)m->core.pulse_l * HOUR_MS + leak - 1) / leak;
     return m->supply.opened ? whole_ms - (mc_mono_ms(m) - m->supply.watch_ms) : whole_ms;
 }
 
