@@ -8,7 +8,8 @@
 /* Offsets in a sector: the ERASED mark stands at 0, then the SECTOR record, then the others. */
 #define SECTOR_AT (2u * MC_JOURNAL_SLOT)
 #define FIRST (4u * MC_JOURNAL_SLOT)
-#define ALL_ONES 0xFFFFFFFFu
+/* No lifetime has so many records or turns: whatever says so is not ours. */
+#define NUMBER_END 0x80000000u
 
 /* What stands at an offset of a sector. */
 struct found {
@@ -81,7 +82,7 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     (void)gf_rd_uint(&r, 1);    /* always zero; the CRC says whether it still is */
     ret->len = (uint32_t)gf_rd_uint(&r, 2);
     ret->total = mc_journal_cost(ret->len);
-    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence == ALL_ONES ||
+    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence >= NUMBER_END ||
         ret->total > left)
         return 0;
     if (crc_of(j, base_of(j) + at, ret->total - 4, &crc) != 0 ||
@@ -165,6 +166,8 @@ static int put(struct mc_journal *j, const uint8_t *rec, uint32_t total, uint32_
 
     if (total > mc_journal_free(j))
         return GF_E_SPACE;
+    if (sequence >= NUMBER_END)
+        return GF_E_STORE;
     j->pos += total;
     if (j->nvm->program(j->nvm->ctx, base_of(j) + at, rec, total) != 0)
         return GF_E_STORE;
@@ -261,6 +264,8 @@ int mc_journal_turn(struct mc_journal *j, struct mc_journal *ret)
 
     if (!j->prepared)
         return GF_E_NOT_NOW;
+    if (next.generation >= NUMBER_END)
+        return GF_E_STORE;
     if (mc_journal_free(j) >= MC_JOURNAL_SLOT && append_mark(j, MC_RECORD_TURN, NULL, 0) != 0)
         return GF_E_STORE;
     j->prepared = false;        /* from here on it must be erased before it is used again */
@@ -333,7 +338,7 @@ int mc_journal_open(struct mc_journal *j, const struct mc_nvm *nvm)
 
         if (rc == GF_E_STORE)
             return rc;
-        if (rc != 0 || mark[0] <= best.generation)
+        if (rc != 0 || mark[0] <= best.generation || mark[0] >= NUMBER_END)
             continue;
         if (scan(&here, NULL, NULL, &end, &committed) != 0)
             return GF_E_STORE;
