@@ -1,8 +1,8 @@
 /* journal.h - append-only records in flash sectors, proof against power cuts. Freestanding.
  *
  * Record, a multiple of MC_JOURNAL_SLOT bytes at a multiple of it:
- *   sequence 4 (below 2^31, so never all ones) | type 1 | 0 | payload length 2 | CRC-32 of these 8 bytes 4
- *   | payload | zeroes | CRC-32 of everything before 4
+ *   sequence 4 (below 2^31, so never all ones) | type 1 | 0 | payload length 2
+ *   | CRC-32 of these 8 bytes 4 | payload | zeroes | CRC-32 of everything before 4
  * all little-endian. The sequence stands first, so a torn record never looks erased; the CRC stands
  * last, so a record counts only once its last program unit is on flash. What is no whole record is
  * skipped slot by slot.
