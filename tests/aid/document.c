@@ -1,0 +1,90 @@
+/* document.c - printed sections of documents; see document.h. */
+#include "tests/aid/document.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CAP (1u << 18)
+#define MARK "<!-- printed: "
+#define CLOSE " -->\n"
+#define END "<!-- end -->\n"
+
+static size_t load(const char *path, char *ret)
+{
+    FILE *f = fopen(path, "r");
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(ret, 1, CAP - 1, f);
+    assert_int_equal(fclose(f), 0);
+    assert_true(n < CAP - 1);
+    ret[n] = '\0';
+    return n;
+}
+
+/* Where the marker of a section ends. */
+static const char *after_mark(const char *at, const char *name)
+{
+    size_t n = strlen(name);
+
+    at = strstr(at, MARK);
+    if (at == NULL || strncmp(at + strlen(MARK), name, n) != 0 ||
+        strncmp(at + strlen(MARK) + n, CLOSE, strlen(CLOSE)) != 0)
+        fail_msg("the next section should be \"%s\": %.40s", name, at == NULL ? "(none)" : at);
+    return at + strlen(MARK) + n + strlen(CLOSE);
+}
+
+/* The document as it should be, from the one that is there. */
+static void compose(const char *stored, const struct aid_section *sections, size_t n, FILE *f)
+{
+    const char *at = stored;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *body = after_mark(at, sections[i].name);
+        const char *end = strstr(body, END);
+
+        assert_non_null(end);
+        (void)fwrite(at, 1, (size_t)(body - at), f);
+        sections[i].print(f);
+        at = end;
+    }
+    assert_null(strstr(at, MARK));
+    (void)fputs(at, f);
+}
+
+void aid_document_settle(const char *path, const struct aid_section *sections, size_t n)
+{
+    static char stored[CAP], now[CAP];
+    FILE *f = fmemopen(now, sizeof now, "w");
+    size_t len;
+
+    assert_non_null(f);
+    (void)load(path, stored);
+    compose(stored, sections, n, f);
+    len = (size_t)ftell(f);
+    assert_int_equal(fclose(f), 0);
+    assert_true(len < CAP - 1);
+    if (getenv("GENERATE") != NULL) {
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fwrite(now, 1, len, f), len);
+        assert_int_equal(fclose(f), 0);
+        (void)load(path, stored);
+    }
+    assert_string_equal(stored, now);
+}
+
+void aid_document_dump(FILE *f, const uint8_t *p, size_t n)
+{
+    for (size_t at = 0; at < n; at += 16) {
+        fprintf(f, "%04zx ", at);
+        for (size_t i = at; i < n && i < at + 16; i++)
+            fprintf(f, " %02x", p[i]);
+        fputc('\n', f);
+    }
+}
