@@ -24,7 +24,7 @@ say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(BUILD)/%=%))
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wcast-qual -Wformat=2 -Wundef -Wwrite-strings -Wswitch-enum
 SANFL  := $(if $(SAN)$(FUZZ),-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma))address$(comma)undefined \
-          -fno-sanitize-recover=all -fno-omit-frame-pointer)
+          -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(FUZZ),-fno-sanitize-coverage=trace-cmp)
 COVFL  := $(if $(COV),-O0 --coverage)
 CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) $(COVFL) -I. -I$(BUILD)/gen
 HOSTED := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
@@ -59,7 +59,7 @@ gasfitter_LIBS     := tui db bt client field openssl meter real common
 gasfitter_PKG      := ncursesw libsystemd sqlite3 libcurl jansson zbar libpng openssl
 gasmeter_MAIN      := meter-core/port/host/main.c
 gasmeter_LIBS      := host bt openssl meter real common
-gasmeter_PKG       := libsystemd openssl
+gasmeter_PKG       := ncursesw libsystemd openssl
 gasoffice_MAIN     := backend/main.c
 gasoffice_LIBS     := backend openssl meter real common
 gasoffice_PKG      := libevent libevent_openssl openssl sqlite3 jansson libqrencode libpng
@@ -165,7 +165,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ---- what people call -----------------------------------------------------------------------
-.PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests mutants help clean
+.PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
 
@@ -192,6 +192,12 @@ coverage: deps  ## branches that the meter's tests take; what carries money, gas
 
 meter-tests: $(METER_TESTS)  ## build the meter's own unit tests
 	@printf '%s\n' $(METER_TESTS) > $(BUILD)/meter-tests
+
+stack: deps $(ALL_PB)  ## the deepest stack of each of the meter's entry points
+	$(Q)rm -rf $(BUILD)/stack && mkdir -p $(BUILD)/stack
+	$(Q)for f in $(meter_SRC) $(common_SRC); do gcc $(CFLAGS) -ffreestanding -fcallgraph-info=su -c \
+	    -o $(BUILD)/stack/$$(basename $$f .c).o $$f || exit 1; done
+	@tests/tools/stack $(BUILD)/stack
 
 mutants: deps  ## plant each bug of tests/mutants and see the test named catch it; ONLY=text picks some
 	@tests/tools/mutants $(if $(ONLY),"$(ONLY)")
