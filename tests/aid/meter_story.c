@@ -54,7 +54,7 @@ static int greet(struct aid_story *s, const gasm_Ticket *t)
 /* A request whose base is what it was when it was first made. */
 static gasm_Request planned(struct aid_story *s, gasm_Command command, uint32_t op)
 {
-    gasm_Request r = aid_request(s->w, command, op);
+    gasm_Request r = aid_request(s->w, command, op == 0 ? 0 : op + s->first_op);
     uint64_t *base = &s->base[op % 64];
 
     if (op != 0 && op < 64) {
@@ -81,13 +81,14 @@ static int install_key(struct aid_story *s)
     int rc = greet(s, &s->factory);
 
     if (rc == GF_E_TICKET && s->w->refusal.reason == gasm_Refusal_KEY_EXPIRED &&
-        s->w->refusal.active_epoch == 1)
+        s->w->refusal.active_epoch == s->account.epoch)
         return 0;
     if (rc != 0)
         return rc;
     r.which_body = gasm_Request_install_key_tag;
     r.body.install_key.envelope.size =
-        (pb_size_t)aid_meter_envelope(s->w->meter_id, 1, 0, r.body.install_key.envelope.bytes);
+        (pb_size_t)aid_meter_envelope(s->w->meter_id, s->account.epoch, 0,
+                                      r.body.install_key.envelope.bytes);
     return ask_ok(s, &r);
 }
 
@@ -99,7 +100,7 @@ static int activate(struct aid_story *s)
     if (rc == 0)
         rc = ask_ok(s, &r);
     if (rc == 0)
-        assert_int_equal(s->w->answer.body.identity.active_epoch, 1);
+        assert_int_equal(s->w->answer.body.identity.active_epoch, s->account.epoch);
     return rc;
 }
 
@@ -327,7 +328,7 @@ void aid_story_check(struct aid_story *s)
     assert_int_equal(b.receipt_seq, n);
     assert_true(b.totals.purged_l >= s->purge_l);
     for (size_t i = 0; i < sizeof once / sizeof once[0]; i++)
-        assert_int_equal(count_op(r, n, once[i] + 1), 1);
+        assert_int_equal(count_op(r, n, once[i] + 1 + s->first_op), 1);
     for (size_t i = 0; i < n; i++)
         activations += r[i].command == gasm_Command_KEY_ACTIVATED;
     assert_int_equal(activations, 1);

@@ -20,8 +20,9 @@ enum aid_step {
 
 struct aid_story {
     struct aid_world *w;
-    gasm_Ticket factory, account;   /* may be changed before the first step */
+    gasm_Ticket factory, account;   /* may be changed before the first step: epoch, account, ... */
     uint32_t purge_l;               /* litres to purge */
+    uint32_t first_op;              /* added to every operation id: another life of the meter */
     uint32_t ops;                   /* operation ids handed out for purges */
     uint32_t op_start, op_stop;     /* of the present purge; 0 when a new one is needed */
     uint64_t base[64];              /* the base that an operation was first sent with, + 1 */
