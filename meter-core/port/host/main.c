@@ -1,22 +1,11 @@
 /* main.c - gasmeter: a Bluetooth prepaid gas meter on this machine. */
-#include <signal.h>
-
 #include "common/host/real.h"
 #include "meter-core/port/host/manufacture.h"
+#include "meter-core/port/host/many.h"
 #include "meter-core/port/host/options.h"
 #include "meter-core/port/host/run.h"
+#include "meter-core/port/host/signals.h"
 #include "meter-core/port/openssl/crypto.h"
-
-/* They are read in the loop (signalfd), so that a stop never comes amid a write. */
-static void block_signals(void)
-{
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-}
 
 int main(int argc, char *argv[])
 {
@@ -35,8 +24,11 @@ int main(int argc, char *argv[])
     }
     gf_real_clock_rate((unsigned)o.clock_rate);
     if (o.command == GM_RUN) {
-        block_signals();
+        gm_signals_block();
         r = gm_run(&o, gf_real_clock(), gf_real_random(), crypto, &why);
+    } else if (o.command == GM_MANY) {
+        gm_signals_block();
+        r = gm_many(&o, gf_real_clock(), gf_real_random(), crypto, &why);
     } else {
         r = gm_manufacture(&o, gf_real_clock(), gf_real_random(), crypto, &why);
     }

@@ -7,7 +7,8 @@
 
 #include "common/err.h"
 
-enum gm_command { GM_NONE = 0, GM_MANUFACTURE = 1, GM_RUN = 2, GM_HELP = 4 };
+/* GM_MANY is run with --count. */
+enum gm_command { GM_NONE = 0, GM_MANUFACTURE = 1, GM_RUN = 2, GM_MANY = 4, GM_HELP = 8 };
 
 /* Texts are NULL when not given, and borrowed from argv. */
 struct gm_options {
@@ -16,8 +17,10 @@ struct gm_options {
     const char *id, *transport_key, *shipment, *address, *verified;     /* manufacture */
     int64_t type, pulse_l;
     const char *adapter, *bus;                                          /* run */
+    const char *control;
     int64_t flow_l_per_h, clock_rate, readvertise_ms;
-    bool verbose;
+    bool verbose, panel;
+    int64_t count, seconds;                                             /* run --count */
 };
 
 /* Read and check the command line: 0, or GF_E_USAGE, GF_E_FORMAT, GF_E_RANGE, GF_E_METER_ID with

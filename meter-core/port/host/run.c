@@ -1,14 +1,10 @@
 /* run.c - the meter, its body and its radio in one loop; see run.h. */
 #include "meter-core/port/host/run.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "bt/peripheral.h"
@@ -16,44 +12,37 @@
 #include "common/text.h"
 #include "meter-core/gatt.h"
 #include "meter-core/meter.h"
-#include "meter-core/port/host/body.h"
+#include "meter-core/port/host/control.h"
+#include "meter-core/port/host/firmware.h"
 #include "meter-core/port/host/nvm_file.h"
+#include "meter-core/port/host/panel.h"
+#include "meter-core/port/host/words.h"
 
 #define MANUFACTURER "Gasfitter"
 #define MODEL "gasmeter"
+#define SOURCES_MAX 5
 
 struct run {
     const struct gm_options *options;
     struct nvm_file nvm;
     struct gm_body body;
     struct mc_meter *meter;
+    uint8_t digest[MC_HASH_LEN];    /* of this program */
     int tick_ms;                    /* what the meter asked for */
     gasm_Identity who;
     struct bt_peripheral_events events;
     struct bt_peripheral *radio;
     char name[24], firmware[16];    /* what the radio says of the meter */
-    bool has_central;
+    struct gm_stand stand;
+    struct gm_control_events control_events;
+    struct gm_control *control;     /* NULL: none */
+    struct gm_panel_events panel_events;
+    struct gm_panel *panel;         /* NULL: none; with one, nothing is printed */
     char status[120];               /* printed last */
-    int signal_fd;
-    bool stop;
+    struct gm_signals signals;
 };
 
 /* ---- what it prints ---- */
-
-static const char *life_name(gasm_LifeState state)
-{
-    static const char *const names[] = {"unknown", "factory", "keyed", "purged",
-                                        "cleared", "in service", "closed", "scrapped"};
-
-    return names[(size_t)state < sizeof names / sizeof names[0] ? (size_t)state : 0];
-}
-
-static const char *valve_name(gasm_ValveState state)
-{
-    static const char *const names[] = {"unknown", "shut", "open", "moving", "fault"};
-
-    return names[(size_t)state < sizeof names / sizeof names[0] ? (size_t)state : 0];
-}
 
 /* A line when something has changed. */
 static void show(struct run *r)
@@ -61,13 +50,14 @@ static void show(struct run *r)
     char line[sizeof r->status];
     gasm_Balance balance = gasm_Balance_init_zero;
 
-    if (!r->options->verbose)
+    if (!r->options->verbose || r->panel != NULL)
         return;
     mc_meter_balance(r->meter, &balance);
     (void)snprintf(line, sizeof line,
                    "%s, valve %s, index %" PRIu64 " l, residual %" PRId64 " l, %s",
-                   life_name(balance.state), valve_name(balance.valve), balance.totals.index_l,
-                   balance.residual_l, r->has_central ? "connected" : "not connected");
+                   gm_life_word(balance.state), gm_valve_word(balance.valve),
+                   balance.totals.index_l, balance.residual_l,
+                   r->stand.connected ? "connected" : "not connected");
     if (strcmp(line, r->status) == 0)
         return;
     (void)gf_copy(r->status, sizeof r->status, line);
@@ -79,6 +69,13 @@ static void on_state(void *ctx, int code, const char *detail)
 {
     struct run *r = ctx;
 
+    if (code == 0)
+        (void)snprintf(r->stand.radio, sizeof r->stand.radio, "advertising at %s", detail);
+    else
+        (void)snprintf(r->stand.radio, sizeof r->stand.radio, "%s (%s)", gf_err_row(code)->what,
+                       detail);
+    if (r->panel != NULL)
+        return;
     if (code == 0)
         (void)printf("ready %.*s %s\n", GF_METER_ID_LEN, (const char *)r->who.meter_id, detail);
     else
@@ -106,7 +103,7 @@ static void on_connected(void *ctx, uint16_t att_mtu)
 {
     struct run *r = ctx;
 
-    r->has_central = true;
+    r->stand.connected = true;
     mc_meter_connected(r->meter, att_mtu);
     speak(r);
 }
@@ -115,7 +112,7 @@ static void on_disconnected(void *ctx)
 {
     struct run *r = ctx;
 
-    r->has_central = false;
+    r->stand.connected = false;
     mc_meter_disconnected(r->meter);
     speak(r);
 }
@@ -181,25 +178,15 @@ static void meter_process(void *ctx, const struct gf_pollfd *fds, size_t n)
     show(r);
 }
 
-static size_t signal_fds(void *ctx, struct gf_pollfd *ret, size_t cap)
+/* Something was done by hand. */
+static void on_acted(void *ctx)
 {
-    if (cap == 0)
-        return 0;
-    ret[0] = (struct gf_pollfd){.fd = ((struct run *)ctx)->signal_fd, .events = POLLIN};
-    return 1;
+    speak(ctx);
 }
 
-static int signal_timeout_ms(void *ctx)
+static void on_quit(void *ctx)
 {
-    (void)ctx;
-    return -1;
-}
-
-static void signal_process(void *ctx, const struct gf_pollfd *fds, size_t n)
-{
-    struct run *r = ctx;
-
-    r->stop = r->stop || (n > 0 && fds[0].revents != 0);
+    ((struct run *)ctx)->signals.stop = true;
 }
 
 /* ---- from start to end ---- */
@@ -207,12 +194,14 @@ static void signal_process(void *ctx, const struct gf_pollfd *fds, size_t n)
 static int wake_meter(struct run *r, const struct gf_clock *clock, const struct gf_random *random,
                       const struct mc_crypto *crypto, struct gf_fail *why)
 {
-    struct mc_ports ports = {.clock = clock, .random = random, .crypto = crypto};
+    struct mc_ports ports = {.random = random, .crypto = crypto, .firmware_digest = r->digest};
     int code;
 
     if (access(r->options->nvm, F_OK) != 0)
         return gf_fail(why, GF_E_FILE, "nvm", "there is no such file: manufacture the meter first");
-    code = nvm_file_open(&r->nvm, r->options->nvm, why);
+    code = gm_firmware_digest(crypto, r->digest, why);
+    if (code == 0)
+        code = nvm_file_open(&r->nvm, r->options->nvm, why);
     if (code != 0)
         return code;
     r->meter = calloc(1, mc_meter_size());
@@ -226,6 +215,7 @@ static int wake_meter(struct run *r, const struct gf_clock *clock, const struct 
         return gf_fail(why, code, "nvm", "the file holds no usable meter");
     mc_meter_identity(r->meter, &r->who);
     gm_body_set_pulse(&r->body, r->who.pulse_l);
+    r->stand = (struct gm_stand){.meter = r->meter, .body = &r->body, .radio = "starting"};
     return 0;
 }
 
@@ -256,36 +246,57 @@ static int start_radio(struct run *r, const struct gf_clock *clock, const struct
     return r->radio != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "radio", "");
 }
 
-static int loop(struct run *r, struct gf_fail *why)
+/* What people and scripts drive it by, as far as they were asked for. */
+static int start_faces(struct run *r, struct gf_fail *why)
 {
-    const struct gf_source meter = {r, no_fds, meter_timeout_ms, meter_process};
-    const struct gf_source signals = {r, signal_fds, signal_timeout_ms, signal_process};
-    const struct gf_source *const sources[] = {bt_peripheral_source(r->radio), &meter, &signals};
-    sigset_t set;
     int code = 0;
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (r->signal_fd < 0)
-        return gf_fail(why, GF_E_MEMORY, "signals", strerror(errno));
-    while (code == 0 && !r->stop)
-        code = gf_loop_once(sources, sizeof sources / sizeof sources[0], -1);
-    (void)close(r->signal_fd);
+    r->control_events = (struct gm_control_events){r, on_acted};
+    r->panel_events = (struct gm_panel_events){r, on_acted, on_quit};
+    if (r->options->control != NULL)
+        code = gm_control_new(r->options->control, &r->stand, &r->control_events, &r->control,
+                              why);
+    if (code == 0 && r->options->panel)
+        code = gm_panel_new(&r->stand, &r->signals, &r->panel_events, &r->panel, why);
+    return code;
+}
+
+static int loop(struct run *r)
+{
+    const struct gf_source meter = {r, no_fds, meter_timeout_ms, meter_process};
+    const struct gf_source *sources[SOURCES_MAX];
+    size_t n = 0;
+    int code = 0;
+
+    sources[n++] = bt_peripheral_source(r->radio);
+    if (r->control != NULL)
+        sources[n++] = gm_control_source(r->control);
+    sources[n++] = &meter;
+    sources[n++] = &r->signals.source;
+    if (r->panel != NULL)
+        sources[n++] = gm_panel_source(r->panel);
+    while (code == 0 && !r->signals.stop)
+        code = gf_loop_once(sources, n, -1);
     return code;
 }
 
 int gm_run(const struct gm_options *o, const struct gf_clock *clock,
            const struct gf_random *random, const struct mc_crypto *crypto, struct gf_fail *why)
 {
-    struct run r = {.options = o, .nvm = {.fd = -1}, .signal_fd = -1};
+    struct run r = {.options = o, .nvm = {.fd = -1}, .signals = {.fd = -1}};
     int code = wake_meter(&r, clock, random, crypto, why);
 
     if (code == 0)
         code = start_radio(&r, clock, crypto, why);
     if (code == 0)
-        code = loop(&r, why);
+        code = gm_signals_open(&r.signals, why);
+    if (code == 0)
+        code = start_faces(&r, why);
+    if (code == 0)
+        code = loop(&r);
+    r.panel = gm_panel_free(r.panel);
+    r.control = gm_control_free(r.control);
+    gm_signals_close(&r.signals);
     r.radio = bt_peripheral_free(r.radio);
     free(r.meter);
     nvm_file_close(&r.nvm);
