@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/crc.h"
+#include "meter-core/clock.h"
 #include "meter-core/commands.h"
 #include "meter-core/pb.h"
 #include "meter-core/store.h"
@@ -91,7 +92,7 @@ static void fill_parameter(const struct aid_world *w, gasm_Request *r)
 static void fill_clock(const struct aid_world *w, gasm_Request *r)
 {
     r->which_body = gasm_Request_set_clock_tag;
-    r->body.set_clock.utc_s = w->utc_ms / 1000;
+    r->body.set_clock.utc_s = mc_clock_now_s(w->meter);
 }
 
 static void fill_receipts(const struct aid_world *w, gasm_Request *r)
