@@ -51,19 +51,15 @@ int mc_ticket_encode(const gasm_Ticket *ticket, uint8_t *ret, size_t cap)
 
 #define ENVELOPE_AD_LEN (8 + GF_METER_ID_LEN + 4 + 4)
 
-static void envelope_ad(const char *meter_id, uint32_t epoch, uint32_t wrap_epoch,
-                        uint8_t ret[static ENVELOPE_AD_LEN])
+/* How the envelope of `epoch` is sealed; its associated data go to `ad`. */
+static struct mc_synthetic envelope_sealing(const struct mc_wrap *wrap, uint32_t epoch,
+                                            uint8_t ad[static ENVELOPE_AD_LEN])
 {
-    memcpy(ret, "gasm key", 8);
-    memcpy(ret + 8, meter_id, GF_METER_ID_LEN);
-    put_le32(ret + 8 + GF_METER_ID_LEN, epoch);
-    put_le32(ret + 12 + GF_METER_ID_LEN, wrap_epoch);
-}
-
-/* How envelopes for this meter are sealed; ad is scratch. */
-static struct mc_synthetic envelope_sealing(const uint8_t *root, const uint8_t ad[ENVELOPE_AD_LEN])
-{
-    return (struct mc_synthetic){.root = root,
+    memcpy(ad, "gasm key", 8);
+    memcpy(ad + 8, wrap->meter_id, GF_METER_ID_LEN);
+    put_le32(ad + 8 + GF_METER_ID_LEN, epoch);
+    put_le32(ad + 12 + GF_METER_ID_LEN, wrap->wrap_epoch);
+    return (struct mc_synthetic){.root = wrap->wrap_root,
                                  .label = MC_LABEL("gasm wrap"),
                                  .nonce_label = MC_LABEL("gasm wrap nonce"),
                                  .ad = {ad, ENVELOPE_AD_LEN}};
@@ -74,10 +70,9 @@ int mc_envelope_seal(const struct mc_crypto *c, const struct mc_wrap *wrap,
 {
     gasm_KeyEnvelope e = { .epoch = wrap->epoch, .wrap_epoch = wrap->wrap_epoch };
     uint8_t ad[ENVELOPE_AD_LEN];
-    const struct mc_synthetic sealing = envelope_sealing(wrap->wrap_root, ad);
+    const struct mc_synthetic sealing = envelope_sealing(wrap, wrap->epoch, ad);
     int r;
 
-    envelope_ad(wrap->meter_id, wrap->epoch, wrap->wrap_epoch, ad);
     memcpy(e.meter_id, wrap->meter_id, GF_METER_ID_LEN);
     r = mc_synthetic_seal(c, &sealing, (struct gf_span){key, MC_KEY_LEN}, e.nonce, e.sealed);
     return r == 0 ? mc_pb_encode(gasm_KeyEnvelope_fields, &e, ret, cap) : r;
@@ -87,7 +82,7 @@ int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
                      uint32_t *ret_epoch, uint8_t ret_key[static MC_KEY_LEN])
 {
     uint8_t ad[ENVELOPE_AD_LEN], key[MC_KEY_LEN];
-    const struct mc_synthetic sealing = envelope_sealing(wrap->wrap_root, ad);
+    struct mc_synthetic sealing;
     gasm_KeyEnvelope e;
     int r;
 
@@ -96,7 +91,7 @@ int mc_envelope_open(const struct mc_crypto *c, const struct mc_wrap *wrap, stru
     if (memcmp(e.meter_id, wrap->meter_id, GF_METER_ID_LEN) != 0 ||
         e.wrap_epoch != wrap->wrap_epoch)
         return GF_E_MISMATCH;
-    envelope_ad(wrap->meter_id, e.epoch, e.wrap_epoch, ad);
+    sealing = envelope_sealing(wrap, e.epoch, ad);
     r = mc_synthetic_open(c, &sealing, e.nonce, (struct gf_span){e.sealed, sizeof e.sealed}, key);
     if (r == 0) {
         memcpy(ret_key, key, sizeof key);
