@@ -78,12 +78,13 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     if (j->nvm->read(j->nvm->ctx, base_of(j) + at, head, sizeof head) != 0)
         return GF_E_STORE;
     ret->sequence = (uint32_t)gf_rd_uint(&r, 4);
+    if (ret->sequence >= NUMBER_END)
+        return 0;               /* erased, most often */
     ret->type = (uint8_t)gf_rd_uint(&r, 1);
     (void)gf_rd_uint(&r, 1);    /* always zero; the CRC says whether it still is */
     ret->len = (uint32_t)gf_rd_uint(&r, 2);
     ret->total = mc_journal_cost(ret->len);
-    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->sequence >= NUMBER_END ||
-        ret->total > left)
+    if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->total > left)
         return 0;
     if (crc_of(j, base_of(j) + at, ret->total - 4, &crc) != 0 ||
         j->nvm->read(j->nvm->ctx, base_of(j) + at + ret->total - 4, tail, sizeof tail) != 0)
@@ -96,16 +97,21 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
 /* Offset behind the last slot of the present sector that is not erased. */
 static int find_end(const struct mc_journal *j, uint32_t *ret)
 {
-    uint8_t slot[MC_JOURNAL_SLOT], ones = 0xFF;
-    uint32_t at = j->nvm->sector_size;
+    uint8_t chunk[256];
 
-    for (; at > 0 && ones == 0xFF; at -= MC_JOURNAL_SLOT) {
-        if (j->nvm->read(j->nvm->ctx, base_of(j) + at - MC_JOURNAL_SLOT, slot, sizeof slot) != 0)
+    *ret = 0;
+    for (uint32_t at = j->nvm->sector_size; at > 0 && *ret == 0;) {
+        uint32_t n = at < sizeof chunk ? at : (uint32_t)sizeof chunk;
+
+        at -= n;
+        if (j->nvm->read(j->nvm->ctx, base_of(j) + at, chunk, n) != 0)
             return GF_E_STORE;
-        for (size_t i = 0; i < sizeof slot; i++)
-            ones &= slot[i];
+        if (chunk[0] == 0xFF && memcmp(chunk, chunk + 1, n - 1) == 0)
+            continue;           /* erased, like most of it */
+        while (chunk[n - 1] == 0xFF)
+            n--;
+        *ret = at + (n + MC_JOURNAL_SLOT - 1) / MC_JOURNAL_SLOT * MC_JOURNAL_SLOT;
     }
-    *ret = ones == 0xFF ? 0 : at + MC_JOURNAL_SLOT;
     return 0;
 }
 
