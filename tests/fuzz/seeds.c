@@ -304,9 +304,9 @@ static void journal_seeds(void)
     for (unsigned moment = 0; moment < AID_MOMENTS; moment++) {
         struct aid_still *s = aid_still_new((enum aid_moment)moment);
 
-        keep_image(s->w, (uint8_t)(0x10 + moment), (uint8_t)(0x50 + moment));
-        if (moment % 4 == 0)
-            keep_image(s->w, 0xF1, 0x51);
+        keep_image(s->w, (uint8_t)(0x10 + moment), (uint8_t)((moment % 2 != 0 ? 0xD0 : 0x50) + moment % 5));
+        if (moment == AID_AT_SERVICE)
+            keep_image(s->w, 0xFF, 0xD1);
         aid_still_free(s);
     }
 }
