@@ -212,7 +212,7 @@ static void step(struct aid_world *w, int64_t ms)
     move_valve(w);
     let_gas_flow(w, ms);
     if (!w->flash.dead)
-        (void)mc_meter_tick(w->meter);
+        w->tick_ms = mc_meter_tick(w->meter);
     pump(w);
 }
 
@@ -220,6 +220,31 @@ void aid_world_pass(struct aid_world *w, int64_t ms)
 {
     for (; ms > 0; ms -= STEP_MS)
         step(w, ms < STEP_MS ? ms : STEP_MS);
+}
+
+/* Ms until something may happen, at least 1. */
+static int64_t quiet_ms(const struct aid_world *w)
+{
+    int64_t pulse = (int64_t)w->meter->core.pulse_l * HOUR_MS, ms = w->tick_ms, to_pulse_ms;
+
+    if (w->valve.ordered || w->valve.state == gasm_ValveState_VALVE_MOVING)
+        ms = STEP_MS;
+    if (w->flow_l_per_h > 0) {
+        to_pulse_ms = (pulse - w->flow_rest + w->flow_l_per_h - 1) / w->flow_l_per_h;
+        ms = to_pulse_ms < ms ? to_pulse_ms : ms;
+    }
+    return ms > 1 ? ms : 1;
+}
+
+void aid_world_leap(struct aid_world *w, int64_t ms)
+{
+    while (ms > 0) {
+        int64_t n = quiet_ms(w);
+
+        n = n < ms ? n : ms;
+        step(w, n);
+        ms -= n;
+    }
 }
 
 /* ---- the client ---- */

@@ -51,6 +51,7 @@ struct aid_world {
     int64_t flow_l_per_h;           /* while the valve is not shut */
     int64_t flow_rest;              /* of a litre, in l * ms / h */
     bool leaks;                     /* gas flows even when it is shut */
+    int64_t tick_ms;                /* until the meter wants to be called again */
     uint64_t measured_l;            /* all that flowed through it while time passed */
     struct mc_ports ports;
     struct mc_meter *meter;
@@ -86,6 +87,10 @@ int aid_world_restart(struct aid_world *w);
 
 /* Let time pass: the valve travels, gas flows, the meter ticks, fragments go both ways. */
 void aid_world_pass(struct aid_world *w, int64_t ms);
+
+/* The same in long steps: to the next pulse, the end of the valve's travel, or when the meter asked
+ * to be called again. For hours and days. */
+void aid_world_leap(struct aid_world *w, int64_t ms);
 
 /* A client connects with this ATT_MTU, reads CTL and writes its reset; or goes away. */
 void aid_world_connect(struct aid_world *w, uint16_t mtu);
