@@ -105,6 +105,7 @@ struct scan {
     const struct mc_nvm *nvm;
     entry_visit *visit;
     void *ctx;
+    uint32_t last[MC_LOGS];     /* numbers: a record that a start copied may show them again */
 };
 
 /* Where a record's log entries begin; its end when it has none. */
@@ -134,7 +135,7 @@ static int entries_at(const struct mc_nvm *nvm, const struct mc_record *record, 
 
 static int visit_record(void *ctx, const struct mc_record *record)
 {
-    const struct scan *s = ctx;
+    struct scan *s = ctx;
     uint32_t at, end = record->addr + record->len;
     uint8_t entry[MC_LOG_ENTRY_MAX];
     int rc = entries_at(s->nvm, record, &at);
@@ -143,14 +144,19 @@ static int visit_record(void *ctx, const struct mc_record *record)
         struct gf_reader r = {entry + 1, 4, false};
         uint32_t n = end - at < sizeof entry ? end - at : (uint32_t)sizeof entry;
         enum mc_log log;
+        uint32_t no;
 
         if (s->nvm->read(s->nvm->ctx, at, entry, n) != 0)
             return GF_E_STORE;
         log = log_of(entry[0]);
         if (log == MC_LOGS || MC_LOG_HEAD + (uint32_t)rows[log].size > n)
             break;              /* the record's other entries */
-        rc = s->visit(s->ctx, log, (uint32_t)gf_rd_uint(&r, 4), entry);
         at += MC_LOG_HEAD + rows[log].size;
+        no = (uint32_t)gf_rd_uint(&r, 4);
+        if (no <= s->last[log])
+            continue;
+        s->last[log] = no;
+        rc = s->visit(s->ctx, log, no, entry);
     }
     return rc;
 }
@@ -177,7 +183,7 @@ int mc_log_read(struct mc_meter *m, enum mc_log log, uint32_t from, mc_log_visit
     uint32_t first = mc_log_first(&m->core, log);
     struct reading want = {log, from > first ? from : first, mc_log_last(&m->core, log), visit,
                            ctx};
-    struct scan s = {&m->ports.nvm, read_one, &want};
+    struct scan s = {&m->ports.nvm, read_one, &want, {0}};
 
     return mc_journal_replay(&m->journal, visit_record, &s) == GF_E_STORE ? GF_E_STORE : 0;
 }
@@ -218,7 +224,7 @@ int mc_log_carry(struct mc_meter *m, struct mc_journal *next)
 {
     struct carrying c = {&m->core, next,
                          {m->rec + MC_JOURNAL_HEAD, MC_REC_MAX - MC_JOURNAL_EXTRA, 0, false}};
-    struct scan s = {&m->ports.nvm, carry_one, &c};
+    struct scan s = {&m->ports.nvm, carry_one, &c, {0}};
     int rc = mc_journal_replay(&m->journal, visit_record, &s);
 
     return rc == 0 ? flush(&c) : rc;
