@@ -90,7 +90,8 @@ static void test_clock_lost(void **state)
                          1u << gasm_Command_SET_CLOCK | 1u << gasm_Command_GET_PARAMETERS |
                          1u << gasm_Command_READ_BALANCE | 1u << gasm_Command_READ_RECEIPTS |
                          1u << gasm_Command_READ_HISTORY | 1u << gasm_Command_READ_PURCHASES |
-                         1u << gasm_Command_READ_EVENTS;
+                         1u << gasm_Command_READ_EVENTS | 1u << gasm_Command_RECHARGE |
+                         1u << gasm_Command_VALVE_CLOSE;
 
     (void)state;
     /* Trimmed by a minute: still trusted. By more: lost. */

@@ -339,7 +339,7 @@ static void nonsense_breaks_the_connection(void **state)
         { "reset with payload", { 3 }, { { AID_RESET, 0, 1 } } },
         { "ask with payload", { 5 }, { { AID_RESET | AID_ACK, 0, 0, 8, 1 } } },
         { "first without start", { 3 }, { { 0, 0, 1 } } },
-        { "length over the most", { 5 }, { { AID_START, 0, 0xC1, 0x05, 1 } } },
+        { "length over the most", { 5 }, { { AID_START, 0, (MC_MESSAGE_MAX + 1) & 0xFF, (MC_MESSAGE_MAX + 1) >> 8, 1 } } },
         { "payload over the length", { 7 }, { { AID_START, 0, 2, 0, 1, 2, 3 } } },
         { "end too early", { 5 }, { { AID_START | AID_END, 0, 2, 0, 1 } } },
         { "whole without end", { 6 }, { { AID_START, 0, 2, 0, 1, 2 } } },
