@@ -299,7 +299,7 @@ struct aid_scene *aid_scene_new(const struct aid_cut_row *row, uint32_t unit, ui
         row->prepare(l);
     fill(w, left);
     w->flash.judged = true;
-    l->faulty = (struct aid_faulty){.flash = &w->flash, .fault = fault, .booted = true};
+    l->faulty = (struct aid_faulty){.flash = &w->flash, .fault = fault};
     if (fault != AID_FAULT_NONE)
         w->ports.nvm = w->meter->ports.nvm = aid_faulty_port(&l->faulty);
     l->base = w->meter->core.receipt_seq;
@@ -339,7 +339,7 @@ struct aid_life *aid_scene_back(struct aid_scene *s)
     *w->meter = s->meter;
     memcpy(f->bytes, s->image, (size_t)f->sector_size * f->sectors);
     aid_watch_back(&s->watch, s->sealed);
-    l->faulty.booted = true;
+    l->faulty.booted = false;
     l->faulty.late_n = 0;
     l->acknowledged = false;
     l->answer_n = 0;
