@@ -84,6 +84,10 @@ BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 SHELL_TESTS := $(wildcard tests/t-*.sh)
 
+# A meter on stdin and stdout, for tests that speak its protocol from outside.
+PIPES      := $(patsubst tests/pipe/%.c,$(BUILD)/pipe/%,$(wildcard tests/pipe/*.c))
+PIPE_LIBS  := aid openssl meter common
+
 # Fuzz targets: a tree of their own, made by clang; see docs/first-change.md.
 FUZZ_BUILD ?= build/fuzz
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -150,6 +154,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANFL) $(COVFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
+$(BUILD)/pipe/%: $(BUILD)/obj/tests/pipe/%.o $(PIPE_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,cmocka openssl)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
@@ -169,7 +177,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
 
-tests: all $(UNIT_TESTS)  ## build the unit tests
+tests: all $(UNIT_TESTS) $(PIPES)  ## build the unit tests
 
 check-layers: all tests  ## refuse an include that goes against the direction of dependency
 	@tests/tools/check-layers $(BUILD) $(LAYERS)
