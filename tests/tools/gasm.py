@@ -67,6 +67,11 @@ class Schema:
             return 0
         return int(self.option(message, field, "max_size"))
 
+    def longest(self, message, kind, field):
+        """Bytes of a field at most; of a string one less than the option says."""
+        size = self.option(message, field, "max_size")
+        return (int(size) if size else 1536) - (kind == "string")
+
     def encode(self, message, values):
         out = b""
         unknown = set(values) - {field for _, _, field, _ in self.messages[message]}
@@ -126,8 +131,8 @@ class Schema:
         if kind in self.messages:
             return self.decode(kind, v, unknown_allowed)
         if wire == 2:
-            fixed, longest = self.fixed(message, field), self.option(message, field, "max_size")
-            if (fixed and len(v) != fixed) or (longest and len(v) > int(longest)):
+            fixed, longest = self.fixed(message, field), self.longest(message, kind, field)
+            if (fixed and len(v) != fixed) or len(v) > longest:
                 raise Refused(f"FORMAT: length of {message}.{field}")
             return v.decode() if kind == "string" else v
         if kind.startswith("sint"):
@@ -187,6 +192,42 @@ def ticket_key(root, ticket):
 
 def envelope_ad(meter_id, epoch, wrap_epoch):
     return b"gasm key" + meter_id + le(epoch, 4) + le(wrap_epoch, 4)
+
+
+def token_ad(meter_id, epoch):
+    return b"gasm token" + meter_id + le(epoch, 4)
+
+
+def token_numbers(t):
+    return b"".join(le(t.get(k, 0), 8) for k in ("account_no", "sequence", "purchased_l",
+                                                 "imported_l", "forgiven_l", "debited_l"))
+
+
+def recharge_op(meter_id, account_no, sequence):
+    return sha256(b"gasm recharge", meter_id, le(account_no, 8), le(sequence, 8))[:16]
+
+
+def check_digit(digits):
+    p = 10
+    for d in digits:
+        p = ((p + int(d)) % 10 or 10) * 2 % 11
+    return str((11 - p) % 10)
+
+
+def typed(root, meter_id, t):
+    """17: the 25 digits of a token."""
+    mac = hmac(hkdf(root, b"gasm typed"), b"gasm typed", meter_id, token_numbers(t))[:5]
+    v = (t["sequence"] % 4096 << 67) + (t["purchased_l"] << 40) + int.from_bytes(mac, "big")
+    digits = f"{v:024d}"
+    return digits + check_digit(digits)
+
+
+def swap_key_ad(old_meter_id, wrap_epoch, terms):
+    return b"gasm swap key" + old_meter_id + le(wrap_epoch, 4) + sha256(terms)
+
+
+def certificate_mac(key, body):
+    return hmac(key, b"gasm certificate", body)[:16]
 
 
 def receipt_mac(root, body):

@@ -7,43 +7,18 @@ meter    opens an account on a meter behind PROGRAM's stdin and stdout (tests/pi
 """
 import json
 import os
-import random
 import re
-import subprocess
 import sys
 
 import gasm
 from gasm import Refused, le, sha256
+import protocol_meter
+import tap
+from gasm_client import METER_ID, read_ctl, reset_of
+from tap import ok, refused, same
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCHEMA = gasm.Schema(os.path.join(ROOT, "meter-core", "proto"))
-METER_ID = b"GM2400001223"
-count = bad = 0
-
-
-def ok(good, name):
-    global count, bad
-    count += 1
-    bad += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
-
-
-def same(got, want, name):
-    if got != want:
-        for word, v in (("got", got), ("not", want)):
-            print(f"# {word} {v.hex() if isinstance(v, bytes) else v}")
-    ok(got == want, name)
-
-
-def refused(name, do, *args):
-    try:
-        do(*args)
-    except Refused:
-        ok(True, name)
-    else:
-        ok(False, name)
-
-
 def load(name):
     with open(os.path.join(ROOT, "tests", "vectors", name + ".json"), encoding="utf-8") as f:
         return unhex(json.load(f))
@@ -176,18 +151,6 @@ def check_fragments():
         ok(flow.run() and flow.losses == 0, f"fragments: {stream['name']}")
 
 
-def read_ctl(p):
-    if len(p) != 21 or p[0] != 1 or p[9:] != METER_ID:
-        raise Refused(f"no CTL: {p.hex()}")
-    return {"life": p[1] & 15, "fragment_epoch": p[1] >> 4,
-            "active_epoch": int.from_bytes(p[2:6], "little"),
-            "limit": int.from_bytes(p[6:8], "little"), "credits": p[8]}
-
-
-def reset_of(epoch, limit, credits):
-    return bytes([1, epoch]) + le(limit, 2) + bytes([credits])
-
-
 def check_vectors():
     checks = {"ticket": check_ticket, "envelope": check_envelope, "receipt": check_receipt,
               "handshake": check_handshake, "fragments": check_fragments,
@@ -273,12 +236,10 @@ def main(args):
     elif args == ["example"]:
         check_example()
     elif len(args) == 2 and args[0] == "meter":
-        import protocol_meter
-        protocol_meter.check(args[1])
+        protocol_meter.check(SCHEMA, args[1])
     else:
         sys.exit(__doc__)
-    print(f"1..{count}")
-    sys.exit(1 if bad else 0)
+    sys.exit(tap.done())
 
 
 if __name__ == "__main__":

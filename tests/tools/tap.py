@@ -1,0 +1,33 @@
+"""tap.py - TAP for tests in Python."""
+from gasm import Refused
+
+count = bad = 0
+
+
+def ok(good, name):
+    global count, bad
+    count += 1
+    bad += not good
+    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
+
+
+def same(got, want, name):
+    if got != want:
+        for word, v in (("got", got), ("not", want)):
+            print(f"# {word} {v.hex() if isinstance(v, bytes) else v}")
+    ok(got == want, name)
+
+
+def refused(name, do, *args):
+    try:
+        do(*args)
+    except Refused:
+        ok(True, name)
+    else:
+        ok(False, name)
+
+
+def done():
+    """The plan; what the program ends with."""
+    print(f"1..{count}")
+    return 1 if bad else 0
