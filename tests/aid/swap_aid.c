@@ -13,6 +13,9 @@
 
 #define TRIES 200
 #define CREDIT_SERIAL 299
+#define ARM_SERIAL 298
+#define OP_ARM 60
+#define LEAK_WATCH_MS 130000    /* with pulses of one litre and the limit at its default */
 
 /* ---- what head office makes ---- */
 
@@ -63,6 +66,13 @@ gasm_Ticket aid_swap_ticket(const struct aid_swap *s, const char *meter_id)
     t.swap.size = (pb_size_t)s->n;
     memcpy(t.swap.bytes, s->bytes, s->n);
     return t;
+}
+
+void aid_swap_greet(const struct aid_swap *s, struct aid_world *w)
+{
+    gasm_Ticket t = aid_swap_ticket(s, w->meter_id);
+
+    aid_greet(w, &t);
 }
 
 void aid_swap_key(const struct aid_swap *s, uint8_t ret[static MC_KEY_LEN])
@@ -247,4 +257,38 @@ void aid_swap_credit(struct aid_world *w, uint64_t purchased_l, uint64_t debited
     token.debited_l = debited_l;
     r = aid_recharge(w, &token);
     ask_until_done(w, &t, &r);
+}
+
+struct aid_swap_pair aid_swap_pair_of(int64_t residual_l, uint64_t cap_l)
+{
+    struct aid_swap_pair p = {aid_swap_meter(AID_METER_ID, AID_COMMISSION),
+                              aid_swap_meter(AID_OTHER_ID, AID_COMMISSION),
+                              aid_swap_of(AID_METER_ID, AID_OTHER_ID, 1, cap_l)};
+
+    if (residual_l > 0)
+        aid_swap_credit(p.old, (uint64_t)residual_l, 0);
+    else if (residual_l < 0)
+        aid_swap_credit(p.old, 0, (uint64_t)-residual_l);
+    return p;
+}
+
+void aid_swap_pair_free(struct aid_swap_pair *p)
+{
+    aid_world_free(p->old);
+    aid_world_free(p->new);
+}
+
+void aid_swap_open_valve(struct aid_world *w, int64_t flow_l_per_h)
+{
+    gasm_Ticket t = aid_meter_ticket(w->meter_id, 1, ARM_SERIAL);
+    gasm_Request arm = aid_request(w, gasm_Command_VALVE_ARM, OP_ARM);
+
+    w->flow_l_per_h = 0;
+    ask_until_done(w, &t, &arm);
+    mc_meter_button(w->meter);
+    aid_world_pass(w, LEAK_WATCH_MS);
+    w->flow_l_per_h = flow_l_per_h;
+    aid_world_pass(w, 5000);
+    assert_int_equal(w->valve.state, gasm_ValveState_VALVE_OPEN);
+    assert_int_equal(w->meter->core.locks, 0);
 }

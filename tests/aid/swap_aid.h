@@ -2,8 +2,8 @@
 #define GF_TESTS_AID_SWAP_AID_H
 /*
  * Moving an account's credit from the meter of one meter_world to that of another: what head office
- * makes for it, and what a careful technician does. Keys are those of aid_meter_root(). Failures are
- * cmocka's.
+ * makes for it, and what a careful technician does. Keys are those of aid_meter_root(). Failures
+ * are cmocka's.
  */
 #include "meter-core/swap.h"
 #include "tests/aid/meter_story.h"
@@ -35,6 +35,9 @@ void aid_swap_key(const struct aid_swap *s, uint8_t ret[static MC_KEY_LEN]);
 size_t aid_swap_sealed(const struct aid_swap *s, uint32_t wrap_epoch,
                        uint8_t ret[static MC_SWAP_KEY_MAX]);
 
+/* Connect and open a session under that ticket. */
+void aid_swap_greet(const struct aid_swap *s, struct aid_world *w);
+
 /* Bodies of the two requests; the second needs the certificate. */
 void aid_swap_close_body(const struct aid_swap *s, gasm_Request *r);
 void aid_swap_import_body(const struct aid_swap *s, gasm_Request *r);
@@ -56,7 +59,20 @@ void aid_swap_whole(struct aid_swap *s, struct aid_world *old, struct aid_world 
 /* A world of this meter with an account: opened up to `last`. The client has gone. */
 struct aid_world *aid_swap_meter(const char *meter_id, enum aid_step last);
 
+/* Two meters in service and a case between them; the old one, AID_METER_ID, has so much credit (below
+ * zero: debt), the new one, AID_OTHER_ID, none. */
+struct aid_swap_pair {
+    struct aid_world *old, *new;
+    struct aid_swap swap;
+};
+struct aid_swap_pair aid_swap_pair_of(int64_t residual_l, uint64_t cap_l);
+void aid_swap_pair_free(struct aid_swap_pair *p);
+
 /* Recharge an account that had no token, by one: so much sold, so much settled downwards. */
 void aid_swap_credit(struct aid_world *w, uint64_t purchased_l, uint64_t debited_l);
+
+/* Open the valve of a meter in service with credit for its customer, wait until the leak watch is
+ * over, then let gas flow. */
+void aid_swap_open_valve(struct aid_world *w, int64_t flow_l_per_h);
 
 #endif
