@@ -13,6 +13,7 @@
 #define STARTS 6        /* attempts to start, with cuts in them */
 #define TRIES 40        /* of the client */
 #define TIDY_MS 60      /* after the client has gone: the meter erases what it needs */
+#define PATIENCE_MS 1500
 #define SHUT_MS 1500    /* travel of a valve that was open when the power failed */
 
 static const char *const mode_names[AID_CUTS] = {
@@ -156,7 +157,9 @@ static const char *live(struct aid_life *l)
             return wrong;
         if (rc != 0 && (i == TRIES || l->w->flash.dead))
             return "the client never got its answer";
-        if (rc != 0 && rc != GF_E_LINK_LOST && l->restarts == l->tries)
+        if (rc != 0 && l->patient)
+            aid_world_pass(l->w, PATIENCE_MS);
+        else if (rc != 0 && rc != GF_E_LINK_LOST && l->restarts == l->tries)
             return "the client was refused";
         l->tries = l->restarts;
     }
@@ -348,7 +351,20 @@ struct aid_life *aid_scene_back(struct aid_scene *s)
     l->restarts = l->tries = l->step = 0;
     l->cut_again = -1;
     l->wrong = NULL;
+    l->patient = false;
     return l;
+}
+
+const char *aid_scene_live(struct aid_scene *s)
+{
+    struct aid_life *l = &s->life;
+    const char *wrong = live(l);
+
+    if (wrong == NULL)
+        wrong = rest(l);
+    if (wrong == NULL)
+        wrong = judge_in_the_end(l, 1);
+    return wrong != NULL ? wrong : repeat(l);
 }
 
 const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uint32_t *ret_hit)

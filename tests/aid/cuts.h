@@ -73,6 +73,7 @@ struct aid_life {
     uint32_t restarts, tries;
     int64_t cut_again;          /* flash.cut_in from the next restart on */
     uint32_t step;              /* the row's own */
+    bool patient;               /* a refusal, a failed session: again, after a while */
     const char *wrong;          /* the first thing that is not as it must be; NULL */
 };
 
@@ -130,6 +131,10 @@ void aid_scene_free(struct aid_scene *s);
 
 /* Put the scene back. Returns its life. */
 struct aid_life *aid_scene_back(struct aid_scene *s);
+
+/* Go on from here, as a case does, but without cuts: until the client has its answer; at rest;
+ * after another start; and once more. NULL, or what is wrong. */
+const char *aid_scene_live(struct aid_scene *s);
 
 /* Run one case. NULL, or what is wrong. *ret_hit (may be NULL): how many of its cuts were reached. */
 const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uint32_t *ret_hit);
