@@ -1,5 +1,5 @@
-/* test_commands.c - the command table walked whole: every state and right; form, repeats, needs,
- * accounts. */
+/* test_commands.c - the command table: form, repeats, needs, accounts; who may send what, and when,
+ * is in test_matrix.c. */
 #include "meter-core/commands.h"
 
 #include <setjmp.h>
@@ -11,8 +11,6 @@
 
 #include "meter-core/ticket.h"
 #include "tests/aid/meter_story.h"
-
-#define OP_BASE 5000
 
 /* ---- lint ---- */
 
@@ -45,8 +43,6 @@ static void test_table(void **state)
     }
 }
 
-/* ---- every state, ticket and right ---- */
-
 /* A request of the right form, whose content is wrong or without effect as far as that is
  * possible. */
 static gasm_Request formed(const struct aid_world *w, const struct mc_command_row *row, uint32_t op)
@@ -69,73 +65,6 @@ static gasm_Request formed(const struct aid_world *w, const struct mc_command_ro
     return r;
 }
 
-/* Could the row be refused for this reason in this state, by the table alone? */
-static gasm_Refusal expected(const struct aid_world *w, const struct mc_command_row *row,
-                             const gasm_Ticket *t)
-{
-    uint8_t life = w->meter->core.life;
-
-    if (row->handler == NULL)
-        return gasm_Refusal_FORMAT;
-    if (t->epoch == 0 && (row->needs & MC_MAY_FACTORY) == 0)
-        return gasm_Refusal_RIGHT;
-    if (row->right != MC_RIGHT_ANY && (t->rights >> row->right & 1) == 0)
-        return gasm_Refusal_RIGHT;
-    if (life == gasm_LifeState_IN_SERVICE && row->service_right != MC_RIGHT_ANY &&
-        (t->rights >> row->service_right & 1) == 0)
-        return gasm_Refusal_RIGHT;
-    if ((row->states & MC_STATE(life)) == 0)
-        return gasm_Refusal_STATE;
-    return gasm_Refusal_OK;
-}
-
-/* One command in one state under one ticket: what the table says, and identify says the same
- * before. */
-static void check_one(struct aid_world *w, const struct mc_command_row *row, const gasm_Ticket *t,
-                      uint32_t op)
-{
-    struct aid_pass pass = aid_world_pass_of(t);
-    gasm_Request who = aid_request(w, gasm_Command_IDENTIFY, 0), r = formed(w, row, op);
-    gasm_Refusal want = expected(w, row, t), got;
-    struct mc_core before = w->meter->core;
-    uint32_t allowed;
-
-    assert_int_equal(aid_world_do(w, &pass, &who), 0);
-    allowed = w->answer.body.identity.allowed;
-    assert_int_equal(aid_world_ask(w, &r), 0);
-    got = w->answer.result;
-    if (want == gasm_Refusal_OK) {
-        /* The table lets it in; the handler may still find the content wrong, but never the
-         * right. */
-        assert_true(got != gasm_Refusal_RIGHT || row->id == gasm_Command_INSTALL_KEY ||
-                    row->id == gasm_Command_OPEN_ACCOUNT);
-        assert_true(w->answer.reached >= gasm_Stage_STAGE_VALIDATION);
-    } else {
-        assert_int_equal(got, want);
-        assert_int_equal(allowed >> row->id & 1, 0);
-        assert_true(w->answer.reached < gasm_Stage_STAGE_EXECUTION);
-    }
-    if (got == gasm_Refusal_OK && row->id == gasm_Command_PURGE_STOP) {
-        /* Without a grant: the ending of the last one, again. */
-        assert_int_equal(w->meter->core.receipt_seq, before.receipt_seq);
-        assert_true(w->answer.receipt.size > 0);
-    } else if (got == gasm_Refusal_OK && (row->needs & MC_NEED_OP_ID) != 0) {
-        assert_int_equal(w->meter->core.receipt_seq, before.receipt_seq + 1);
-        assert_true(w->answer.receipt.size > 0);
-        assert_int_equal(allowed >> row->id & 1, 1);
-    } else {
-        assert_int_equal(w->meter->core.receipt_seq, before.receipt_seq);
-        assert_int_equal(w->answer.receipt.size, 0);
-        assert_memory_equal(&w->meter->core.totals, &before.totals, sizeof before.totals);
-        assert_int_equal(w->meter->core.life, before.life);
-    }
-    if (w->meter->core.grant_open != 0) {
-        aid_world_disconnect(w);
-        aid_world_pass(w, 5000);
-    }
-    assert_int_equal(w->valve.state, gasm_ValveState_VALVE_SHUT);
-}
-
 static void set_life(struct aid_world *w, gasm_LifeState life)
 {
     struct mc_tx tx;
@@ -143,45 +72,6 @@ static void set_life(struct aid_world *w, gasm_LifeState life)
     mc_store_begin(w->meter, &tx);
     tx.next.life = (uint8_t)life;
     assert_int_equal(mc_store_change(w->meter, &tx), 0);
-}
-
-/* Tickets: all rights but one, one right alone, none, all. Each state. Each command. */
-static void test_walk(void **state)
-{
-    struct aid_world *w = aid_story_opened(1, AID_SET_PARAMETERS);
-    uint32_t op = OP_BASE, walked = 0;
-    size_t n;
-    const struct mc_command_row *rows = mc_commands(&n);
-
-    (void)state;
-    for (gasm_LifeState life = gasm_LifeState_FACTORY; life <= gasm_LifeState_SCRAPPED; life++)
-        for (size_t i = 0; i < n; i++)
-            for (int kind = 0; kind < 6; kind++) {
-                gasm_Ticket t = aid_world_ticket(1, 2);
-                uint8_t right = rows[i].right == MC_RIGHT_ANY ? 0 : rows[i].right;
-
-                t.use_count = UINT32_MAX;
-                t.purge_volume_l = 100000;
-                if (kind == 0)
-                    t.rights &= ~(1u << right);
-                if (kind == 1)
-                    t.rights = 1u << right;
-                if (kind == 2)
-                    t.rights = 0;
-                if (kind == 3)
-                    t.rights = UINT32_MAX;      /* RIGHT_NEVER too */
-                if (kind == 4)
-                    t.rights = 0x7FFFFFFFu & ~(1u << gasm_Right_RIGHT_SUPERVISE);
-                if (kind == 5) {
-                    t.epoch = 0;
-                    t.installs_epoch = 2;
-                }
-                set_life(w, life);
-                check_one(w, &rows[i], &t, op++);
-                walked++;
-            }
-    print_message("# %u combinations\n", walked);
-    aid_world_free(w);
 }
 
 /* ---- form ---- */
@@ -461,11 +351,11 @@ static void test_commission(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),      cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_form),       cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_repeats),    cmocka_unit_test(test_old),
-        cmocka_unit_test(test_account),    cmocka_unit_test(test_zero_clear),
-        cmocka_unit_test(test_needs),      cmocka_unit_test(test_commission),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_form),
+        cmocka_unit_test(test_decode),     cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_old),        cmocka_unit_test(test_account),
+        cmocka_unit_test(test_zero_clear), cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_commission),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
