@@ -92,7 +92,7 @@ PIPE_LIBS  := aid openssl meter common
 FUZZ_BUILD ?= build/fuzz
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_AID   := $(addprefix tests/aid/,flash.c linkaid.c meter_world.c meter_story.c meter_still.c \
-              message_samples.c session_pair.c crypto_each.c) tests/fuzz/image.c
+              message_samples.c session_pair.c crypto_each.c credit_aid.c swap_aid.c) tests/fuzz/image.c
 FUZZ_LIBS  := openssl bearssl meter common
 
 # layer: what it may include besides itself - the whole dependency policy

@@ -11,6 +11,7 @@
 
 #include "meter-core/commands.h"
 #include "meter-core/pb.h"
+#include "tests/aid/credit_aid.h"
 
 #define ROW(name, strict) {#name, gasm_##name##_fields, sizeof(gasm_##name), strict}
 
@@ -18,6 +19,8 @@ static const struct aid_message_row rows[] = {
     ROW(ClientHello, false),  ROW(ServerHello, true),    ROW(HelloRefusal, false),
     ROW(Ticket, true),        ROW(KeyEnvelope, true),    ROW(Request, false),
     ROW(Response, false),     ROW(SealedReceipt, true),  ROW(Receipt, false),
+    ROW(SealedToken, true),   ROW(Token, true),          ROW(SwapTerms, true),
+    ROW(SwapKey, true),       ROW(Certificate, true),    ROW(SealedCertificate, true),
 };
 
 const struct aid_message_row *aid_messages(size_t *ret_n)
@@ -134,6 +137,18 @@ static const gasm_Request requests[] = {
     {C(READ_BALANCE)},
     {C(READ_RECEIPTS), BODY(read_receipts) = {1}},
     {C(KEY_ACTIVATED)},
+    {C(READ_HISTORY), BODY(read_history) = {false, 1}},
+    {C(READ_HISTORY), BODY(read_history) = {true, 0}},
+    {C(READ_PURCHASES), BODY(read_purchases) = {1}},
+    {C(READ_EVENTS), BODY(read_events) = {1}},
+    {C(RECHARGE), BODY(recharge) = {{0, {0}}, ""}},
+    {C(RECHARGE), BODY(recharge) = {{0, {0}}, "typed"}},
+    {C(VALVE_ARM)},
+    {C(VALVE_CLOSE)},
+    {C(CLOSE_ACCOUNT), BODY(close_account) = {{0, {0}}}},
+    {C(IMPORT_CREDIT), BODY(import_credit) = {{0, {0}}}},
+    {C(SELF_TEST)},
+    {C(RESET_TO_FACTORY), BODY(reset_to_factory) = {false}},
 };
 
 const gasm_Request *aid_requests(size_t *ret_n)
@@ -153,9 +168,37 @@ static bool needs_op_id(gasm_Command command)
     return false;
 }
 
-size_t aid_request_bytes(const struct aid_world *w, size_t i, uint8_t *ret)
+/* The token that this meter takes next. */
+static gasm_Request recharge(const struct aid_world *w, bool typed)
 {
     const struct mc_core *core = &w->meter->core;
+    gasm_Token token = aid_token(core->token_seq + 1, core->totals.purchased_l + 5000);
+
+    return typed ? aid_recharge_typed(w, &token) : aid_recharge(w, &token);
+}
+
+/* What depends on the meter. */
+static void complete(const struct aid_world *w, gasm_Request *r)
+{
+    const struct mc_core *core = &w->meter->core;
+    bool swaps = w->meter->ticket.swap.size > 0;
+    struct aid_swap swap = aid_still_swap(core->life == gasm_LifeState_IN_SERVICE);
+
+    if (r->command == gasm_Command_INSTALL_KEY)
+        r->body.install_key.envelope.size = (pb_size_t)aid_world_envelope(
+            core->active_epoch + 1, core->active_epoch, r->body.install_key.envelope.bytes);
+    else if (r->command == gasm_Command_ZERO_CLEAR)
+        r->body.zero_clear.residual_l = mc_residual_l(&core->totals);
+    else if (r->command == gasm_Command_RECHARGE)
+        *r = recharge(w, r->body.recharge.digits[0] != '\0');
+    else if (r->command == gasm_Command_CLOSE_ACCOUNT && swaps)
+        aid_swap_close_body(&swap, r);
+    else if (r->command == gasm_Command_IMPORT_CREDIT)
+        aid_swap_import_body(&swap, r);
+}
+
+size_t aid_request_bytes(const struct aid_world *w, size_t i, uint8_t *ret)
+{
     gasm_Request r = aid_request(w, requests[i].command, 0);
     int n;
 
@@ -165,11 +208,7 @@ size_t aid_request_bytes(const struct aid_world *w, size_t i, uint8_t *ret)
         r.op_id.size = GF_UUID_LEN;
         aid_op_id(7000 + (uint32_t)i, r.op_id.bytes);
     }
-    if (r.command == gasm_Command_INSTALL_KEY)
-        r.body.install_key.envelope.size = (pb_size_t)aid_world_envelope(
-            core->active_epoch + 1, core->active_epoch, r.body.install_key.envelope.bytes);
-    if (r.command == gasm_Command_ZERO_CLEAR)
-        r.body.zero_clear.residual_l = mc_residual_l(&core->totals);
+    complete(w, &r);
     n = mc_pb_encode(gasm_Request_fields, &r, ret, AID_SAMPLE_MAX);
     assert_true(n > 0);
     return (size_t)n;

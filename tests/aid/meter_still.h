@@ -5,7 +5,7 @@
  * there as often as wanted: only what was touched of its flash is copied, so that costs little. And
  * what must be true of every answer, whatever the request was.
  */
-#include "tests/aid/meter_world.h"
+#include "tests/aid/swap_aid.h"
 
 /* Where a meter can be stopped. Its ticket has every right, but for the factory's. */
 enum aid_moment {
@@ -17,6 +17,10 @@ enum aid_moment {
     AID_AT_CLEARED,
     AID_AT_SERVICE,
     AID_AT_CLOCKLESS,   /* in service, and the clock has lost its supply */
+    AID_AT_SUPPLY,      /* in service, with credit, the valve open */
+    AID_AT_OLD,         /* in service, with credit, under the swap ticket that takes it away */
+    AID_AT_NEW,         /* cleared, under the swap ticket that brings credit */
+    AID_AT_CLOSED,
     AID_MOMENTS
 };
 
@@ -31,6 +35,9 @@ struct aid_still {
     } touched[64];
     size_t touches;                 /* more than there is place for: all of it */
 };
+
+/* The swap of AID_AT_OLD or AID_AT_NEW, with a certificate of 800 l for the latter. */
+struct aid_swap aid_still_swap(bool is_old);
 
 /* Never NULL. */
 struct aid_still *aid_still_new(enum aid_moment moment);
