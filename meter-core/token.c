@@ -139,7 +139,7 @@ int mc_op_id_recharge(const struct mc_crypto *c, const char *meter_id, uint64_t 
 /* ---- typed ---- */
 
 #define BODY_DIGITS (MC_TYPED_DIGITS - 1)
-#define LIMBS 3                 /* of 32 bits, least significant first: 79 bits and room for a digit */
+#define LIMBS 3                 /* of 32 bits, least significant first: 24 digits fit */
 #define TOP_BITS 15             /* of the last limb */
 #define SEQ_MASK ((1u << MC_TYPED_SEQ_BITS) - 1)
 

@@ -57,7 +57,8 @@ int mc_op_id_recharge(const struct mc_crypto *c, const char *meter_id, uint64_t 
  * 79 bits, as 24 decimal digits with leading zeroes, most significant first: sequence mod 2^12 |
  * purchased_l 27 | mac 40; then a check digit (ISO/IEC 7064 MOD 11,10). mac: the first 5 bytes of
  * HMAC(HKDF(root, "gasm typed"), "gasm typed" | meter id | the six numbers of mc_token_content()),
- * so the other three ceilings have to be what the meter holds. Expiry and order id do not travel. */
+ * so the other three ceilings have to be what the meter holds. Expiry and order id do not
+ * travel. */
 struct mc_typed {
     uint16_t seq_low;               /* sequence mod 2^12 */
     uint32_t purchased_l;

@@ -1,5 +1,5 @@
 /* test_recharge_typed.c - tokens that are typed, by radio and on the meter's own keys: back-off in
- * simulated time; arming by a recharge; the purchases that a meter remembers. */
+ * simulated time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,50 +15,6 @@
 #include "tests/aid/credit_aid.h"
 #include "tests/aid/meter_story.h"
 
-#define KEPT 104                /* purchases: meter-core/logs.h */
-
-static struct aid_world *in_service(void)
-{
-    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
-
-    w->flow_l_per_h = 0;
-    return w;
-}
-
-/* In a session of its own, under a ticket with every right. */
-static gasm_Refusal ask(struct aid_world *w, const gasm_Request *r)
-{
-    gasm_Ticket t = aid_world_ticket(1, 2);
-
-    t.not_after_s += 400 * 86400;
-    t.use_count = UINT32_MAX;
-    aid_greet(w, &t);
-    assert_int_equal(aid_world_ask(w, r), 0);
-    return w->answer.result;
-}
-
-static gasm_Refusal give(struct aid_world *w, const gasm_Token *t)
-{
-    const gasm_Request r = aid_recharge(w, t);
-
-    return ask(w, &r);
-}
-
-static gasm_Refusal give_typed(struct aid_world *w, const gasm_Token *t)
-{
-    const gasm_Request r = aid_recharge_typed(w, t);
-
-    return ask(w, &r);
-}
-
-static gasm_Refusal type(struct aid_world *w, const gasm_Token *t)
-{
-    char digits[MC_TYPED_TEXT];
-
-    aid_world_digits(w, t, digits);
-    return mc_meter_type(w->meter, digits);
-}
-
 /* A token of another account: its mac never holds. */
 static gasm_Token wrong(uint64_t sequence)
 {
@@ -66,19 +22,6 @@ static gasm_Token wrong(uint64_t sequence)
 
     t.account_no = 999;
     return t;
-}
-
-static int64_t residual(const struct aid_world *w)
-{
-    return mc_residual_l(&w->meter->core.totals);
-}
-
-static uint32_t armed(const struct aid_world *w)
-{
-    gasm_Supply s;
-
-    mc_meter_supply(w->meter, &s);
-    return s.armed_s;
 }
 
 /* Time goes by in one leap, with a tick at its end. */
@@ -94,7 +37,7 @@ static void leap(struct aid_world *w, int64_t ms)
 
 static void digits_are_taken_by_radio_and_by_keys(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     const gasm_Token one = aid_token(1, 100), two = aid_token(2, 250);
     char digits[MC_TYPED_TEXT], text[40];
     struct mc_kept kept;
@@ -102,16 +45,16 @@ static void digits_are_taken_by_radio_and_by_keys(void **state)
     uint64_t seq;
 
     (void)state;
-    assert_int_equal(give_typed(w, &one), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 100);
+    assert_int_equal(aid_give_typed(w, &one), gasm_Refusal_OK);
+    assert_int_equal(aid_residual_l(w), 100);
     seq = w->meter->core.receipt_seq;
-    assert_int_equal(type(w, &one), gasm_Refusal_OK);       /* taken already */
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_OK);       /* taken already */
     assert_int_equal(w->meter->core.receipt_seq, seq);
     aid_world_digits(w, &two, digits);
     (void)snprintf(text, sizeof text, "%.5s %.5s-%.5s %.5s %s", digits, digits + 5, digits + 10,
                    digits + 15, digits + 20);
     assert_int_equal(mc_meter_type(w->meter, text), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 250);
+    assert_int_equal(aid_residual_l(w), 250);
     assert_int_equal(w->meter->core.receipt_seq, seq + 1);
     assert_int_equal(mc_store_kept(w->meter, seq + 1, &kept), 1);
     assert_int_equal(mc_pb_decode(gasm_Response_fields, kept.answer, &answer), 0);
@@ -124,7 +67,7 @@ static void digits_are_taken_by_radio_and_by_keys(void **state)
         assert_int_equal(r.command, gasm_Command_RECHARGE);
     }
     /* The same, sealed: a repeat, with the answer that nobody heard then. */
-    assert_int_equal(give(w, &two), gasm_Refusal_OK);
+    assert_int_equal(aid_give(w, &two), gasm_Refusal_OK);
     assert_int_equal(w->meter->core.receipt_seq, seq + 1);
     assert_memory_equal(w->answer.receipt.bytes, answer.receipt.bytes, answer.receipt.size);
     aid_world_free(w);
@@ -132,36 +75,36 @@ static void digits_are_taken_by_radio_and_by_keys(void **state)
 
 static void digits_need_the_other_ceilings_unchanged(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     gasm_Token t = aid_token(1, 100), next;
 
     (void)state;
     t.forgiven_l = 20;
-    assert_int_equal(type(w, &t), gasm_Refusal_PROOF);
+    assert_int_equal(aid_type(w, &t), gasm_Refusal_PROOF);
     leap(w, 1000);
-    assert_int_equal(give(w, &t), gasm_Refusal_OK);
+    assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
     next = aid_token(2, 300);
-    assert_int_equal(type(w, &next), gasm_Refusal_PROOF);
+    assert_int_equal(aid_type(w, &next), gasm_Refusal_PROOF);
     next.forgiven_l = 20;
     leap(w, 1000);
-    assert_int_equal(type(w, &next), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 320);
+    assert_int_equal(aid_type(w, &next), gasm_Refusal_OK);
+    assert_int_equal(aid_residual_l(w), 320);
     aid_world_free(w);
 }
 
 /* The last that was taken, and how far above it the typed one is. */
 static void check_sequence(uint64_t last, uint64_t above)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     gasm_Token t = aid_token(last, 1);
 
     if (last > 0)
-        assert_int_equal(give(w, &t), gasm_Refusal_OK);
+        assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
     t = aid_token(last + above, 2);
-    assert_int_equal(type(w, &t), above <= 4096 ? gasm_Refusal_OK : gasm_Refusal_PROOF);
+    assert_int_equal(aid_type(w, &t), above <= 4096 ? gasm_Refusal_OK : gasm_Refusal_PROOF);
     assert_int_equal(w->meter->core.token_seq, above <= 4096 ? last + above : last);
     if (above <= 4096)          /* once more: the last itself, a repeat */
-        assert_int_equal(type(w, &t), gasm_Refusal_OK);
+        assert_int_equal(aid_type(w, &t), gasm_Refusal_OK);
     aid_world_free(w);
 }
 
@@ -179,14 +122,14 @@ static void the_sequence_is_found_above_the_last(void **state)
 /* Forgotten meanwhile: still known for an old one, which costs nothing. */
 static void an_old_typed_token_is_old(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     const gasm_Token lost = aid_token(1, 100), next = aid_token(2, 250);
 
     (void)state;
-    assert_int_equal(type(w, &next), gasm_Refusal_OK);
-    assert_int_equal(type(w, &lost), gasm_Refusal_OLD);
+    assert_int_equal(aid_type(w, &next), gasm_Refusal_OK);
+    assert_int_equal(aid_type(w, &lost), gasm_Refusal_OLD);
     assert_int_equal(mc_typed_wait_s(w->meter), 0);
-    assert_int_equal(give_typed(w, &lost), gasm_Refusal_OLD);
+    assert_int_equal(aid_give_typed(w, &lost), gasm_Refusal_OLD);
     assert_int_equal(w->answer.place, gasm_Token_sequence_tag);
     assert_true(w->answer.receipt.size > 0);
     aid_world_free(w);
@@ -201,11 +144,11 @@ static uint32_t fail_once(struct aid_world *w, bool by_radio)
 
     assert_int_equal(mc_typed_wait_s(w->meter), 0);
     if (by_radio) {
-        assert_int_equal(give_typed(w, &bad), gasm_Refusal_PROOF);
+        assert_int_equal(aid_give_typed(w, &bad), gasm_Refusal_PROOF);
         assert_int_equal(w->answer.reached, gasm_Stage_STAGE_AUTHENTICATION);
         assert_true(w->answer.body.balance.typed_wait_s > 0);
     } else {
-        assert_int_equal(type(w, &bad), gasm_Refusal_PROOF);
+        assert_int_equal(aid_type(w, &bad), gasm_Refusal_PROOF);
     }
     return mc_typed_wait_s(w->meter);
 }
@@ -218,21 +161,21 @@ static void check_wait(struct aid_world *w, int64_t wait_s)
     gasm_Balance b;
 
     assert_int_equal(mc_typed_wait_s(w->meter), wait_s);
-    assert_int_equal(type(w, &good), gasm_Refusal_LOCKED_OUT);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_LOCKED_OUT);
     mc_meter_balance(w->meter, &b);
     assert_int_equal(b.typed_wait_s, wait_s);
     leap(w, wait_s * 1000 - 1);
     assert_int_equal(mc_typed_wait_s(w->meter), 1);
-    assert_int_equal(type(w, &good), gasm_Refusal_LOCKED_OUT);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_LOCKED_OUT);
     assert_int_equal(w->meter->core.event_seq, log);
-    assert_int_equal(residual(w), 0);
+    assert_int_equal(aid_residual_l(w), 0);
     leap(w, 1);
     assert_int_equal(mc_typed_wait_s(w->meter), 0);
 }
 
 static void each_wrong_one_doubles_the_wait(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     const gasm_Token good = aid_token(1, 100);
     uint32_t wait_s = 1;
 
@@ -243,15 +186,15 @@ static void each_wrong_one_doubles_the_wait(void **state)
         wait_s = wait_s < 1024 ? wait_s * 2 : 1024;
     }
     /* It never locks for ever, and a good one ends it. */
-    assert_int_equal(type(w, &good), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 100);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_OK);
+    assert_int_equal(aid_residual_l(w), 100);
     assert_int_equal(fail_once(w, false), 1);
     aid_world_free(w);
 }
 
 static void radio_and_keys_share_the_wait(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     const gasm_Token good = aid_token(1, 100);
     uint64_t from = w->meter->core.event_seq;
 
@@ -262,11 +205,11 @@ static void radio_and_keys_share_the_wait(void **state)
     leap(w, 2000);
     assert_int_equal(fail_once(w, true), 4);
     assert_int_equal(w->meter->core.event_seq, from + 3);   /* each is logged */
-    assert_int_equal(give_typed(w, &good), gasm_Refusal_LOCKED_OUT);
+    assert_int_equal(aid_give_typed(w, &good), gasm_Refusal_LOCKED_OUT);
     assert_int_equal(w->answer.reached, gasm_Stage_STAGE_AUTHENTICATION);
     assert_true(w->answer.body.balance.typed_wait_s > 0);
     /* A sealed token is no guess: it is taken at any time, and ends the wait. */
-    assert_int_equal(give(w, &good), gasm_Refusal_OK);
+    assert_int_equal(aid_give(w, &good), gasm_Refusal_OK);
     assert_int_equal(w->answer.body.balance.typed_wait_s, 0);
     assert_int_equal(mc_typed_wait_s(w->meter), 0);
     aid_world_free(w);
@@ -275,7 +218,7 @@ static void radio_and_keys_share_the_wait(void **state)
 /* Neither the power's going nor a clock that is set shortens a wait. */
 static void a_restart_begins_the_wait_anew(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     gasm_Request set = aid_request(w, gasm_Command_SET_CLOCK, 300);
     uint32_t wait_s = 1;
 
@@ -295,7 +238,7 @@ static void a_restart_begins_the_wait_anew(void **state)
     }
     set.which_body = gasm_Request_set_clock_tag;
     set.body.set_clock.utc_s = w->utc_ms / 1000 + 7200;
-    assert_int_equal(ask(w, &set), gasm_Refusal_OK);
+    assert_int_equal(aid_ask_alone(w, &set), gasm_Refusal_OK);
     w->utc_ms += 86400000;
     assert_true(mc_typed_wait_s(w->meter) >= 1020);
     aid_world_free(w);
@@ -303,7 +246,7 @@ static void a_restart_begins_the_wait_anew(void **state)
 
 static void a_slip_of_the_finger_costs_nothing(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     const gasm_Token good = aid_token(1, 100);
     char digits[MC_TYPED_TEXT];
     uint64_t log;
@@ -332,7 +275,7 @@ static void a_slip_of_the_finger_costs_nothing(void **state)
 
 static void typing_leaves_a_session_alone(void **state)
 {
-    struct aid_world *w = in_service();
+    struct aid_world *w = aid_credit_world();
     gasm_Ticket t = aid_world_ticket(1, 5);
     gasm_Request set = aid_set_one(w, 500, 3);
     const gasm_Token one = aid_token(1, 100);
@@ -343,7 +286,7 @@ static void typing_leaves_a_session_alone(void **state)
     set = aid_request(w, gasm_Command_IDENTIFY, 0);
     aid_expect(w, &set, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
     assert_int_equal(w->answer.body.identity.uses_left, t.use_count);
-    assert_int_equal(type(w, &one), gasm_Refusal_OK);
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_OK);
     aid_expect(w, &set, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
     assert_int_equal(w->answer.body.identity.uses_left, t.use_count);   /* it cost none */
     assert_int_equal(w->answer.body.identity.token_seq, 1);
@@ -363,28 +306,27 @@ static void typing_waits_for_the_valve_and_for_a_grant(void **state)
     (void)state;
     r.which_body = gasm_Request_purge_start_tag;
     r.body.purge_start = (gasm_PurgeStart){.volume_l = 5, .limit_s = 20};
-    assert_int_equal(ask(w, &r), gasm_Refusal_OK);
-    assert_int_equal(type(w, &one), gasm_Refusal_BUSY);
+    assert_int_equal(aid_ask_alone(w, &r), gasm_Refusal_OK);
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_BUSY);
     aid_world_pass(w, 30000);           /* its time is over */
     assert_int_equal(w->meter->core.grant_open, 0);
-    assert_int_equal(type(w, &one), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 100);
-    assert_int_equal(armed(w), 0);      /* not in service */
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_OK);
+    assert_int_equal(aid_residual_l(w), 100);
     aid_world_free(w);
 
-    w = in_service();
+    w = aid_credit_world();
     r = aid_request(w, gasm_Command_SELF_TEST, 501);
-    assert_int_equal(ask(w, &r), gasm_Refusal_OK);
+    assert_int_equal(aid_ask_alone(w, &r), gasm_Refusal_OK);
     r = aid_request(w, gasm_Command_CLOSE_ACCOUNT, 502);
     r.which_body = gasm_Request_close_account_tag;
     seen = w->answers;
     assert_int_equal(aid_world_send(w, &r), 0);
     assert_true(w->meter->later.waiting);
-    assert_int_equal(type(w, &one), gasm_Refusal_BUSY);
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_BUSY);
     aid_world_pass(w, 10000);
     assert_int_equal(w->answers, seen + 1);
     assert_int_equal(w->answer.result, gasm_Refusal_OK);
-    assert_int_equal(type(w, &one), gasm_Refusal_STATE);    /* the account is closed */
+    assert_int_equal(aid_type(w, &one), gasm_Refusal_STATE);    /* the account is closed */
     aid_world_free(w);
 }
 
@@ -400,134 +342,10 @@ static void a_meter_without_a_key_takes_nothing(void **state)
     t.account_no = 0;
     assert_int_equal(mc_typed_make(mc_crypto_openssl(), &to, &t, digits), 0);
     assert_int_equal(mc_meter_type(w->meter, digits), gasm_Refusal_STATE);
-    assert_int_equal(residual(w), 0);
+    assert_int_equal(aid_residual_l(w), 0);
     assert_int_equal(w->meter->core.typed_fails, 0);
     w->meter->usable = false;
     assert_int_equal(mc_meter_type(w->meter, digits), gasm_Refusal_NVM);
-    aid_world_free(w);
-}
-
-/* ---- arming ---- */
-
-static void credit_above_zero_arms(void **state)
-{
-    struct aid_world *w = in_service();
-    gasm_Token t = aid_token(1, 0);
-    uint64_t armings;
-
-    (void)state;
-    t.debited_l = 100;
-    assert_int_equal(give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(residual(w), -100);
-    assert_int_equal(armed(w), 0);
-    t = aid_token(2, 100);              /* a debt that is settled is no credit */
-    assert_int_equal(give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 0);
-    assert_int_equal(armed(w), 0);
-    armings = w->meter->core.event_seq;
-    t = aid_token(3, 101);
-    assert_int_equal(give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 1);
-    assert_true(armed(w) > 0);
-    assert_int_equal(w->meter->core.event_seq, armings + 3);    /* used, accepted, armed */
-    aid_world_pass(w, 31000);
-    assert_int_equal(armed(w), 0);
-    t = aid_token(4, 200);              /* it was above zero before */
-    assert_int_equal(give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(armed(w), 0);
-    aid_world_free(w);
-}
-
-static void the_button_opens_after_a_recharge(void **state)
-{
-    struct aid_world *w = in_service();
-    const gasm_Token t = aid_token(1, 100);
-
-    (void)state;
-    assert_int_equal(type(w, &t), gasm_Refusal_OK);
-    assert_int_equal(w->valve.state, gasm_ValveState_VALVE_SHUT);
-    mc_meter_button(w->meter);
-    aid_world_pass(w, 2000);
-    assert_int_equal(w->valve.state, gasm_ValveState_VALVE_OPEN);
-    aid_world_free(w);
-}
-
-static void a_lock_prevents_arming(void **state)
-{
-    struct aid_world *w = in_service();
-    const gasm_Token t = aid_token(1, 100);
-    uint64_t log;
-
-    (void)state;
-    mc_meter_sense(w->meter, MC_SENSE_MAGNET, true);
-    mc_meter_sense(w->meter, MC_SENSE_MAGNET, false);
-    assert_int_not_equal(w->meter->core.locks, 0);
-    log = w->meter->core.event_seq;
-    assert_int_equal(type(w, &t), gasm_Refusal_OK);
-    assert_int_equal(residual(w), 100);
-    assert_int_equal(w->meter->core.event_seq, log + 1);        /* accepted, not armed */
-    assert_int_equal(armed(w), 0);
-    aid_world_free(w);
-}
-
-/* ---- purchases ---- */
-
-/* Read all purchases in pages; they are `first` to `last`, each as it was made. */
-static void check_purchases(struct aid_world *w, uint32_t first, uint32_t last)
-{
-    gasm_Request r = aid_request(w, gasm_Command_READ_PURCHASES, 0);
-    const gasm_Purchases *got = &w->answer.body.purchases;
-    uint32_t no = first;
-
-    r.which_body = gasm_Request_read_purchases_tag;
-    do {
-        r.body.read_purchases.from_no = no;
-        assert_int_equal(ask(w, &r), gasm_Refusal_OK);
-        assert_int_equal(got->first_no, first);
-        assert_int_equal(got->last_no, last);
-        assert_true(got->entries_count > 0);
-        for (pb_size_t i = 0; i < got->entries_count; i++, no++) {
-            const gasm_Purchase *p = &got->entries[i];
-            const gasm_Token t = aid_token(no, 0);
-            bool typed = no % 3 == 0;
-
-            assert_int_equal(p->no, no);
-            assert_int_equal(p->sequence, no);
-            assert_int_equal(p->account_no, 1001);
-            assert_int_equal(p->credited_l, no);
-            assert_int_equal(p->residual_l, (int64_t)no * (no + 1) / 2);
-            assert_int_equal(p->carrier, typed ? gasm_Carrier_CARRIER_TYPED
-                                               : gasm_Carrier_CARRIER_SEALED);
-            assert_true(p->at_s >= AID_UTC_MS / 1000);
-            if (!typed)
-                assert_memory_equal(p->order_id.bytes, t.order_id.bytes, t.order_id.size);
-        }
-    } while (no <= last);
-    assert_int_equal(no, last + 1);
-}
-
-static void a_hundred_purchases_are_kept(void **state)
-{
-    struct aid_world *w = in_service();
-    uint32_t sector = w->meter->journal.sector, turns = 0, no;
-
-    (void)state;
-    for (no = 1; turns < 3; no++) {
-        const gasm_Token t = aid_token(no, (uint64_t)no * (no + 1) / 2);
-
-        assert_int_equal(no % 3 == 0 ? type(w, &t) : give(w, &t), gasm_Refusal_OK);
-        if (w->meter->journal.sector != sector) {
-            sector = w->meter->journal.sector;
-            turns++;
-            if (turns > 1)
-                check_purchases(w, no - KEPT + 1, no);
-        }
-        leap(w, 1000);
-    }
-    no--;
-    assert_true(no > 200);
-    assert_int_equal(aid_world_restart(w), 0);
-    check_purchases(w, no - KEPT + 1, no);
     aid_world_free(w);
 }
 
@@ -545,10 +363,6 @@ int main(void)
         cmocka_unit_test(typing_leaves_a_session_alone),
         cmocka_unit_test(typing_waits_for_the_valve_and_for_a_grant),
         cmocka_unit_test(a_meter_without_a_key_takes_nothing),
-        cmocka_unit_test(credit_above_zero_arms),
-        cmocka_unit_test(the_button_opens_after_a_recharge),
-        cmocka_unit_test(a_lock_prevents_arming),
-        cmocka_unit_test(a_hundred_purchases_are_kept),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
