@@ -71,7 +71,6 @@ static void keep_answer(struct aid_life *l)
 
 int aid_life_ask(struct aid_life *l, const gasm_Request *request)
 {
-    uint8_t mine[GF_UUID_LEN];
     int rc = aid_world_ask(l->w, request);
 
     if (rc != 0)
@@ -80,8 +79,7 @@ int aid_life_ask(struct aid_life *l, const gasm_Request *request)
         return GF_E_LINK_LOST;
     if (l->w->answer.result != gasm_Refusal_OK)
         return GF_E_MISMATCH;
-    aid_op_id(AID_CUT_OP, mine);
-    if (request->op_id.size > 0 && memcmp(request->op_id.bytes, mine, sizeof mine) == 0)
+    if (request->op_id.size > 0 && memcmp(request->op_id.bytes, l->op, sizeof l->op) == 0)
         keep_answer(l);
     return 0;
 }
@@ -298,8 +296,11 @@ struct aid_scene *aid_scene_new(const struct aid_cut_row *row, uint32_t unit, ui
     l->row = row;
     l->watch = &s->watch;
     l->cut_again = -1;
+    aid_op_id(AID_CUT_OP, l->op);
     if (row->prepare != NULL)
         row->prepare(l);
+    aid_world_disconnect(w);
+    aid_world_pass(w, TIDY_MS);
     fill(w, left);
     w->flash.judged = true;
     l->faulty = (struct aid_faulty){.flash = &w->flash, .fault = fault};
@@ -308,6 +309,7 @@ struct aid_scene *aid_scene_new(const struct aid_cut_row *row, uint32_t unit, ui
     l->base = w->meter->core.receipt_seq;
     l->first_l = w->meter->core.totals.index_l - w->measured_l;
     l->session = w->meter->session_next;
+    l->opened = w->valve.opened;
     aid_mark_take(&l->before, l);
     keep_image(s);
     done = w->flash.programmed + w->flash.erased;
@@ -352,6 +354,7 @@ struct aid_life *aid_scene_back(struct aid_scene *s)
     l->cut_again = -1;
     l->wrong = NULL;
     l->patient = false;
+    l->faults_in = NULL;
     return l;
 }
 
@@ -362,6 +365,8 @@ const char *aid_scene_live(struct aid_scene *s)
 
     if (wrong == NULL)
         wrong = rest(l);
+    if (l->faults_in != NULL)
+        *l->faults_in = -1;
     if (wrong == NULL)
         wrong = judge_in_the_end(l, 1);
     return wrong != NULL ? wrong : repeat(l);

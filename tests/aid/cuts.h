@@ -60,6 +60,7 @@ struct aid_life {
     struct aid_watch *watch;
     struct aid_faulty faulty;
     gasm_Ticket ticket;         /* of the client */
+    uint8_t op[GF_UUID_LEN];    /* operation id of what the row does */
     uint64_t base;              /* receipt sequence that it read before it first sent anything */
     struct aid_mark before, after;
     bool knows_after;           /* the uncut life came first */
@@ -72,8 +73,10 @@ struct aid_life {
     uint64_t session;           /* number of the last one that was begun */
     uint32_t restarts, tries;
     int64_t cut_again;          /* flash.cut_in from the next restart on */
+    uint32_t opened;            /* w->valve.opened of the scene */
     uint32_t step;              /* the row's own */
     bool patient;               /* a refusal, a failed session: again, after a while */
+    int64_t *faults_in;         /* set below 0 before anything is judged; NULL: nothing */
     const char *wrong;          /* the first thing that is not as it must be; NULL */
 };
 
@@ -88,9 +91,19 @@ gasm_Request aid_life_request(struct aid_life *l, gasm_Command command, uint32_t
 /* Ask and insist on OK: 0; GF_E_LINK_LOST: again (also when only an erase makes room). */
 int aid_life_ask(struct aid_life *l, const gasm_Request *request);
 
-/* The rows, and one of them by its name (NULL). */
-const struct aid_cut_row *aid_cut_rows(size_t *ret_n);
+/* How often an event was logged since the scene. */
+uint32_t aid_life_logged(struct aid_life *l, enum mc_event event);
+
+/* A session under the life's ticket, and identify: the first proof. As aid_life_ask(). */
+int aid_life_prove(struct aid_life *l);
+
+/* The i-th row, NULL behind the last; and a row by its name, NULL when there is none. */
+const struct aid_cut_row *aid_cut_rows(size_t i);
 const struct aid_cut_row *aid_cut_row(const char *name);
+
+/* The part of them that is about credit, the valve and service (cuts_service.c). */
+extern const struct aid_cut_row aid_cut_service_rows[];
+extern const size_t aid_cut_service_count;
 
 /* ---- judging ---- */
 
