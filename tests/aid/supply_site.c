@@ -96,7 +96,7 @@ void supply_open(struct supply_site *s)
     assert_int_equal(supply_ask(s, &s->customer, gasm_Command_VALVE_ARM), gasm_Refusal_OK);
     aid_world_disconnect(s->w);
     mc_meter_button(s->w->meter);
-    aid_world_pass(s->w, s->w->valve.travel_ms + s->w->valve.lag_ms + 40);
+    aid_world_leap(s->w, s->w->valve.travel_ms + s->w->valve.lag_ms + 40);
     assert_int_equal(s->w->valve.state, gasm_ValveState_VALVE_OPEN);
 }
 
