@@ -126,7 +126,7 @@ void aid_swap_certify(struct aid_swap *s, int64_t residual_l)
                           .totals = {.index_l = 70000,
                                      .purchased_l = 70000 + left_l,
                                      .exported_l = left_l,
-                                     .debited_l = residual_l < 0 ? (uint64_t)-residual_l : 0},
+                                     .debited_l = residual_l < 0 ? 0 - (uint64_t)residual_l : 0},
                           .token_seq = 3,
                           .at_s = AID_UTC_MS / 1000 + 600,
                           .clock_valid = true,
