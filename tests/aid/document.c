@@ -79,11 +79,11 @@ void aid_document_settle(const char *path, const struct aid_section *sections, s
     assert_string_equal(stored, now);
 }
 
-void aid_document_dump(FILE *f, const uint8_t *p, size_t n)
+void aid_document_dump(FILE *f, const uint8_t *p, size_t from, size_t n)
 {
-    for (size_t at = 0; at < n; at += 16) {
-        fprintf(f, "%04zx ", at);
-        for (size_t i = at; i < n && i < at + 16; i++)
+    for (size_t at = from; at < from + n; at += 16) {
+        fprintf(f, "%05zx ", at);
+        for (size_t i = at; i < from + n && i < at + 16; i++)
             fprintf(f, " %02x", p[i]);
         fputc('\n', f);
     }

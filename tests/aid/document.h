@@ -18,7 +18,7 @@ struct aid_section {
  * marker for none of them fails too. */
 void aid_document_settle(const char *path, const struct aid_section *sections, size_t n);
 
-/* n bytes as lines of 16 in hex, each with its offset in front. */
-void aid_document_dump(FILE *f, const uint8_t *p, size_t n);
+/* The n bytes at p + from as lines of 16 in hex, each with its offset in front. */
+void aid_document_dump(FILE *f, const uint8_t *p, size_t from, size_t n);
 
 #endif
