@@ -5,6 +5,7 @@
 #include "common/crc.h"
 #include "meter-core/journal.h"
 #include "meter-core/pb.h"
+#include "tests/aid/credit_aid.h"
 #include "tests/aid/message_samples.h"
 #include "tests/aid/session_pair.h"
 #include "tests/fuzz/fuzz.h"
@@ -208,7 +209,12 @@ static void sample_seeds(void)
     } takes[] = {{"Response", "fuzz_answer", 2},
                  {"Ticket", "fuzz_ticket", 0},
                  {"KeyEnvelope", "fuzz_ticket", 1},
-                 {"SealedReceipt", "fuzz_ticket", 2}};
+                 {"SealedReceipt", "fuzz_ticket", 2},
+                 {"SealedToken", "fuzz_token", 0},
+                 {"Token", "fuzz_token", 1},
+                 {"SwapTerms", "fuzz_token", 3},
+                 {"SwapKey", "fuzz_token", 4},
+                 {"SealedCertificate", "fuzz_token", 5}};
     static union aid_any msg;
     static uint8_t bytes[AID_SAMPLE_MAX];
     size_t rows;
@@ -245,6 +251,30 @@ static void ticket_seeds(void)
             keep_kind("fuzz_ticket", 2, answer.receipt.bytes, answer.receipt.size);
         aid_still_back(s);
     }
+    aid_still_free(s);
+}
+
+/* Tokens, and what a swap needs. */
+static void token_seeds(void)
+{
+    struct aid_still *s = aid_still_new(AID_AT_SERVICE);
+    struct aid_swap swap = aid_still_swap(true);
+    gasm_Token token = aid_token(4097, 123456);
+    uint8_t bytes[AID_SAMPLE_MAX];
+    char digits[MC_TYPED_TEXT];
+    int n = mc_pb_encode(gasm_Token_fields, &token, bytes, sizeof bytes);
+
+    FUZZ_INSIST(n > 0, "no token");
+    keep_kind("fuzz_token", 1, bytes, (size_t)n);
+    keep_kind("fuzz_token", 0, bytes, aid_world_token(s->w, &token, bytes));
+    aid_world_digits(s->w, &token, digits);
+    keep_kind("fuzz_token", 2, (const uint8_t *)digits, MC_TYPED_DIGITS);
+    memmove(digits + 6, digits + 5, 8);
+    digits[5] = '-';
+    keep_kind("fuzz_token", 2, (const uint8_t *)digits, MC_TYPED_DIGITS);
+    keep_kind("fuzz_token", 3, swap.bytes, swap.n);
+    keep_kind("fuzz_token", 4, bytes, aid_swap_sealed(&swap, 1, bytes));
+    keep_kind("fuzz_token", 5, swap.certificate, swap.certificate_n);
     aid_still_free(s);
 }
 
@@ -324,6 +354,7 @@ int main(int argc, char **argv)
     answer_seeds();
     sample_seeds();
     ticket_seeds();
+    token_seeds();
     journal_seeds();
     return 0;
 }
