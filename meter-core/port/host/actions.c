@@ -116,12 +116,12 @@ static const struct gm_action rows[] = {
     {.name = "reverse", .kind = GM_SWITCH, .off = "off", .on = "on", .key = 'r',
      .help = "gas flows backwards, and is not counted", .get = get_reverse, .set = set_reverse},
     {.name = "flow", .kind = GM_NUMBER, .max = GM_FLOW_MAX, .step = 100, .unit = "L_PER_H",
-     .key = '+', .back = '-', .help = "what the appliances take while the valve is open",
+     .key = '+', .back = '-', .help = "what the appliances take",
      .get = get_flow, .set = set_flow},
     {.name = "leak", .kind = GM_SWITCH, .off = "off", .on = "on", .key = 'l',
-     .help = "the same flows through the shut valve too", .get = get_leak, .set = set_leak},
+     .help = "the shut valve lets it through too", .get = get_leak, .set = set_leak},
     {.name = "valve", .kind = GM_SWITCH, .off = "free", .on = "stuck", .shown = "motor", .key = 'v',
-     .help = "the valve stays where it is, whatever its motor does", .get = get_stuck,
+     .help = "the valve does not move any more", .get = get_stuck,
      .set = set_stuck},
     {.name = "battery", .kind = GM_NUMBER, .max = 5000, .step = 100, .unit = "MV", .key = ']',
      .back = '[', .help = "the battery's voltage", .get = get_battery, .set = set_battery},
@@ -129,7 +129,7 @@ static const struct gm_action rows[] = {
      .key = '>', .back = '<', .help = "tenths of a degree Celsius", .get = get_temperature,
      .set = set_temperature},
     {.name = "clock", .kind = GM_CLOCK, .step = 3600, .key = 't', .back = 'T',
-     .help = "set the real-time clock, step it by S seconds, stop it, let it run on"},
+     .help = "set, step by S seconds, stop, run on"},
     {.name = "type", .kind = GM_DIGITS, .key = 'k', .help = "type a token's digits at the meter"},
     {.name = "lcd", .kind = GM_TELL, .help = "what the display shows", .tell = tell_lcd},
     {.name = "status", .kind = GM_TELL, .help = "everything else, as key=value",
@@ -137,7 +137,7 @@ static const struct gm_action rows[] = {
     {.name = "help", .kind = GM_TELL, .unit = "[COMMAND]", .help = "the commands, or one of them",
      .tell = tell_help},
     {.name = "quit", .kind = GM_QUIT, .key = 'q',
-     .help = "end this connection; on the panel: stop the meter"},
+     .help = "end the connection; by key: the meter"},
 };
 
 #define N_ROWS (sizeof rows / sizeof rows[0])
@@ -213,7 +213,8 @@ static void tell_status(const struct gm_stand *s, const char *argument, char *re
     n = (size_t)snprintf(
         ret, cap,
         "ok meter=%.*s state=%s epoch=%" PRIu32 " account=%" PRIu64 " valve=%s index=%" PRIu64
-        " residual=%" PRId64 " armed=%" PRIu32 " watch=%" PRIu32 " locks=%s connected=%s now=%" PRId64,
+        " residual=%" PRId64 " armed=%" PRIu32 " watch=%" PRIu32
+        " locks=%s connected=%s gas=%" PRId64,
         GF_METER_ID_LEN, (const char *)who.meter_id, gm_life_word(balance.state), who.active_epoch,
         balance.account_no, gm_valve_word(balance.valve), balance.totals.index_l,
         balance.residual_l, supply.armed_s, supply.watch_s, gm_locks_word(supply.locks, locks),
@@ -347,8 +348,8 @@ static bool act(struct gm_stand *s, const struct gm_action *a, const char *argum
         if (!is_digits(argument))
             return false;
         refusal = mc_meter_type(s->meter, argument);
-        (void)snprintf(ret, GM_ANSWER_MAX, "%s%s", refusal == gasm_Refusal_OK ? "" : "error meter: ",
-                       gm_refusal_word(refusal));
+        (void)snprintf(ret, GM_ANSWER_MAX, "%s%s",
+                       refusal == gasm_Refusal_OK ? "" : "error meter: ", gm_refusal_word(refusal));
         return true;
     case GM_TELL:
         if (argument[0] != '\0' && a->unit == NULL)

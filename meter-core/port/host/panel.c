@@ -104,9 +104,8 @@ static void draw_actions(const struct gm_stand *s)
         if (rows[i].key == 0)
             continue;
         gm_action_value(s, &rows[i], value, sizeof value);
-        put(row, LCD_COL, "%c %c  %-12s%-21s", rows[i].key, rows[i].back != 0 ? rows[i].back : ' ',
-            rows[i].name, value);
-        put(row++, 40, "%s", rows[i].help);
+        put(row++, LCD_COL, "%c %c  %-12s%-20s %s", rows[i].key,
+            rows[i].back != 0 ? rows[i].back : ' ', rows[i].name, value, rows[i].help);
     }
 }
 

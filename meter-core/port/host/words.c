@@ -9,9 +9,9 @@ static const char *const lives[] = {"unknown", "factory", "keyed",  "purged",
                                     "cleared", "in-service", "closed", "scrapped"};
 static const char *const valves[] = {"unknown", "shut", "open", "moving", "fault"};
 static const char *const refusals[] = {
-    "ok",    "format", "old",        "used",    "wrong-meter", "key-expired", "range",    "overflow",
-    "state", "right",  "locked-out", "battery", "temperature", "clock",       "mismatch", "nvm",
-    "proof", "busy"};
+    "ok",          "format",   "old",   "used",  "wrong-meter", "key-expired",
+    "range",       "overflow", "state", "right", "locked-out",  "battery",
+    "temperature", "clock",    "mismatch", "nvm", "proof",      "busy"};
 static const char *const locks_in_order[] = {"leak", "tamper", "valve"};
 
 _Static_assert(COUNT(lives) == _gasm_LifeState_ARRAYSIZE, "a word for each");

@@ -6,7 +6,7 @@
 
 #include "meter-core/meter.h"
 
-/* One word each, in small letters with hyphens ("in-service"); "unknown" for what is in no table. */
+/* One word each, in small letters with hyphens ("in-service"); "unknown" when it is in no table. */
 const char *gm_life_word(gasm_LifeState state);
 const char *gm_valve_word(gasm_ValveState state);
 const char *gm_refusal_word(gasm_Refusal refusal);
