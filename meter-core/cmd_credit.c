@@ -135,6 +135,8 @@ static gasm_Refusal open_typed(struct mc_meter *m, const struct mc_token_for *to
     rc = try_typed(m, to, &typed, sequence);
     if (rc == GF_E_MISMATCH && sequence > turn)
         rc = try_typed(m, to, &typed, sequence - turn);     /* one that was taken before? */
+    if (rc == GF_E_CRYPTO)
+        return refusal(m, gasm_Refusal_NVM, gasm_Stage_STAGE_EXECUTION, 0);
     return rc == 0 ? gasm_Refusal_OK : wrong_typed(m);
 }
 
@@ -157,7 +159,7 @@ gasm_Refusal mc_recharge_open(struct mc_meter *m)
     if (mc_op_id_recharge(m->ports.crypto, to.meter_id, token->account_no, token->sequence,
                           op_id) != 0 ||
         mc_token_content(m->ports.crypto, token, m->content_hash) != 0)
-        return refusal(m, gasm_Refusal_PROOF, gasm_Stage_STAGE_AUTHENTICATION, 0);
+        return refusal(m, gasm_Refusal_NVM, gasm_Stage_STAGE_EXECUTION, 0);
     if (m->request.op_id.size != 0 && memcmp(m->request.op_id.bytes, op_id, sizeof op_id) != 0)
         return refusal(m, gasm_Refusal_MISMATCH, gasm_Stage_STAGE_VALIDATION, 0);
     m->request.op_id.size = sizeof op_id;
@@ -170,16 +172,10 @@ gasm_Refusal mc_recharge_open(struct mc_meter *m)
 /* The newest receipt that is kept goes into the answer: it shows the ceilings of now. */
 static void show_newest_receipt(struct mc_meter *m)
 {
-    struct mc_kept kept;
-    struct gf_span receipt;
+    int n = mc_store_sealed(m, m->core.receipt_seq, m->response.receipt.bytes);
 
-    if (mc_store_kept(m, m->core.receipt_seq, &kept) != 1)
-        return;
-    receipt = mc_store_receipt(kept.answer);
-    if (receipt.p == NULL || receipt.n > sizeof m->response.receipt.bytes)
-        return;
-    m->response.receipt.size = (pb_size_t)receipt.n;
-    memcpy(m->response.receipt.bytes, receipt.p, receipt.n);
+    if (n > 0)
+        m->response.receipt.size = (pb_size_t)n;
 }
 
 /* May this account take that token now? */
@@ -198,6 +194,8 @@ static gasm_Refusal judge_token(struct mc_meter *m, const gasm_Token *t)
     if (t->not_after_s != 0 && mc_clock_state(m) == MC_CLOCK_VALID &&
         mc_clock_judge_s(m) > t->not_after_s)
         return not_taken(m, gasm_Refusal_OLD, gasm_Token_not_after_s_tag);
+    if (t->sequence > MC_SEQUENCE_MAX)
+        return not_taken(m, gasm_Refusal_RANGE, gasm_Token_sequence_tag);
     return gasm_Refusal_OK;
 }
 

@@ -33,7 +33,8 @@
  *                 is kept, whose totals are those of now. place not_after_s: expired, by a valid
  *                 clock
  *   STATE         an account after this one (place account_no), or not a state to take credit in
- *   RANGE         a ceiling above MC_CEILING_MAX_L; place: the field of Token
+ *   RANGE         a ceiling above MC_CEILING_MAX_L, a sequence above MC_SEQUENCE_MAX; place: the
+ *                 field of Token
  *   OVERFLOW      the residual would rise above balance_max_l; the token stays good
  * The last four come with the Balance once the account was judged, and are an event, at most one a
  * minute. After n wrong typed tokens in a row the next is looked at 2^(n-1) s later, at most 1024;
@@ -62,9 +63,9 @@
  * import_credit without terms in its ticket is RIGHT.
  *
  * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its
- * answer comes later than others, as do those of close_account and self_test. If the meter ended the grant by itself (volume,
- * time, presence, link, reset, fault), a purge_stop that comes afterwards is answered OK with the
- * receipt of that ending (command PURGE_STOP, operation id mc_op_id_purge_end) and its Purge body;
+ * answer comes later than others, as do those of close_account and self_test. If the meter ended the
+ * grant by itself (volume, time, presence, link, reset, fault), a purge_stop that comes afterwards
+ * is answered OK with the receipt of that ending (command PURGE_STOP, operation id mc_op_id_purge_end) and its Purge body;
  * it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
  * when a grant ended by purge_stop or by its volume and at least one pulse flowed; time, presence,
  * link, reset and fault do not advance it. A grant may be repeated until commission as long as the

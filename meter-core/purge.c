@@ -157,16 +157,11 @@ static int write_end(struct mc_meter *m, struct gf_span *ret_answer)
 
 bool mc_purge_show_ending(struct mc_meter *m)
 {
-    struct mc_kept kept;
-    struct gf_span receipt;
+    int n = mc_store_sealed(m, m->core.purge_end_seq, m->response.receipt.bytes);
 
-    if (m->core.purge_end_seq == 0 || mc_store_kept(m, m->core.purge_end_seq, &kept) != 1)
+    if (n <= 0)
         return false;
-    receipt = mc_store_receipt(kept.answer);
-    if (receipt.p == NULL || receipt.n > sizeof m->response.receipt.bytes)
-        return false;
-    memcpy(m->response.receipt.bytes, receipt.p, receipt.n);
-    m->response.receipt.size = (pb_size_t)receipt.n;
+    m->response.receipt.size = (pb_size_t)n;
     m->response.which_body = gasm_Response_purge_tag;
     mc_purge_show(m, &m->response.body.purge);
     return true;

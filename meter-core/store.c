@@ -494,3 +494,18 @@ struct gf_span mc_store_receipt(struct gf_span answer)
     }
     return (struct gf_span){NULL, 0};
 }
+
+int mc_store_sealed(struct mc_meter *m, uint64_t receipt_seq, uint8_t ret[static MC_RECEIPT_MAX])
+{
+    struct mc_kept kept;
+    struct gf_span receipt;
+    int rc = mc_store_kept(m, receipt_seq, &kept);
+
+    if (rc != 1)
+        return rc;
+    receipt = mc_store_receipt(kept.answer);
+    if (receipt.n == 0 || receipt.n > MC_RECEIPT_MAX)
+        return GF_E_STORE;
+    memcpy(ret, receipt.p, receipt.n);
+    return (int)receipt.n;
+}

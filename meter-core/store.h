@@ -86,6 +86,10 @@ int mc_store_find(struct mc_meter *m, const uint8_t op_id[static GF_UUID_LEN], s
 /* The operation whose receipt has this sequence. 1, 0 when it is not kept, GF_E_STORE. */
 int mc_store_kept(struct mc_meter *m, uint64_t receipt_seq, struct mc_kept *ret);
 
+/* Copy the SealedReceipt with this sequence: its length; 0 when it is not kept; GF_E_STORE. Uses
+ * m->rec. */
+int mc_store_sealed(struct mc_meter *m, uint64_t receipt_seq, uint8_t ret[static MC_RECEIPT_MAX]);
+
 /* The SealedReceipt inside an encoded answer; p is NULL when there is none. */
 struct gf_span mc_store_receipt(struct gf_span answer);
 

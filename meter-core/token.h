@@ -17,6 +17,7 @@
 #define MC_TYPED_SEQ_BITS 12        /* of the sequence that are typed */
 #define MC_TYPED_PURCHASED_BITS 27  /* purchased_l of a typed token is below 2^27 */
 #define MC_TYPED_MAC_LEN 5
+#define MC_SEQUENCE_MAX (UINT64_C(1) << 48)  /* a sequence above it is RANGE */
 #define MC_CEILING_MAX_L (UINT64_C(1) << 48) /* a ceiling above it is RANGE: sums stay exact */
 
 /* Whose token, under which key: root = K[epoch]. */
