@@ -243,6 +243,26 @@ static void what_is_forgotten_is_old(void **state)
     aid_world_free(w);
 }
 
+/* The journal does not give the newest receipt back: the answer is the same without it. */
+static void old_is_said_without_a_receipt_too(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    const gasm_Token t = aid_token(1, 700), next = aid_token(2, 900);
+    uint32_t *kept;
+
+    (void)state;
+    assert_int_equal(aid_give(w, &next), gasm_Refusal_OK);
+    kept = &w->meter->kept[w->meter->core.receipt_seq % MC_OPS_KEPT];
+    *kept = w->flash.sector_size * w->flash.sectors;
+    w->flash.judged = true;
+    assert_int_equal(aid_type(w, &t), gasm_Refusal_NVM);
+    *kept = w->meter->journal.sector * w->flash.sector_size + w->meter->journal.pos;
+    memset(w->flash.bytes + *kept, 0, 100);     /* an answer of no bytes */
+    refused(w, &t, gasm_Refusal_OLD, gasm_Token_sequence_tag);
+    assert_int_equal(w->answer.receipt.size, 0);
+    aid_world_free(w);
+}
+
 /* ---- refused ---- */
 
 static void a_residual_above_the_limit_overflows_and_the_token_stays_good(void **state)
@@ -292,8 +312,28 @@ static void each_ceiling_has_its_range(void **state)
     t.debited_l = MC_CEILING_MAX_L;
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
     assert_int_equal(balance(w).residual_l, 0);
-    t.sequence = UINT64_MAX;
+    aid_world_free(w);
+}
+
+/* No token takes a meter further than a start understands. */
+static void the_sequence_has_its_range(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    gasm_Token t = aid_token(UINT64_MAX, 100);
+
+    (void)state;
+    refused(w, &t, gasm_Refusal_RANGE, gasm_Token_sequence_tag);
+    t.sequence = MC_SEQUENCE_MAX + 1;
+    refused(w, &t, gasm_Refusal_RANGE, gasm_Token_sequence_tag);
+    t = aid_token(MC_SEQUENCE_MAX, MC_CEILING_MAX_L);
+    t.imported_l = t.forgiven_l = 0;
+    t.debited_l = MC_CEILING_MAX_L;
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
+    assert_int_equal(aid_world_restart(w), 0);
+    assert_int_equal(balance(w).token_seq, MC_SEQUENCE_MAX);
+    t = aid_token(MC_SEQUENCE_MAX + 1, 1);
+    t.debited_l = MC_CEILING_MAX_L;
+    assert_int_equal(aid_give_typed(w, &t), gasm_Refusal_RANGE);
     aid_world_free(w);
 }
 
@@ -437,8 +477,9 @@ static void what_is_not_understood_is_a_matter_of_form(void **state)
     struct aid_world *w = aid_credit_world();
     const gasm_Token t = aid_token(1, 100);
     const gasm_Request sealed = aid_recharge(w, &t), typed = aid_recharge_typed(w, &t);
-    gasm_Request cases[6];
-    const uint32_t places[COUNT(cases)] = {0, 0, 1, 1, 2, 2};
+    gasm_Request cases[7];
+    const uint32_t places[COUNT(cases)] = {0, 0, 1, 1, 2, 2, 1};
+    gasm_Token bad = t;
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -450,6 +491,8 @@ static void what_is_not_understood_is_a_matter_of_form(void **state)
     cases[4] = cases[5] = typed;
     cases[4].body.recharge.digits[24] = '\0';
     cases[5].body.recharge.digits[7] ^= 1;
+    bad.order_id.size = 5;      /* authentic, and not in its form all the same */
+    cases[6] = aid_recharge(w, &bad);
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint64_t log = w->meter->core.event_seq;
 
@@ -471,8 +514,10 @@ int main(void)
         cmocka_unit_test(the_same_token_gets_the_same_answer),
         cmocka_unit_test(other_content_under_the_same_id_is_a_mismatch),
         cmocka_unit_test(what_is_forgotten_is_old),
+        cmocka_unit_test(old_is_said_without_a_receipt_too),
         cmocka_unit_test(a_residual_above_the_limit_overflows_and_the_token_stays_good),
         cmocka_unit_test(each_ceiling_has_its_range),
+        cmocka_unit_test(the_sequence_has_its_range),
         cmocka_unit_test(a_token_of_another_account_is_refused),
         cmocka_unit_test(a_valid_clock_judges_expiry),
         cmocka_unit_test(the_floor_judges_expiry_too),

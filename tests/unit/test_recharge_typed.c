@@ -271,6 +271,96 @@ static void a_slip_of_the_finger_costs_nothing(void **state)
     aid_world_free(w);
 }
 
+/* A count that no meter writes waits the longest, and grows no further. */
+static void a_count_out_of_range_waits_the_longest(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+
+    (void)state;
+    w->meter->core.typed_fails = 200;
+    w->meter->supply.typed_from_ms = w->mono_ms;
+    assert_int_equal(mc_typed_wait_s(w->meter), 1024);
+    leap(w, 1024000);
+    assert_int_equal(fail_once(w, false), 1024);
+    aid_world_free(w);
+}
+
+/* ---- what fails below ---- */
+
+/* What cannot be written is not said: a guess learns nothing from a journal that is out of order. */
+static void a_dead_journal_says_nothing(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    const gasm_Token good = aid_token(1, 100), bad = wrong(1);
+
+    (void)state;
+    w->flash.dead = true;
+    assert_int_equal(aid_type(w, &bad), gasm_Refusal_NVM);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_NVM);
+    assert_int_equal(aid_residual_l(w), 0);
+    assert_int_equal(w->meter->core.typed_fails, 0);
+    assert_int_equal(aid_world_restart(w), 0);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_OK);
+    aid_world_free(w);
+}
+
+/* In a session, until only an erase would make room. */
+static void fill_the_journal(struct aid_world *w)
+{
+    const gasm_Ticket t = aid_world_ticket(1, 6);
+    uint32_t op = 1000;
+
+    aid_greet(w, &t);
+    while (w->meter->journal.prepared ||
+           mc_journal_free(&w->meter->journal) >= mc_journal_cost(MC_REC_MAX)) {
+        gasm_Request set = aid_set_one(w, op, op % 1000);
+
+        op++;
+        aid_expect(w, &set, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    }
+}
+
+static void a_full_journal_is_busy(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    const gasm_Token good = aid_token(1, 100), bad = wrong(1);
+    const gasm_Request r = aid_recharge_typed(w, &bad);
+
+    (void)state;
+    fill_the_journal(w);
+    assert_int_equal(aid_type(w, &bad), gasm_Refusal_BUSY);
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_BUSY);
+    assert_false(w->meter->link.leave);                 /* the keys end no session */
+    assert_int_equal(aid_world_ask(w, &r), 0);
+    assert_int_equal(w->answer.result, gasm_Refusal_BUSY);
+    assert_int_equal(w->answer.reached, gasm_Stage_STAGE_EXECUTION);
+    assert_int_equal(w->meter->core.typed_fails, 0);
+    aid_world_pass(w, 1000);
+    assert_false(w->up);                                /* it had to go, for the erase */
+    assert_int_equal(aid_type(w, &good), gasm_Refusal_OK);
+    aid_world_free(w);
+}
+
+static void a_failing_library_counts_nothing(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    const gasm_Token good = aid_token(1, 100);
+    gasm_Refusal got = gasm_Refusal_NVM;
+    int calls;
+
+    (void)state;
+    for (calls = 0; got != gasm_Refusal_OK; calls++) {
+        assert_int_equal(aid_residual_l(w), 0);
+        assert_int_equal(w->meter->core.typed_fails, 0);
+        w->meter->ports.crypto = aid_failing_crypto(calls);
+        got = aid_type(w, &good);
+        assert_true(got == gasm_Refusal_OK || got == gasm_Refusal_NVM);
+    }
+    assert_true(calls > 5);     /* mac, operation id, content, receipt */
+    assert_int_equal(aid_residual_l(w), 100);
+    aid_world_free(w);
+}
+
 /* ---- the keys beside a session ---- */
 
 static void typing_leaves_a_session_alone(void **state)
@@ -360,6 +450,10 @@ int main(void)
         cmocka_unit_test(radio_and_keys_share_the_wait),
         cmocka_unit_test(a_restart_begins_the_wait_anew),
         cmocka_unit_test(a_slip_of_the_finger_costs_nothing),
+        cmocka_unit_test(a_count_out_of_range_waits_the_longest),
+        cmocka_unit_test(a_dead_journal_says_nothing),
+        cmocka_unit_test(a_full_journal_is_busy),
+        cmocka_unit_test(a_failing_library_counts_nothing),
         cmocka_unit_test(typing_leaves_a_session_alone),
         cmocka_unit_test(typing_waits_for_the_valve_and_for_a_grant),
         cmocka_unit_test(a_meter_without_a_key_takes_nothing),

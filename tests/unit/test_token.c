@@ -259,6 +259,8 @@ static void too_little_room_is_said(void **state)
     for (size_t cap = 0; cap < n; cap++)
         assert_int_equal(mc_token_seal(aid_crypto(), &to, &t, bytes, cap), GF_E_SPACE);
     assert_int_equal(mc_token_seal(aid_crypto(), &to, &t, bytes, n), (int)n);
+    t.order_id.size = sizeof t.order_id.bytes + 1;
+    assert_int_equal(mc_token_seal(aid_crypto(), &to, &t, bytes, sizeof bytes), GF_E_SPACE);
 }
 
 /* Each call of the library fails once. */
