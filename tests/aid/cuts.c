@@ -14,6 +14,7 @@
 #define TRIES 40        /* of the client */
 #define TIDY_MS 60      /* after the client has gone: the meter erases what it needs */
 #define PATIENCE_MS 1500
+#define LOCKED_MS 2100  /* the wait for typed tokens after two wrong ones */
 #define SHUT_MS 1500    /* travel of a valve that was open when the power failed */
 
 static const char *const mode_names[AID_CUTS] = {
@@ -75,7 +76,9 @@ int aid_life_ask(struct aid_life *l, const gasm_Request *request)
 
     if (rc != 0)
         return rc;
-    if (l->w->answer.result == gasm_Refusal_BUSY)
+    if (l->w->answer.result == gasm_Refusal_LOCKED_OUT)
+        aid_world_pass(l->w, LOCKED_MS);
+    if (l->w->answer.result == gasm_Refusal_BUSY || l->w->answer.result == gasm_Refusal_LOCKED_OUT)
         return GF_E_LINK_LOST;
     if (l->w->answer.result != gasm_Refusal_OK)
         return GF_E_MISMATCH;
@@ -117,7 +120,7 @@ static const char *revive(struct aid_life *l)
         l->faulty.late_n = 0;
         l->restarts++;
         rc = aid_world_restart(w);
-        if (rc != 0 && !w->flash.dead)
+        if (rc != 0 && !w->flash.dead && !l->patient)
             return "the meter does not start";
     }
     if (rc != 0)
@@ -128,6 +131,8 @@ static const char *revive(struct aid_life *l)
         return NULL;
     if (w->valve.state == gasm_ValveState_VALVE_OPEN)
         return "the valve stays open after a reset";
+    if (l->faults_in != NULL)
+        *l->faults_in = -1;
     return aid_life_judge(l);
 }
 
@@ -363,6 +368,8 @@ const char *aid_scene_live(struct aid_scene *s)
     struct aid_life *l = &s->life;
     const char *wrong = live(l);
 
+    if (l->patient)
+        aid_world_pass(l->w, PATIENCE_MS);      /* what could not be written is tried again */
     if (wrong == NULL)
         wrong = rest(l);
     if (l->faults_in != NULL)
