@@ -47,7 +47,8 @@ struct reading {
     uint32_t sequence;          /* of the record before */
 };
 
-/* Records carry on from each other: a number that is missing is a record that does not read back. */
+/* Records carry on from each other: a number that is missing is a record that does not read back.
+ * One that is there again is the copy that a start made. */
 static int follow(void *ctx, const struct mc_record *record)
 {
     struct reading *reading = ctx;
@@ -59,7 +60,7 @@ static int follow(void *ctx, const struct mc_record *record)
                            sizeof head) != 0)
         return GF_E_STORE;
     sequence = (uint32_t)gf_rd_uint(&r, sizeof head);
-    if (reading->begun ? sequence != reading->sequence + 1
+    if (reading->begun ? sequence - reading->sequence > 1
                        : record->type != MC_RECORD_SNAPSHOT)
         reading->good = false;
     reading->begun = true;

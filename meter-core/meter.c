@@ -102,6 +102,8 @@ int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports)
         return GF_E_STORE;
     }
     m->usable = true;
+    /* The time for the travel was not known yet when the order was given. */
+    m->drive.travel_ms = mc_setting(&m->core, MC_PARAM_VALVE_TRAVEL) * 1000;
     if (m->core.grant_open != 0) {
         mc_purge_recover(m);
         (void)mc_purge_poll(m, &unused);

@@ -88,7 +88,8 @@ int aid_life_greet(struct aid_life *l, const gasm_Ticket *ticket);
 /* A request with the life's base. op 0: without operation id. */
 gasm_Request aid_life_request(struct aid_life *l, gasm_Command command, uint32_t op);
 
-/* Ask and insist on OK: 0; GF_E_LINK_LOST: again (also when only an erase makes room). */
+/* Ask and insist on OK: 0; GF_E_LINK_LOST: again (also when only an erase makes room, and when the
+ * wait for typed tokens was not over yet). */
 int aid_life_ask(struct aid_life *l, const gasm_Request *request);
 
 /* How often an event was logged since the scene. */

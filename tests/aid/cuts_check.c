@@ -83,18 +83,6 @@ static const char *judge_registers(const struct aid_life *l, bool *ret_done)
 
 /* ---- receipts ---- */
 
-static void op_id_of(const struct aid_life *l, uint8_t ret[static GF_UUID_LEN])
-{
-    const struct mc_core *core = &l->w->meter->core;
-    char meter_id[GF_METER_ID_TEXT] = {0};
-
-    memcpy(meter_id, core->meter_id, GF_METER_ID_LEN);
-    if (l->row->command == gasm_Command_KEY_ACTIVATED)
-        (void)mc_op_id_activation(&l->watch->port, meter_id, l->after.core.active_epoch, ret);
-    else
-        aid_op_id(AID_CUT_OP, ret);
-}
-
 /* The registers that flow does not touch. */
 static bool goes_on(const gasm_Receipt *r, const gasm_Totals *last)
 {
@@ -118,7 +106,7 @@ static const char *take_receipt(const struct aid_life *l, struct chain *c, struc
                                 uint64_t seq)
 {
     const struct mc_crypto *crypto = &l->watch->port;
-    uint8_t root[MC_KEY_LEN], mine[GF_UUID_LEN];
+    uint8_t root[MC_KEY_LEN];
     gasm_Receipt r;
 
     if (sealed.p == NULL || mc_receipt_peek(sealed, &r) != 0)
@@ -135,8 +123,7 @@ static const char *take_receipt(const struct aid_life *l, struct chain *c, struc
             return "two receipts of one operation";
     memcpy(c->ops[c->n++], r.op_id.bytes, GF_UUID_LEN);
     c->last = r.after;
-    op_id_of(l, mine);
-    if (memcmp(mine, r.op_id.bytes, sizeof mine) == 0)
+    if (memcmp(l->op, r.op_id.bytes, sizeof l->op) == 0)
         c->mine += r.command == l->row->command ? 1 : 100;
     return mc_receipt_hash(crypto, sealed, c->hash) == 0 ? NULL : "no hash";
 }
@@ -170,13 +157,11 @@ static const char *judge_receipts(struct aid_life *l, bool done)
 /* An answer that was given stays what it is. */
 static const char *judge_answer(struct aid_life *l)
 {
-    uint8_t mine[GF_UUID_LEN];
     struct mc_kept kept;
 
     if (l->answer_n == 0)
         return NULL;
-    aid_op_id(AID_CUT_OP, mine);
-    if (mc_store_find(l->w->meter, mine, &kept) != 1)
+    if (mc_store_find(l->w->meter, l->op, &kept) != 1)
         return "an answered operation is forgotten";
     return kept.answer.n == l->answer_n && memcmp(kept.answer.p, l->answer, l->answer_n) == 0
                ? NULL

@@ -58,7 +58,7 @@ static void make_set_parameters(struct aid_life *l, gasm_Request *r)
 /* ---- what follows from a session ---- */
 
 /* The first proof under a new key. */
-static int activate(struct aid_life *l)
+int aid_life_prove(struct aid_life *l)
 {
     gasm_Request r = aid_life_request(l, C(IDENTIFY), 0);
     int rc = aid_life_greet(l, &l->ticket);
@@ -68,6 +68,13 @@ static int activate(struct aid_life *l)
     if (rc == 0 && l->w->answer.body.identity.active_epoch != l->ticket.epoch)
         return GF_E_MISMATCH;
     return rc;
+}
+
+/* The meter makes that operation's id. */
+static void meter_activates(struct aid_life *l)
+{
+    if (mc_op_id_activation(&l->watch->port, AID_METER_ID, 1, l->op) != 0)
+        abort();
 }
 
 static void high_floor(struct aid_life *l)
@@ -89,7 +96,7 @@ static int three_sessions(struct aid_life *l)
     int rc = 0;
 
     for (; rc == 0 && l->step < 3; l->step += rc == 0)
-        rc = activate(l);
+        rc = aid_life_prove(l);
     return rc;
 }
 
@@ -117,8 +124,7 @@ static int count_event(void *ctx, uint32_t no, struct gf_reader *r)
     return 0;
 }
 
-/* How often an event was logged since the scene. */
-static uint32_t logged(struct aid_life *l, enum mc_event event)
+uint32_t aid_life_logged(struct aid_life *l, enum mc_event event)
 {
     uint32_t n[2] = {(uint32_t)event, 0};
 
@@ -130,7 +136,7 @@ static uint32_t logged(struct aid_life *l, enum mc_event event)
 
 static const char *check_refused(struct aid_life *l)
 {
-    uint32_t n = logged(l, E(REFUSED));
+    uint32_t n = aid_life_logged(l, E(REFUSED));
 
     return n >= 1 && n <= 1 + l->restarts ? NULL : "a refusal was not logged, or too often";
 }
@@ -297,7 +303,7 @@ static const char *check_purge(struct aid_life *l)
         return "the grant's end does not say what flowed";
     if (m->core.receipt_seq != l->before.core.receipt_seq + 2)
         return "a grant has not two receipts";
-    if (logged(l, E(PURGE_STARTED)) != 1 || logged(l, E(PURGE_ENDED)) != 1)
+    if (aid_life_logged(l, E(PURGE_STARTED)) != 1 || aid_life_logged(l, E(PURGE_ENDED)) != 1)
         return "a grant has not two events";
     return NULL;
 }
@@ -309,7 +315,7 @@ static const char *check_purge(struct aid_life *l)
 static const struct aid_cut_row rows[] = {
     {"install_key", NOTHING, factory_ticket, make_install_key, NULL, NULL, C(INSTALL_KEY),
      E(KEY_INSTALLED), 1, 0, AID_FLOW_NONE, false},
-    {"key_activation", AID_INSTALL_KEY, NULL, NULL, activate, NULL, C(KEY_ACTIVATED),
+    {"key_activation", AID_INSTALL_KEY, meter_activates, NULL, aid_life_prove, NULL, C(KEY_ACTIVATED),
      E(KEY_ACTIVATED), 0, 0, AID_FLOW_NONE, false},
     {"open_account", AID_ACTIVATE, NULL, make_open_account, NULL, NULL, C(OPEN_ACCOUNT),
      E(ACCOUNT_OPENED), 1, 0, AID_FLOW_NONE, false},
@@ -327,7 +333,7 @@ static const struct aid_cut_row rows[] = {
      E(PARAMETERS_SET), 1, 0, AID_FLOW_NONE, false},
     {"commission", AID_SET_PARAMETERS, NULL, NULL, NULL, NULL, C(COMMISSION), E(COMMISSIONED), 1, 0,
      AID_FLOW_NONE, false},
-    {"serial_floor", AID_COMMISSION, high_floor, NULL, activate, NULL, C(COMMAND_NONE),
+    {"serial_floor", AID_COMMISSION, high_floor, NULL, aid_life_prove, NULL, C(COMMAND_NONE),
      E(SERIAL_FLOOR), 0, 0, AID_FLOW_NONE, false},
     {"sessions", AID_COMMISSION, use_up_sessions, NULL, three_sessions, NULL, C(COMMAND_NONE),
      E(NONE), 0, 0, AID_FLOW_NONE, false},
@@ -342,16 +348,19 @@ static const struct aid_cut_row rows[] = {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
-const struct aid_cut_row *aid_cut_rows(size_t *ret_n)
+const struct aid_cut_row *aid_cut_rows(size_t i)
 {
-    *ret_n = ROWS;
-    return rows;
+    if (i < ROWS)
+        return &rows[i];
+    return i - ROWS < aid_cut_service_count ? &aid_cut_service_rows[i - ROWS] : NULL;
 }
 
 const struct aid_cut_row *aid_cut_row(const char *name)
 {
-    for (size_t i = 0; i < ROWS; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+    const struct aid_cut_row *row;
+
+    for (size_t i = 0; (row = aid_cut_rows(i)) != NULL; i++)
+        if (strcmp(row->name, name) == 0)
+            return row;
     return NULL;
 }

@@ -29,18 +29,17 @@ static void sweep(const struct aid_cut_row *row, const struct aid_sweep *how, st
 static void sweep_rows(const struct aid_sweep *how)
 {
     struct aid_swept all = {0};
-    size_t n;
-    const struct aid_cut_row *rows = aid_cut_rows(&n);
+    const struct aid_cut_row *row;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; (row = aid_cut_rows(i)) != NULL; i++) {
         struct aid_swept one = {0};
 
-        sweep(&rows[i], how, &one);
+        sweep(row, how, &one);
         all.cuts += one.cuts;
         if (one.worst_l > all.worst_l)
             all.worst_l = one.worst_l;
         if (how->stride == 1)
-            print_message("# %s: %" PRIu64 " cuts\n", rows[i].name, one.cuts);
+            print_message("# %s: %" PRIu64 " cuts\n", row->name, one.cuts);
     }
     print_message("# units of %" PRIu32 " bytes, %" PRIu32 " bytes free: %" PRIu64
                   " cuts survived, at most %" PRIu64 " litres lost in one\n",
