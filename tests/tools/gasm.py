@@ -177,7 +177,7 @@ def unseal(key, nonce, ad, sealed):
     try:
         return AESCCM(key, tag_length=16).decrypt(nonce, sealed, ad)
     except (InvalidTag, ValueError) as e:
-        raise Refused("the tag is wrong") from e
+        raise Refused("PROOF: the tag is wrong") from e
 
 
 def synthetic(root, label, ad, plain):
@@ -220,6 +220,33 @@ def typed(root, meter_id, t):
     v = (t["sequence"] % 4096 << 67) + (t["purchased_l"] << 40) + int.from_bytes(mac, "big")
     digits = f"{v:024d}"
     return digits + check_digit(digits)
+
+
+def read_typed(digits):
+    """17: low bits of the sequence, purchased_l, mac."""
+    if not re.fullmatch("[0-9]{25}", digits) or check_digit(digits[:24]) != digits[24]:
+        raise Refused("FORMAT: digits")
+    v = int(digits[:24])
+    if v >> 79:
+        raise Refused("FORMAT: a number too large")
+    return v >> 67, v >> 40 & (1 << 27) - 1, (v & (1 << 40) - 1).to_bytes(5, "big")
+
+
+def nearest(last, low):
+    """The nearest sequence above the last one with these low 12 bits."""
+    return last + 1 + (low - last - 1) % 4096
+
+
+def open_token(schema, root, meter_id, epoch, sealed_token):
+    """17: the Token inside, judged as the meter judges it."""
+    s = schema.strict("SealedToken", sealed_token)
+    if s["meter_id"] != meter_id:
+        raise Refused("WRONG_METER")
+    if s["epoch"] != epoch:
+        raise Refused("KEY_EXPIRED")
+    plain = unseal(hkdf(root, b"gasm token", 16), s["nonce"], token_ad(meter_id, epoch),
+                   s["sealed"])
+    return schema.strict("Token", plain)
 
 
 def swap_key_ad(old_meter_id, wrap_epoch, terms):

@@ -96,6 +96,43 @@ def check_handshake():
     refused("handshake: a replayed answer is refused", s.open, v["exchanges"][1]["answer_message"])
 
 
+def refusal(do, *args):
+    """The word of the refusal; None when there was none."""
+    try:
+        do(*args)
+    except Refused as e:
+        return str(e).split(":")[0]
+    return None
+
+
+def check_token():
+    v = load("token")
+    t, root = v["fields"], v["root"]
+    plain = SCHEMA.encode("Token", t)
+    same(plain, v["token"], "token: its fields make its bytes")
+    nonce, sealed = gasm.synthetic(root, b"gasm token", gasm.token_ad(METER_ID, v["epoch"]), plain)
+    same(SCHEMA.encode("SealedToken", {"meter_id": METER_ID, "epoch": v["epoch"], "nonce": nonce,
+                                       "sealed": sealed}), v["sealed_token"], "token: sealed")
+    got = gasm.open_token(SCHEMA, root, METER_ID, v["epoch"], v["sealed_token"])
+    same({k: got[k] for k in t}, t, "token: opened")
+    same(sha256(b"gasm token", gasm.token_numbers(t)), v["content_hash"], "token: content hash")
+    same(gasm.recharge_op(METER_ID, t["account_no"], t["sequence"]), v["recharge_op_id"],
+         "token: id of its recharge")
+    for row in v["refused"]:
+        same(refusal(gasm.open_token, SCHEMA, root, METER_ID, v["epoch"], row["sealed_token"]),
+             row["refusal"], f"token: {row['why']} is refused")
+    typed = v["typed"]
+    same(gasm.typed(root, METER_ID, t), typed["digits"], "token: its digits")
+    same(gasm.read_typed(typed["digits"]),
+         (typed["sequence_low"], typed["purchased_l"], typed["mac"]), "token: digits are read")
+    for row in typed["refused"]:
+        digits = row["digits"]
+        refused(f"token: {row['why']} is refused", gasm.read_typed,
+                digits.hex() if isinstance(digits, bytes) else digits)
+    ok(all(gasm.nearest(r["last"], r["sequence_low"]) == r["sequence"]
+           for r in typed["full_sequence"]), "token: the full sequence")
+
+
 class Flow:
     """Two ends of a stream, and fragments on their way; one of the published flows."""
 
@@ -153,7 +190,7 @@ def check_fragments():
 
 def check_vectors():
     checks = {"ticket": check_ticket, "envelope": check_envelope, "receipt": check_receipt,
-              "handshake": check_handshake, "fragments": check_fragments,
+              "handshake": check_handshake, "fragments": check_fragments, "token": check_token,
               "primitives": check_primitives}
     for check in checks.values():
         check()
