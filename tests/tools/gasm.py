@@ -257,6 +257,18 @@ def certificate_mac(key, body):
     return hmac(key, b"gasm certificate", body)[:16]
 
 
+def open_certificate(schema, k_swap, sealed_certificate):
+    """18: the Certificate inside, as the new meter judges it."""
+    s = schema.strict("SealedCertificate", sealed_certificate)
+    c = schema.strict("Certificate", s["body"])
+    if c["totals"] is None or [len(x) for x in (c["swap_case"], c["counterpart_id"],
+                                                s["swap_mac"])] != [16, 12, 16]:
+        raise Refused("FORMAT: not of a swap")
+    if s["swap_mac"] != certificate_mac(k_swap, s["body"]):
+        raise Refused("PROOF: under another K_swap")
+    return c
+
+
 def receipt_mac(root, body):
     return hmac(hkdf(root, b"gasm receipt"), b"gasm receipt", body)[:16]
 

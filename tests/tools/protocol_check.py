@@ -133,6 +133,38 @@ def check_token():
            for r in typed["full_sequence"]), "token: the full sequence")
 
 
+def check_certificate(v, i, row):
+    fields = dict(row["fields"], meter_id=METER_ID)
+    same(SCHEMA.encode("Certificate", fields), row["body"], f"swap: certificate {i}, its bytes")
+    swap_mac = gasm.certificate_mac(v["swap_key"], row["body"]) if row["swap_mac"] else b""
+    mac = gasm.certificate_mac(gasm.hkdf(v["old_root"], b"gasm receipt"), row["body"])
+    same(SCHEMA.encode("SealedCertificate", {"body": row["body"], "mac": mac,
+                                             "swap_mac": swap_mac}), row["certificate"],
+         f"swap: certificate {i}, sealed")
+    if swap_mac:
+        got = gasm.open_certificate(SCHEMA, v["swap_key"], row["certificate"])
+        same(got["residual_l"], fields["residual_l"], f"swap: certificate {i}, opened")
+
+
+def check_swap():
+    v = load("swap")
+    ids = {k: v["fields"][k].encode() for k in ("old_meter_id", "new_meter_id")}
+    terms = SCHEMA.encode("SwapTerms", dict(v["fields"], **ids))
+    same((terms, sha256(terms)), (v["terms"], v["terms_hash"]), "swap: terms")
+    k_swap = gasm.hkdf(v["new_root"], b"gasm swap" + terms)
+    same(k_swap, v["swap_key"], "swap: K_swap")
+    nonce, sealed = gasm.synthetic(v["old_root"], b"gasm swap wrap",
+                                   gasm.swap_key_ad(METER_ID, v["wrap_epoch"], terms), k_swap)
+    same(SCHEMA.encode("SwapKey", {"meter_id": METER_ID, "wrap_epoch": v["wrap_epoch"],
+                                   "nonce": nonce, "sealed": sealed}), v["swap_key_message"],
+         "swap: K_swap sealed")
+    for i, row in enumerate(v["certificates"], 1):
+        check_certificate(v, i, row)
+    for row in v["refused"]:
+        same(refusal(gasm.open_certificate, SCHEMA, k_swap, row["certificate"]), row["refusal"],
+             f"swap: {row['why']} is refused")
+
+
 class Flow:
     """Two ends of a stream, and fragments on their way; one of the published flows."""
 
@@ -191,6 +223,7 @@ def check_fragments():
 def check_vectors():
     checks = {"ticket": check_ticket, "envelope": check_envelope, "receipt": check_receipt,
               "handshake": check_handshake, "fragments": check_fragments, "token": check_token,
+              "swap": check_swap,
               "primitives": check_primitives}
     for check in checks.values():
         check()
