@@ -24,7 +24,8 @@ say     = $(if $(V),,@printf '  %-5s %s\n' $(1) $(@:$(BUILD)/%=%))
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wvla -Wcast-qual -Wformat=2 -Wundef -Wwrite-strings -Wswitch-enum
 SANFL  := $(if $(SAN)$(FUZZ),-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma))address$(comma)undefined \
-          -fno-sanitize-recover=all -fno-omit-frame-pointer) $(if $(FUZZ),-fno-sanitize-coverage=trace-cmp)
+          -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+          $(if $(FUZZ),-fno-sanitize-coverage=trace-cmp$(comma)indirect-calls)
 COVFL  := $(if $(COV),-O0 --coverage)
 CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) $(COVFL) -I. -I$(BUILD)/gen
 HOSTED := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE

@@ -77,6 +77,7 @@ for target in "${TARGETS[@]}"; do
     fuzz "$target" "its corpus of $(ls "$corpus" | wc -l)" -runs=0 "$corpus"
     rm -rf "$W/found"
     mkdir -p "$W/found/$target"
-    fuzz "$target" "$runs inputs, SEED=$SEED" -runs="$runs" -seed="$SEED" "$W/found/$target" "$corpus"
+    fuzz "$target" "$runs inputs, SEED=$SEED" -runs="$runs" -seed="$SEED" -use_cmp=0 -reload=0 \
+        "$W/found/$target" "$corpus"
 done
 done_testing
