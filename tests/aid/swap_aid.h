@@ -59,8 +59,8 @@ void aid_swap_whole(struct aid_swap *s, struct aid_world *old, struct aid_world 
 /* A world of this meter with an account: opened up to `last`. The client has gone. */
 struct aid_world *aid_swap_meter(const char *meter_id, enum aid_step last);
 
-/* Two meters in service and a case between them; the old one, AID_METER_ID, has so much credit (below
- * zero: debt), the new one, AID_OTHER_ID, none. */
+/* Two meters in service and a case between them; the old one, AID_METER_ID, has so much credit
+ * (below zero: debt), the new one, AID_OTHER_ID, none. */
 struct aid_swap_pair {
     struct aid_world *old, *new;
     struct aid_swap swap;

@@ -1,5 +1,5 @@
-/* test_import.c - taking a certified residual over: credit, debt, caps, once per case; and a meter's
- * whole life, twice. */
+/* test_import.c - taking a certified residual over: credit, debt, caps, once per case; and a whole
+ * life of a meter, twice. */
 #include "meter-core/swap.h"
 
 #include <setjmp.h>
