@@ -27,9 +27,12 @@ static void credit_above_zero_arms(void **state)
 {
     struct aid_world *w = aid_credit_world();
     gasm_Token t = aid_token(1, 0);
+    gasm_Request set = aid_set_one(w, 200, 50);
     uint64_t armings;
 
     (void)state;
+    set.body.set_parameters.parameters[0].id = MC_PARAM_CREDIT_EMERGENCY;
+    assert_int_equal(aid_ask_alone(w, &set), gasm_Refusal_OK);
     t.debited_l = 100;
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
     assert_int_equal(aid_residual_l(w), -100);

@@ -119,6 +119,17 @@ static void the_sequence_is_found_above_the_last(void **state)
             check_sequence(lasts[i], above[k]);
 }
 
+static void there_is_no_sequence_of_zero(void **state)
+{
+    struct aid_world *w = aid_credit_world();
+    const gasm_Token t = aid_token(0, 100);
+
+    (void)state;
+    assert_int_equal(aid_type(w, &t), gasm_Refusal_PROOF);
+    assert_int_equal(aid_give(w, &t), gasm_Refusal_OLD);
+    aid_world_free(w);
+}
+
 /* Forgotten meanwhile: still known for an old one, which costs nothing. */
 static void an_old_typed_token_is_old(void **state)
 {
@@ -277,7 +288,7 @@ static void a_count_out_of_range_waits_the_longest(void **state)
     struct aid_world *w = aid_credit_world();
 
     (void)state;
-    w->meter->core.typed_fails = 200;
+    w->meter->core.typed_fails = 255;
     w->meter->supply.typed_from_ms = w->mono_ms;
     assert_int_equal(mc_typed_wait_s(w->meter), 1024);
     leap(w, 1024000);
@@ -383,6 +394,9 @@ static void typing_leaves_a_session_alone(void **state)
     assert_int_equal(w->meter->core.event_seq, used + 2);   /* accepted, armed */
     set = aid_set_one(w, 500, 3);
     aid_expect(w, &set, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    set = aid_request(w, gasm_Command_IDENTIFY, 0);
+    aid_expect(w, &set, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    assert_int_equal(w->answer.body.identity.uses_left, t.use_count - 1);
     aid_world_free(w);
 }
 
@@ -432,6 +446,8 @@ static void a_meter_without_a_key_takes_nothing(void **state)
     t.account_no = 0;
     assert_int_equal(mc_typed_make(mc_crypto_openssl(), &to, &t, digits), 0);
     assert_int_equal(mc_meter_type(w->meter, digits), gasm_Refusal_STATE);
+    t.sequence = 9;
+    assert_int_equal(aid_type(w, &t), gasm_Refusal_STATE);
     assert_int_equal(aid_residual_l(w), 0);
     assert_int_equal(w->meter->core.typed_fails, 0);
     w->meter->usable = false;
@@ -445,6 +461,7 @@ int main(void)
         cmocka_unit_test(digits_are_taken_by_radio_and_by_keys),
         cmocka_unit_test(digits_need_the_other_ceilings_unchanged),
         cmocka_unit_test(the_sequence_is_found_above_the_last),
+        cmocka_unit_test(there_is_no_sequence_of_zero),
         cmocka_unit_test(an_old_typed_token_is_old),
         cmocka_unit_test(each_wrong_one_doubles_the_wait),
         cmocka_unit_test(radio_and_keys_share_the_wait),
