@@ -25,8 +25,8 @@
       "seconds granted") \
     X(PURGE_ENDED, 9, "valve", "a purge grant ended: the valve is shut", "litres flowed", \
       "why (PurgeEnd)") \
-    X(VALVE_FAULT, 10, "valve", "the valve did not report shut in time", "what it reported", \
-      "index") \
+    X(VALVE_FAULT, 10, "valve", "the valve did not report in time what it was told to be", \
+      "what it reported", "index") \
     X(FLOW_WHILE_SHUT, 11, "valve", "gas flowed while the valve reported shut", "index", \
       "litres of the pulse") \
     X(CLOCK_SET, 12, "device", "the clock was set", "old time", "new time") \

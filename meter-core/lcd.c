@@ -66,8 +66,8 @@ static void put_purge(const struct mc_meter *m, char line[static MC_LCD_COLUMNS 
     put_number(line, p.granted_l < PURGE_MAX_L ? p.granted_l : PURGE_MAX_L, "l");
 }
 
-/* m3 with as many of three decimals as leave room (the others are cut off, not rounded); without the
- * word before it when the whole m3 need its place. */
+/* m3 with as many of three decimals as leave room (the others are cut off, not rounded); without
+ * the word before it when the whole m3 need its place. */
 static void put_credit(const struct mc_meter *m, char line[static MC_LCD_COLUMNS + 1])
 {
     int64_t residual_l = mc_residual_l(&m->core.totals);

@@ -3,8 +3,8 @@
  * Whether gas is let through stands in m->drive alone: the valve is wanted open, and by nobody but
  * the customer. So whoever orders it shut ends the supply, and nothing here can disagree.
  *
- * Limits that a parameter sets are judged when something happens at the meter (a pulse, a press, the
- * end of a travel), never because a parameter was written.
+ * Limits that a parameter sets are judged when something happens at the meter (a pulse, a press,
+ * the end of a travel), never because a parameter was written.
  */
 #include "meter-core/supply.h"
 

@@ -1,8 +1,8 @@
 /* valve.h - driving the valve, and what forbids it. Freestanding.
  *
  * The valve may be held open by one owner, and the life state says which: a purge grant before the
- * meter is in service (purge.c), the customer's supply in service (supply.c). Without an owner it is
- * driven shut, whatever was ordered before.
+ * meter is in service (purge.c), the customer's supply in service (supply.c). Without an owner it
+ * is driven shut, whatever was ordered before.
  */
 #ifndef GF_METER_VALVE_H
 #define GF_METER_VALVE_H

@@ -1,8 +1,8 @@
 #ifndef GF_TESTS_AID_SUPPLY_SITE_H
 #define GF_TESTS_AID_SUPPLY_SITE_H
 /*
- * What the tests of the supply share: a meter in service with credit, its customer, and a technician
- * who may lift locks.
+ * What the tests of the supply share: a meter in service with credit, its customer, and a
+ * technician who may lift locks.
  */
 #include "meter-core/events.h"
 #include "meter-core/supply.h"
@@ -31,8 +31,8 @@ gasm_Refusal supply_ask(struct supply_site *s, const gasm_Ticket *ticket, gasm_C
 /* Arm by the customer's ticket, press the button, and wait until the valve is open. */
 void supply_open(struct supply_site *s);
 
-/* Start counting events here. Count those with this code since then; *ret_a and *ret_b (may be NULL)
- * are of the last one. */
+/* Start counting events here. Count those with this code since then; *ret_a and *ret_b (may be
+ * NULL) are of the last one. */
 void supply_mark(struct supply_site *s);
 uint32_t supply_events(struct supply_site *s, enum mc_event event, int64_t *ret_a, int64_t *ret_b);
 

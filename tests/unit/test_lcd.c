@@ -158,10 +158,14 @@ static void test_longest(void **state)
 static void test_life(void **state)
 {
     static const char *const names[] = {
-        [gasm_LifeState_LIFE_UNKNOWN] = "NOT IN SERVICE", [gasm_LifeState_FACTORY] = "NOT IN SERVICE",
-        [gasm_LifeState_KEYED] = "NOT IN SERVICE",        [gasm_LifeState_PURGED] = "NOT IN SERVICE",
-        [gasm_LifeState_CLEARED] = "NOT IN SERVICE",      [gasm_LifeState_IN_SERVICE] = "CREDIT 50.000m3",
-        [gasm_LifeState_CLOSED] = "ACCOUNT CLOSED",       [gasm_LifeState_SCRAPPED] = "SCRAPPED",
+        [gasm_LifeState_LIFE_UNKNOWN] = "NOT IN SERVICE",
+        [gasm_LifeState_FACTORY] = "NOT IN SERVICE",
+        [gasm_LifeState_KEYED] = "NOT IN SERVICE",
+        [gasm_LifeState_PURGED] = "NOT IN SERVICE",
+        [gasm_LifeState_CLEARED] = "NOT IN SERVICE",
+        [gasm_LifeState_IN_SERVICE] = "CREDIT 50.000m3",
+        [gasm_LifeState_CLOSED] = "ACCOUNT CLOSED",
+        [gasm_LifeState_SCRAPPED] = "SCRAPPED",
     };
     struct supply_site s = supply_make(1, 50000);
 

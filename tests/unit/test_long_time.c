@@ -1,6 +1,5 @@
-/* test_long_time.c - every timer of the meter at its real length, in simulated time, with a clock of
- * the timers that has run for a moment, for 2^31 and 2^32 ms, and for twenty years; and what a
- * meter's twenty years leave behind. */
+/* test_long_time.c - every timer of the meter at its real length, in simulated time, with a clock
+ * of the timers that has run for a moment, for 2^31 and 2^32 ms, and for twenty years. */
 #include "meter-core/meter.h"
 
 #include <setjmp.h>
@@ -511,149 +510,11 @@ static void test_typed_wait(void **state)
     aid_world_free(c.s.w);
 }
 
-/* ---- twenty years ---- */
-
-struct periods {
-    uint32_t first, last, n;    /* entries' numbers */
-    uint32_t period;            /* of the last */
-    uint64_t index_l;
-};
-
-/* One period after the other, none missing, the index growing. */
-static int take_period(void *ctx, uint32_t no, struct gf_reader *r)
-{
-    struct periods *p = ctx;
-    uint32_t period = (uint32_t)gf_rd_uint(r, 4);
-    uint64_t index_l = gf_rd_uint(r, 8);
-
-    if (p->n > 0) {
-        assert_int_equal(no, p->last + 1);
-        assert_int_equal(period, p->period + 1);
-        assert_true(index_l > p->index_l);
-    } else {
-        p->first = no;
-    }
-    p->n++;
-    p->last = no;
-    p->period = period;
-    p->index_l = index_l;
-    return 0;
-}
-
-/* 7305 gas days with gas every day: all counted, the newest 400 days and 60 months readable. */
-static void test_twenty_years(void **state)
-{
-    struct scene c = {0};
-    struct periods days = {0}, months = {0};
-    int64_t began_s;
-    uint64_t index_l;
-
-    (void)state;
-    in_service(&c, 1);
-    began_s = now_s(&c);
-    index_l = c.s.w->meter->core.totals.index_l;
-    jump(&c, until(&c, "2026-11-19T05:59:00Z"));
-    for (unsigned day = 0; day < YEARS_20_DAYS; day++) {
-        mc_meter_pulse(c.s.w->meter, 3);
-        jump(&c, 120000);
-        assert_int_equal(c.s.w->meter->core.day_no, day + 1);
-        jump(&c, DAY_MS - 120000);
-    }
-    assert_true(now_s(&c) - began_s > YEARS_20_MS / 1000 - 86400);
-    assert_int_equal(c.s.w->meter->core.totals.index_l, index_l + 3 * YEARS_20_DAYS);
-    assert_int_equal(aid_world_restart(c.s.w), 0);
-    assert_int_equal(c.s.w->meter->core.day_no, YEARS_20_DAYS);
-    assert_int_equal(mc_log_read(c.s.w->meter, MC_LOG_DAYS, 0, take_period, &days), 0);
-    assert_int_equal(days.last, YEARS_20_DAYS);
-    assert_true(days.n >= 400);
-    assert_int_equal(days.period, mc_gas_day(now_s(&c), 360) - 1);
-    assert_int_equal(mc_log_read(c.s.w->meter, MC_LOG_MONTHS, 0, take_period, &months), 0);
-    assert_int_equal(months.last, 240);
-    assert_true(months.n >= 60);
-    assert_int_equal(aid_world_restart(c.s.w), 0);
-    assert_true(now_s(&c) > began_s);
-    aid_world_free(c.s.w);
-}
-
-/* ---- clocks ---- */
-
-/* The RTC counts from anywhere: what was set stays right for twenty years and over restarts. */
-static void test_offsets(void **state)
-{
-    static const int64_t rtc_ms[] = {0, 1, AID_UTC_MS - 5, AID_UTC_MS + YEARS_20_MS, 4102444800000};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rtc_ms / sizeof rtc_ms[0]; i++) {
-        struct aid_world *w = aid_story_opened(1, AID_OPEN_ACCOUNT);
-        struct scene c = {.s = {.w = w}};
-        gasm_Ticket t = aid_world_ticket(1, 2);
-        struct aid_pass pass = aid_world_pass_of(&t);
-        gasm_Request r = aid_request(w, gasm_Command_SET_CLOCK, 900);
-        int64_t set_s = AID_UTC_MS / 1000 + 500;
-
-        w->utc_ms = rtc_ms[i];
-        r.which_body = gasm_Request_set_clock_tag;
-        r.body.set_clock.utc_s = set_s;
-        assert_int_equal(aid_world_do(w, &pass, &r), 0);
-        assert_int_equal(w->answer.result, gasm_Refusal_OK);
-        assert_in_range(now_s(&c), set_s, set_s + 1);
-        aid_world_disconnect(w);
-        jump(&c, YEARS_20_MS);
-        assert_in_range(now_s(&c), set_s + YEARS_20_MS / 1000, set_s + YEARS_20_MS / 1000 + 2);
-        assert_int_equal(mc_clock_state(w->meter), MC_CLOCK_VALID);
-        assert_int_equal(aid_world_restart(w), 0);
-        assert_in_range(now_s(&c), set_s + YEARS_20_MS / 1000, set_s + YEARS_20_MS / 1000 + 2);
-        /* Back where it came from: lost, and judged by the floor. */
-        w->utc_ms = rtc_ms[i];
-        assert_int_equal(mc_clock_state(w->meter), MC_CLOCK_LOST);
-        assert_in_range(mc_clock_judge_s(w->meter), set_s + YEARS_20_MS / 1000 - 86400,
-                        set_s + YEARS_20_MS / 1000 + 2);
-        aid_world_free(w);
-    }
-}
-
-/* Seconds that 31 and 32 bits do not hold: days go on, tickets are judged, their uses counted. */
-static void test_second_limits(void **state)
-{
-    static const char *const limits[] = {"2038-01-19T03:14:00Z", "2106-02-07T06:28:00Z"};
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        struct scene c = {0};
-        uint32_t days;
-
-        in_service(&c, 1);
-        jump(&c, until(&c, limits[i]));
-        c.s.technician.not_before_s = now_s(&c) - 60;
-        c.s.technician.not_after_s = now_s(&c) + 3 * DAY_MS / 1000;
-        c.s.technician.use_count = 3;
-        days = c.s.w->meter->core.day_no;
-        for (unsigned use = 0; use < 3; use++) {
-            assert_int_equal(supply_ask(&c.s, &c.s.technician, gasm_Command_VALVE_ARM),
-                             gasm_Refusal_OK);
-            aid_world_disconnect(c.s.w);
-            jump(&c, DAY_MS / 2);
-        }
-        assert_int_equal(supply_ask(&c.s, &c.s.technician, gasm_Command_VALVE_ARM),
-                         gasm_Refusal_USED);
-        aid_world_disconnect(c.s.w);
-        assert_in_range(c.s.w->meter->core.day_no, days + 1, days + 2);
-        assert_false(is_expired(&c));
-        aid_world_disconnect(c.s.w);
-        jump(&c, 2 * DAY_MS);
-        assert_true(is_expired(&c));
-        aid_world_free(c.s.w);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_typed_wait),
-        cmocka_unit_test(test_twenty_years),
-        cmocka_unit_test(test_offsets),
-        cmocka_unit_test(test_second_limits),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

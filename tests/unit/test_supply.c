@@ -189,7 +189,7 @@ static void test_every_reason(void **state)
     supply_finish(&s);
 }
 
-/* Armed by force in every life state: only IN_SERVICE opens; and in every valve state: only SHUT. */
+/* Armed by force in every life state: only IN_SERVICE opens; in every valve state: only SHUT. */
 static void test_life_and_valve_states(void **state)
 {
     (void)state;

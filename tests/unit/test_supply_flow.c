@@ -1,5 +1,5 @@
-/* test_supply_flow.c - what the flow of gas does to the supply: the credit rule, the leak watch, too
- * much flow, flow without a pause. */
+/* test_supply_flow.c - what the flow of gas does to the supply: the credit rule, the leak watch,
+ * too much flow, flow without a pause. */
 #include "meter-core/supply.h"
 
 #include <setjmp.h>
@@ -37,8 +37,8 @@ struct credit_case {
     int64_t low_l, emergency_l;
 };
 
-/* Pulse by pulse from 73 litres on: each event at its crossing and once, the valve shut at the first
- * pulse after which another one would go too far, and every litre counted. */
+/* Pulse by pulse from 73 litres on: each event at its crossing and once, the valve shut at the
+ * first pulse after which another one would go too far, and every litre counted. */
 static void run_down(const struct credit_case *c)
 {
     struct supply_site s = flowing(c->pulse_l, 73);

@@ -230,8 +230,8 @@ static gasm_Request write_one(const struct supply_site *s, uint32_t id, int64_t 
     return r;
 }
 
-/* Any parameter, written to any end of its range, in any state of the valve and with a sense on: not
- * one order to the motor, and the valve stays what it is. */
+/* Any parameter, written to any end of its range, in any state of the valve and with a sense on:
+ * not one order to the motor, and the valve stays what it is. */
 static void test_no_parameter_moves_the_valve(void **state)
 {
     size_t n;
