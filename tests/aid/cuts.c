@@ -1,8 +1,6 @@
-/* cuts.c - scenes, cases and sweeps of power cuts; see cuts.h. */
+/* cuts.c - scenes and cases of power cuts; see cuts.h. */
 #include "tests/aid/cuts.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +14,6 @@
 #define PATIENCE_MS 1500
 #define LOCKED_MS 2100  /* the wait for typed tokens after two wrong ones */
 #define SHUT_MS 1500    /* travel of a valve that was open when the power failed */
-
-static const char *const mode_names[AID_CUTS] = {
-    [AID_CUT_BEFORE] = "untouched", [AID_CUT_TORN] = "torn",     [AID_CUT_GARBAGE] = "garbage",
-    [AID_CUT_AFTER] = "after",      [AID_CUT_RIPENS] = "ripens", [AID_CUT_DECAYS] = "decays",
-};
 
 uint64_t aid_life_measured_l(const struct aid_life *l)
 {
@@ -110,6 +103,7 @@ static const char *revive(struct aid_life *l)
 {
     struct aid_world *w = l->w;
     uint64_t sessions = w->meter->usable ? w->meter->session_next : 0;
+    const char *wrong;
     int rc = GF_E_STORE;
 
     for (int i = 0; rc != 0 && i < STARTS; i++) {
@@ -133,7 +127,8 @@ static const char *revive(struct aid_life *l)
         return "the valve stays open after a reset";
     if (l->faults_in != NULL)
         *l->faults_in = -1;
-    return aid_life_judge(l);
+    wrong = aid_life_judge(l);
+    return wrong == NULL && l->witness != NULL ? l->witness(l) : wrong;
 }
 
 static const char *revive_if_dead(struct aid_life *l)
@@ -232,12 +227,26 @@ static const char *repeat(struct aid_life *l)
 
     if (l->row->command == gasm_Command_COMMAND_NONE || l->answer_n == 0)
         return NULL;
-    wrong = live(l);
-    if (wrong == NULL)
-        wrong = rest(l);
+    wrong = aid_life_run(l);
     if (wrong == NULL && l->w->meter->core.receipt_seq != receipts)
         wrong = "a repeat gave a receipt of its own";
     return wrong != NULL ? wrong : judge_in_the_end(l, 0);
+}
+
+const char *aid_life_run(struct aid_life *l)
+{
+    const char *wrong = live(l);
+
+    return wrong == NULL ? rest(l) : wrong;
+}
+
+const char *aid_life_end(struct aid_life *l, int restarts)
+{
+    const char *wrong;
+
+    l->w->flash.cut_in = l->cut_again = -1;
+    wrong = judge_in_the_end(l, restarts);
+    return wrong == NULL ? repeat(l) : wrong;
 }
 
 /* ---- scenes ---- */
@@ -255,7 +264,9 @@ static void fill(struct aid_world *w, uint32_t left)
 static struct aid_world *open_meter(struct aid_scene *s, const struct aid_cut_row *row,
                                     uint32_t unit)
 {
-    struct aid_world *w = aid_world_new_flash(SEED, 1, AID_FLASH_SECTOR, 2, unit);
+    const struct aid_flash like = {.sector_size = AID_FLASH_SECTOR, .sectors = 2, .unit = unit};
+    const char *meter_id = row->meter_id == NULL ? AID_METER_ID : row->meter_id;
+    struct aid_world *w = aid_world_new_like(SEED, 1, meter_id, &like);
     struct aid_story story;
 
     w->ports.crypto = &s->watch.port;
@@ -318,17 +329,11 @@ struct aid_scene *aid_scene_new(const struct aid_cut_row *row, uint32_t unit, ui
     aid_mark_take(&l->before, l);
     keep_image(s);
     done = w->flash.programmed + w->flash.erased;
-    wrong = live(l);
-    if (wrong == NULL)
-        wrong = rest(l);
+    wrong = aid_life_run(l);
     s->units = w->flash.programmed + w->flash.erased - done;
     aid_mark_take(&l->after, l);
     l->knows_after = true;
-    if (wrong == NULL)
-        wrong = judge_in_the_end(l, 2);
-    if (wrong == NULL)
-        wrong = repeat(l);
-    *ret_wrong = wrong;
+    *ret_wrong = wrong == NULL ? aid_life_end(l, 2) : wrong;
     return s;
 }
 
@@ -388,127 +393,13 @@ const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uin
     l->w->flash.cut = c->mode;
     l->w->flash.cut_in = c->at;
     l->cut_again = c->second;
-    wrong = live(l);
-    if (wrong == NULL)
-        wrong = rest(l);
+    wrong = aid_life_run(l);
     if (ret_hit != NULL)
         *ret_hit = (uint32_t)(l->restarts > 0) + (l->restarts > 0 && c->second >= 0 &&
                                                   l->w->flash.cut_in < 0);
-    l->w->flash.cut_in = l->cut_again = -1;
     if (wrong == NULL)
-        wrong = judge_in_the_end(l, shows_late ? 2 : 1);
-    if (wrong == NULL)
-        wrong = repeat(l);
+        wrong = aid_life_end(l, shows_late ? 2 : 1);
     if (wrong == NULL && c->at % 8 == 3)
         wrong = turn(l);
     return wrong;
-}
-
-/* ---- sweeps ---- */
-
-/* All that is asked for at one unit. False when something is wrong. */
-static bool cut_here(struct aid_scene *s, struct aid_cut_case *c, const struct aid_sweep *how,
-                     struct aid_swept *to)
-{
-    uint32_t hit = 0;
-    int64_t step = how->second;
-
-    c->second = -1;
-    for (;;) {
-        to->wrong = aid_scene_cut(s, c, &hit);
-        to->cuts += hit;
-        if (to->wrong != NULL) {
-            to->failed = *c;
-            return false;
-        }
-        /* The second cuts begin at another unit each time. */
-        if (how->second == 0 || (c->second >= 0 && hit < 2))
-            return true;
-        c->second = c->second < 0 ? c->at % step : c->second + step;
-    }
-}
-
-bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struct aid_swept *to)
-{
-    struct aid_cut_case c = {
-        .row = row, .unit = how->unit, .left = how->left, .at = -1, .second = -1};
-    struct aid_scene *s = aid_scene_new(row, how->unit, how->left, how->fault, &to->wrong);
-    bool good = to->wrong == NULL;
-
-    to->failed = c;
-    for (c.at = 0; good && (uint64_t)c.at < s->units; c.at += how->stride)
-        for (enum aid_cut mode = 0; good && mode < AID_CUTS; mode++) {
-            c.mode = mode;
-            if (how->every_mode || mode == (enum aid_cut)(c.at / how->stride % AID_CUTS))
-                good = cut_here(s, &c, how, to);
-        }
-    if (s->life.worst_l > to->worst_l)
-        to->worst_l = s->life.worst_l;
-    aid_scene_free(s);
-    return good;
-}
-
-/* ---- a case as text ---- */
-
-void aid_cut_print(const struct aid_cut_case *c, char *ret, size_t cap)
-{
-    int n = snprintf(ret, cap, "%s/flash=%" PRIu32, c->row->name, c->unit);
-
-    if (c->left != AID_CUT_WHOLE)
-        n += snprintf(ret + n, cap - (size_t)n, "/left=%" PRIu32, c->left);
-    if (c->at >= 0)
-        n += snprintf(ret + n, cap - (size_t)n, "/unit=%" PRId64 "/mode=%s", c->at,
-                      mode_names[c->mode]);
-    if (c->second >= 0)
-        (void)snprintf(ret + n, cap - (size_t)n, "/second=%" PRId64, c->second);
-}
-
-static bool parse_mode(const char *text, enum aid_cut *ret)
-{
-    for (enum aid_cut mode = 0; mode < AID_CUTS; mode++)
-        if (strcmp(text, mode_names[mode]) == 0) {
-            *ret = mode;
-            return true;
-        }
-    return false;
-}
-
-static bool parse_part(const char *part, struct aid_cut_case *ret)
-{
-    const char *value = strchr(part, '=');
-    size_t n = value == NULL ? strlen(part) : (size_t)(value - part);
-    long number = value == NULL ? 0 : strtol(value + 1, NULL, 10);
-
-    if (value == NULL)
-        return (ret->row = aid_cut_row(part)) != NULL;
-    if (strncmp(part, "flash", n) == 0)
-        ret->unit = (uint32_t)number;
-    else if (strncmp(part, "left", n) == 0)
-        ret->left = (uint32_t)number;
-    else if (strncmp(part, "unit", n) == 0)
-        ret->at = number;
-    else if (strncmp(part, "second", n) == 0)
-        ret->second = number;
-    else
-        return strncmp(part, "mode", n) == 0 && parse_mode(value + 1, &ret->mode);
-    return true;
-}
-
-bool aid_cut_parse(const char *text, struct aid_cut_case *ret)
-{
-    char part[64];
-
-    *ret = (struct aid_cut_case){.unit = 8, .left = AID_CUT_WHOLE, .at = 0, .second = -1};
-    while (*text != '\0') {
-        size_t n = strcspn(text, "/");
-
-        if (n >= sizeof part)
-            return false;
-        memcpy(part, text, n);
-        part[n] = '\0';
-        if (!parse_part(part, ret))
-            return false;
-        text += n + (text[n] == '/');
-    }
-    return ret->row != NULL;
 }

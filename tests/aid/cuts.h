@@ -44,6 +44,7 @@ struct aid_cut_row {
     uint8_t purchases;          /* that are logged */
     enum aid_flow flow;
     bool unsteady;              /* several records: between them the state is neither old nor new */
+    const char *meter_id;       /* NULL: AID_METER_ID */
 };
 
 /* What the journal must hold, but for what every start and litre changes. */
@@ -76,6 +77,8 @@ struct aid_life {
     uint32_t opened;            /* w->valve.opened of the scene */
     uint32_t step;              /* the row's own */
     bool patient;               /* a refusal, a failed session: again, after a while */
+    void *ctx;                  /* of the witness */
+    const char *(*witness)(struct aid_life *l);     /* asked after each restart; NULL: nobody */
     int64_t *faults_in;         /* set below 0 before anything is judged; NULL: nothing */
     const char *wrong;          /* the first thing that is not as it must be; NULL */
 };
@@ -115,6 +118,14 @@ const char *aid_life_judge(struct aid_life *l);
 
 /* Litres that went through the meter in its life so far. */
 uint64_t aid_life_measured_l(const struct aid_life *l);
+
+/* Let the client go on until it is acknowledged, over all cuts, and the meter be at rest. NULL, or
+ * what is wrong. */
+const char *aid_life_run(struct aid_life *l);
+
+/* Nothing is cut any more: judge now and after so many more restarts, and let the client do it all
+ * again. */
+const char *aid_life_end(struct aid_life *l, int restarts);
 
 /* ---- scenes and cases ---- */
 

@@ -308,17 +308,19 @@ static const char *check_purge(struct aid_life *l)
     return NULL;
 }
 
+#define STEADY AID_FLOW_NONE, false, NULL
+#define LOOSE AID_FLOW_NONE, true, NULL
 #define PURGE(name, act) \
     {name, AID_OPEN_ACCOUNT, NULL, NULL, act, check_purge, C(PURGE_START), E(NONE), 1, 0, \
-     AID_FLOW_PURGE, true}
+     AID_FLOW_PURGE, true, NULL}
 
 static const struct aid_cut_row rows[] = {
     {"install_key", NOTHING, factory_ticket, make_install_key, NULL, NULL, C(INSTALL_KEY),
-     E(KEY_INSTALLED), 1, 0, AID_FLOW_NONE, false},
+     E(KEY_INSTALLED), 1, 0, STEADY},
     {"key_activation", AID_INSTALL_KEY, meter_activates, NULL, aid_life_prove, NULL, C(KEY_ACTIVATED),
-     E(KEY_ACTIVATED), 0, 0, AID_FLOW_NONE, false},
+     E(KEY_ACTIVATED), 0, 0, STEADY},
     {"open_account", AID_ACTIVATE, NULL, make_open_account, NULL, NULL, C(OPEN_ACCOUNT),
-     E(ACCOUNT_OPENED), 1, 0, AID_FLOW_NONE, false},
+     E(ACCOUNT_OPENED), 1, 0, STEADY},
     PURGE("purge_start", purge_start),
     PURGE("purge_stop", purge_stop),
     PURGE("purge_volume", purge_volume),
@@ -326,25 +328,25 @@ static const struct aid_cut_row rows[] = {
     PURGE("purge_presence", purge_presence),
     PURGE("purge_fault", purge_fault),
     {"zero_clear", AID_PURGE, NULL, make_zero_clear, NULL, NULL, C(ZERO_CLEAR), E(CREDIT_CLEARED),
-     1, 0, AID_FLOW_NONE, false},
+     1, 0, STEADY},
     {"set_clock", AID_ZERO_CLEAR, NULL, make_set_clock, NULL, NULL, C(SET_CLOCK), E(CLOCK_SET), 1,
-     0, AID_FLOW_NONE, false},
+     0, STEADY},
     {"set_parameters", AID_SET_CLOCK, NULL, make_set_parameters, NULL, NULL, C(SET_PARAMETERS),
-     E(PARAMETERS_SET), 1, 0, AID_FLOW_NONE, false},
+     E(PARAMETERS_SET), 1, 0, STEADY},
     {"commission", AID_SET_PARAMETERS, NULL, NULL, NULL, NULL, C(COMMISSION), E(COMMISSIONED), 1, 0,
-     AID_FLOW_NONE, false},
+     STEADY},
     {"serial_floor", AID_COMMISSION, high_floor, NULL, aid_life_prove, NULL, C(COMMAND_NONE),
-     E(SERIAL_FLOOR), 0, 0, AID_FLOW_NONE, false},
+     E(SERIAL_FLOOR), 0, 0, STEADY},
     {"sessions", AID_COMMISSION, use_up_sessions, NULL, three_sessions, NULL, C(COMMAND_NONE),
-     E(NONE), 0, 0, AID_FLOW_NONE, false},
+     E(NONE), 0, 0, STEADY},
     {"refused_hello", AID_COMMISSION, NULL, NULL, refused_hello, check_refused, C(COMMAND_NONE),
-     E(NONE), 0, 0, AID_FLOW_NONE, true},
+     E(NONE), 0, 0, LOOSE},
     {"start", AID_COMMISSION, NULL, NULL, restart_once, NULL, C(COMMAND_NONE), E(NONE), 0, 0,
-     AID_FLOW_NONE, false},
+     STEADY},
     {"pulses", AID_OPEN_ACCOUNT, NULL, NULL, measure, NULL, C(COMMAND_NONE), E(NONE), 0, 0,
-     AID_FLOW_ANY, true},
+     AID_FLOW_ANY, true, NULL},
     {"midnight", AID_COMMISSION, before_the_month, NULL, midnight, check_midnight, C(COMMAND_NONE),
-     E(NONE), 0, 0, AID_FLOW_NONE, true},
+     E(NONE), 0, 0, LOOSE},
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 

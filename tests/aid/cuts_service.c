@@ -201,13 +201,24 @@ static void swap_in(struct aid_life *l)
     l->ticket = aid_swap_ticket(&s, AID_METER_ID);
 }
 
-static void make_import(struct aid_life *l, gasm_Request *r)
+static void import_body(gasm_Request *r, int64_t residual_l)
 {
     struct aid_swap s = aid_swap_of(AID_OTHER_ID, AID_METER_ID, 2, CAP_L);
 
-    (void)l;
-    aid_swap_certify(&s, SOLD_L);
+    aid_swap_certify(&s, residual_l);
     aid_swap_import_body(&s, r);
+}
+
+static void make_import(struct aid_life *l, gasm_Request *r)
+{
+    (void)l;
+    import_body(r, SOLD_L);
+}
+
+static void make_import_debt(struct aid_life *l, gasm_Request *r)
+{
+    (void)l;
+    import_body(r, -SOLD_L);
 }
 
 static void close_for_the_bench(struct aid_life *l)
@@ -268,8 +279,8 @@ static int restart_once(struct aid_life *l)
 }
 
 #define SERVICE AID_COMMISSION
-#define STEADY AID_FLOW_NONE, false
-#define LOOSE AID_FLOW_NONE, true
+#define STEADY AID_FLOW_NONE, false, NULL
+#define LOOSE AID_FLOW_NONE, true, NULL
 
 const struct aid_cut_row aid_cut_service_rows[] = {
     {"recharge", SERVICE, token_op, make_recharge, NULL, NULL, C(RECHARGE), E(CREDIT_ACCEPTED), 1,
@@ -289,6 +300,8 @@ const struct aid_cut_row aid_cut_service_rows[] = {
     {"close_account", SERVICE, swap_out, make_close, NULL, NULL, C(CLOSE_ACCOUNT),
      E(ACCOUNT_CLOSED), 1, 0, STEADY},
     {"import_credit", SERVICE, swap_in, make_import, NULL, NULL, C(IMPORT_CREDIT),
+     E(CREDIT_IMPORTED), 1, 1, STEADY},
+    {"import_debt", SERVICE, swap_in, make_import_debt, NULL, NULL, C(IMPORT_CREDIT),
      E(CREDIT_IMPORTED), 1, 1, STEADY},
     {"reset_to_factory", SERVICE, close_for_the_bench, make_reset, NULL, NULL, C(RESET_TO_FACTORY),
      E(FACTORY_RESET), 1, 0, STEADY},

@@ -74,9 +74,8 @@ static void wire(struct aid_world *w)
     };
 }
 
-/* A world around this flash. */
-static struct aid_world *new_world(uint64_t seed, uint32_t pulse_l, const char *meter_id,
-                                   const struct aid_flash *like)
+struct aid_world *aid_world_new_like(uint64_t seed, uint32_t pulse_l, const char *meter_id,
+                                     const struct aid_flash *like)
 {
     struct aid_world *w = calloc(1, sizeof *w);
     struct mc_birth birth = {.meter_type = 7, .pulse_l = pulse_l};
@@ -108,7 +107,7 @@ struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t 
 {
     const struct aid_flash like = {.sector_size = sector_size, .sectors = sectors, .unit = unit};
 
-    return new_world(seed, pulse_l, AID_METER_ID, &like);
+    return aid_world_new_like(seed, pulse_l, AID_METER_ID, &like);
 }
 
 struct aid_world *aid_world_new_named(uint64_t seed, uint32_t pulse_l, const char *meter_id)
@@ -116,7 +115,7 @@ struct aid_world *aid_world_new_named(uint64_t seed, uint32_t pulse_l, const cha
     const struct aid_flash like = {
         .sector_size = AID_FLASH_SECTOR, .sectors = AID_FLASH_SECTORS, .unit = 8};
 
-    return new_world(seed, pulse_l, meter_id, &like);
+    return aid_world_new_like(seed, pulse_l, meter_id, &like);
 }
 
 struct aid_world *aid_world_new(uint64_t seed, uint32_t pulse_l)

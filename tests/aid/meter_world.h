@@ -79,6 +79,10 @@ struct aid_world *aid_world_new_named(uint64_t seed, uint32_t pulse_l, const cha
 /* The same with flash of this geometry. sector_size * sectors bytes. */
 struct aid_world *aid_world_new_flash(uint64_t seed, uint32_t pulse_l, uint32_t sector_size,
                                       uint32_t sectors, uint32_t unit);
+
+/* The same as any meter, with flash of any geometry: of *like, sector_size, sectors and unit. */
+struct aid_world *aid_world_new_like(uint64_t seed, uint32_t pulse_l, const char *meter_id,
+                                     const struct aid_flash *like);
 void aid_world_free(struct aid_world *w);
 
 /* The power comes back (or is cut and comes back): RAM is lost, the flash stays, the connection is

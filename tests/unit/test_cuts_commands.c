@@ -53,7 +53,7 @@ static void test_each_unit(void **state)
 
     (void)state;
     sweep_rows(&(struct aid_sweep){
-        .unit = 16, .left = AID_CUT_WHOLE, .stride = 1, .every_mode = all, .second = all ? 1 : 13});
+        .unit = 16, .left = AID_CUT_WHOLE, .stride = 1, .every_mode = all, .second = all ? 1 : 31});
 }
 
 /* The other unit sizes. */
