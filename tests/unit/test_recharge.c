@@ -268,25 +268,29 @@ static void old_is_said_without_a_receipt_too(void **state)
 static void a_residual_above_the_limit_overflows_and_the_token_stays_good(void **state)
 {
     struct aid_world *w = aid_credit_world();
-    gasm_Token t = aid_token(1, 1001);
+    gasm_Token t = aid_token(1, 1005);
 
     (void)state;
-    set_param(w, 200, MC_PARAM_BALANCE_MAX, 1000);
+    set_param(w, 200, MC_PARAM_BALANCE_MAX, 1004);
     refused(w, &t, gasm_Refusal_OVERFLOW, 0);
-    set_param(w, 201, MC_PARAM_BALANCE_MAX, 1001);
+    set_param(w, 201, MC_PARAM_BALANCE_MAX, 1005);
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(balance(w).residual_l, 1001);
-    /* Below a limit that came down meanwhile: what does not raise it further is taken. */
+    assert_int_equal(balance(w).residual_l, 1005);
+    /* Above a limit that came down meanwhile: what does not raise it further is taken. */
     set_param(w, 202, MC_PARAM_BALANCE_MAX, 1000);
-    t = aid_token(2, 1002);
+    t = aid_token(2, 1006);
     refused(w, &t, gasm_Refusal_OVERFLOW, 0);
     t.debited_l = 1;
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
-    assert_int_equal(balance(w).residual_l, 1001);
+    assert_int_equal(balance(w).residual_l, 1005);
+    t.sequence = 3;
+    t.debited_l = 3;
+    assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
+    assert_int_equal(balance(w).residual_l, 1003);
     /* Gas makes room. */
-    t = aid_token(3, 1012);
+    t = aid_token(4, 1016);
     refused(w, &t, gasm_Refusal_OVERFLOW, 0);
-    mc_meter_pulse(w->meter, 11);
+    mc_meter_pulse(w->meter, 13);
     assert_int_equal(aid_give(w, &t), gasm_Refusal_OK);
     assert_int_equal(balance(w).residual_l, 1000);
     aid_world_free(w);
