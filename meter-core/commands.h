@@ -63,10 +63,10 @@
  * import_credit without terms in its ticket is RIGHT.
  *
  * Purge. purge_stop is answered when the valve has reported shut and the end is journalled: its
- * answer comes later than others, as do those of close_account and self_test. If the meter ended the
- * grant by itself (volume, time, presence, link, reset, fault), a purge_stop that comes afterwards
- * is answered OK with the receipt of that ending (command PURGE_STOP, operation id mc_op_id_purge_end) and its Purge body;
- * it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
+ * answer comes later than others, as do those of close_account and self_test. If the meter ended
+ * the grant by itself (volume, time, presence, link, reset, fault), a purge_stop that comes
+ * afterwards is answered OK with the receipt of that ending (command PURGE_STOP, operation id
+ * mc_op_id_purge_end) and its Purge body; it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
  * when a grant ended by purge_stop or by its volume and at least one pulse flowed; time, presence,
  * link, reset and fault do not advance it. A grant may be repeated until commission as long as the
  * ticket's volume lasts.

@@ -298,7 +298,7 @@ static void a_count_out_of_range_waits_the_longest(void **state)
 
 /* ---- what fails below ---- */
 
-/* What cannot be written is not said: a guess learns nothing from a journal that is out of order. */
+/* What cannot be written is not said: a guess learns nothing from a journal out of order. */
 static void a_dead_journal_says_nothing(void **state)
 {
     struct aid_world *w = aid_credit_world();
