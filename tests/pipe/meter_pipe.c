@@ -8,10 +8,12 @@
  *      X bytes         write to RX         T ms LE32        time passes
  *      F l/h LE32      gas that flows while the valve is open
  *      B               the button          Z                the power fails and comes back
+ *      S path          the flash is written to a file
+ *      L path          the power fails, the flash is that of the file when it comes back
  * Out: N bytes         a notification on TX
  *      L               the meter drops the connection
  *      = bytes         the end of the answer: CTL when it was read
- *      ! (empty)       the same for a CTL write that is refused
+ *      ! (empty)       the same for what is refused: a CTL write, a start, a file
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,24 @@ static void pass(struct aid_world *w, uint32_t ms)
     }
 }
 
+/* The whole flash to a file, or from it. False when that cannot be. */
+static bool copy_flash(struct aid_world *w, const uint8_t *path, size_t n, bool save)
+{
+    const size_t size = (size_t)w->flash.sector_size * w->flash.sectors;
+    char name[256] = {0};
+    FILE *f;
+    bool good;
+
+    if (n >= sizeof name)
+        return false;
+    memcpy(name, path, n);
+    f = fopen(name, save ? "wb" : "rb");
+    if (f == NULL)
+        return false;
+    good = (save ? fwrite(w->flash.bytes, 1, size, f) : fread(w->flash.bytes, 1, size, f)) == size;
+    return fclose(f) == 0 && good;
+}
+
 /* Do one command and answer it. */
 static void obey(struct aid_world *w, int kind, const uint8_t *p, size_t n)
 {
@@ -86,6 +106,12 @@ static void obey(struct aid_world *w, int kind, const uint8_t *p, size_t n)
         break;
     case 'Z':
         refused = aid_world_restart(w) != 0;
+        break;
+    case 'S':
+        refused = !copy_flash(w, p, n, true);
+        break;
+    case 'L':
+        refused = !copy_flash(w, p, n, false) || aid_world_restart(w) != 0;
         break;
     default:
         exit(EXIT_FAILURE);
