@@ -399,7 +399,7 @@ const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uin
                                                   l->w->flash.cut_in < 0);
     if (wrong == NULL)
         wrong = aid_life_end(l, shows_late ? 2 : 1);
-    if (wrong == NULL && c->at % 8 == 3)
+    if (wrong == NULL && c->at % 16 == 3)
         wrong = turn(l);
     return wrong;
 }
