@@ -11,6 +11,7 @@
 
 #include "meter-core/pb.h"
 #include "meter-core/port/openssl/crypto.h"
+#include "meter-core/store.h"
 #include "tests/aid/swap_aid.h"
 
 enum { OP_CLOSE = 40, OP_IMPORT = 41, CAP_L = 100000 };
@@ -184,6 +185,32 @@ static void lost_clock_closes_nothing(void **state)
     aid_swap_greet(&o.swap, o.w);
     o.w->utc_ms -= 86400000;
     aid_expect(o.w, &r, gasm_Refusal_CLOCK, gasm_Stage_STAGE_AUTHENTICATION);
+    aid_world_free(o.w);
+}
+
+/* Only an erase would make room, and in a session there is none: said while the valve is open, and
+ * good once the meter was left alone. */
+static void no_room_is_said_before_anything_moves(void **state)
+{
+    struct scene o = scene_of(5000);
+    gasm_Request r;
+    uint32_t op = 1000, shut;
+
+    (void)state;
+    aid_swap_open_valve(o.w, 0);
+    shut = o.w->valve.shut;
+    aid_swap_greet(&o.swap, o.w);
+    while (mc_store_room(o.w->meter, 3 * mc_journal_cost(MC_REC_MAX)) == 0) {
+        r = aid_set_one(o.w, op, 6000 + op % 2);
+        aid_expect(o.w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+        assert_true(op++ < 5000);
+    }
+    r = close_request(&o, OP_CLOSE);
+    aid_expect(o.w, &r, gasm_Refusal_BUSY, gasm_Stage_STAGE_VALIDATION);
+    assert_int_equal(o.w->valve.shut, shut);
+    assert_int_equal(o.w->valve.state, gasm_ValveState_VALVE_OPEN);
+    aid_world_pass(o.w, 1000);
+    aid_swap_close(&o.swap, o.w, OP_CLOSE);
     aid_world_free(o.w);
 }
 
@@ -422,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_moves_when_it_is_refused),
         cmocka_unit_test(lost_clock_closes_nothing),
+        cmocka_unit_test(no_room_is_said_before_anything_moves),
         cmocka_unit_test(factory_key_wraps_too),
         cmocka_unit_test(nothing_is_taken_when_it_is_refused),
         cmocka_unit_test(every_flipped_bit_is_refused),
