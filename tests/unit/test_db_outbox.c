@@ -150,7 +150,7 @@ static void a_step_is_saved_whole_or_not(void **state)
         case 0: s.request_len = sizeof s.request + 1; break;
         case 1: s.result_len = sizeof s.result + 1; break;
         case 2: items[1].payload = big; items[1].payload_len = 641; break;
-        case 3: items[1].receipt = big; items[1].receipt_len = 441; break;
+        case 3: items[1].receipt = big; items[1].receipt_len = 465; break;
         case 4: memcpy(items[1].id, items[0].id, 16); wanted = GF_E_MISMATCH; break;
         case 5: s.run_id[5] ^= 1; wanted = GF_E_BUG; break;
         default: r.id[5] ^= 1; s.run_id[5] ^= 1; wanted = GF_E_BUG; break;

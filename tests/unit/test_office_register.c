@@ -304,7 +304,7 @@ static void orders_are_checked(void **state)
                                         .priority = 5,
                                         .purge_l = 10,
                                         .purge_s = 60 };
-    const char *unknown[] = { "13=1" }, *low[] = { "7=-1" }, *twice[] = { "7=1", "7=2" },
+    const char *unknown[] = { "99=1" }, *low[] = { "7=-1" }, *twice[] = { "7=1", "7=2" },
                *shape[] = { "7" };
     struct ho_new_order n;
     char number[32];
@@ -330,7 +330,7 @@ static void orders_are_checked(void **state)
     WITH(n.purge_s = 3601, GF_E_RANGE, "purge-s", "3600");
     WITH(n.number = "J 1", GF_E_FORMAT, "number", "letters");
     WITH(n.note = "a\nb", GF_E_FORMAT, "note", "199");
-    WITH((n.parameters = unknown, n.n_parameters = 1), GF_E_FORMAT, "param", "13=1");
+    WITH((n.parameters = unknown, n.n_parameters = 1), GF_E_FORMAT, "param", "99=1");
     WITH((n.parameters = low, n.n_parameters = 1), GF_E_RANGE, "param", "credit_low_l");
     WITH((n.parameters = twice, n.n_parameters = 2), GF_E_FORMAT, "param", "twice");
     WITH((n.parameters = shape, n.n_parameters = 1), GF_E_FORMAT, "param", "ID=VALUE");
