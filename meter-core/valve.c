@@ -69,7 +69,6 @@ void mc_valve_want(struct mc_meter *m, bool open)
         return;
     m->drive.want_open = open;
     m->drive.commanded = false;
-    m->drive.resting = false;
     give_order(m);
 }
 

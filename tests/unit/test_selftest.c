@@ -181,6 +181,26 @@ static void test_bad_record(void **state)
     supply_finish(&s);
 }
 
+/* The newest record of all: nothing that follows shows that it is missing. */
+static void test_bad_last_record(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+    struct aid_pass pass = aid_world_pass_of(&s.technician);
+    gasm_Request r = aid_request(s.w, gasm_Command_SELF_TEST, 9000);
+    struct mc_journal *j = &s.w->meter->journal;
+
+    (void)state;
+    aid_world_connect(s.w, 247);
+    assert_int_equal(aid_world_hello(s.w, &pass), 0);
+    assert_int_equal(aid_world_send(s.w, &r), 0);
+    aid_world_pass(s.w, 1000);
+    s.w->flash.bytes[j->sector * AID_FLASH_SECTOR + j->last + 20] ^= 1;
+    aid_world_pass(s.w, 2000);
+    assert_int_equal(s.w->answer.which_body, gasm_Response_self_test_tag);
+    assert_false(s.w->answer.body.self_test.nvm_good);
+    supply_finish(&s);
+}
+
 /* After torn records of a power cut, and a turn of the journal, it still reads back whole. */
 static void test_after_cuts(void **state)
 {
@@ -270,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_press_meanwhile),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_bad_record),
+        cmocka_unit_test(test_bad_last_record),
         cmocka_unit_test(test_after_cuts),
         cmocka_unit_test(test_under_a_grant),
         cmocka_unit_test(test_no_digest),

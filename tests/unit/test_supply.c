@@ -205,6 +205,9 @@ static void test_life_and_valve_states(void **state)
             s.w->valve.until_ms = s.w->mono_ms + 100000;
             mc_meter_button(s.w->meter);
             assert_int_equal(s.w->valve.opened, opens ? 2 : 1);
+            mc_supply_stop(s.w->meter);
+            mc_supply_arm(s.w->meter);
+            assert_int_equal(s.w->meter->supply.armed, life == gasm_LifeState_IN_SERVICE);
             aid_world_pass(s.w, 100);
             assert_int_equal(s.w->valve.opened, opens ? 2 : 1);
             supply_finish(&s);
@@ -350,6 +353,31 @@ static void test_owed_lock(void **state)
     assert_int_equal(supply_events(&s, MC_EVENT_TAMPER, NULL, NULL), MC_OWED);
     assert_int_equal(aid_world_restart(s.w), 0);
     assert_int_equal(supply_now(&s).locks, 1u << gasm_Lock_LOCK_TAMPER);
+    supply_finish(&s);
+}
+
+/* Locks of several causes that have to share one place in what is owed. */
+static void test_owed_locks(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+    int64_t *closes = &s.w->meter->core.params[MC_PARAM_CLOSE_ON_TAMPER - 1];
+
+    (void)state;
+    supply_open(&s);
+    s.w->flash.dead = true;
+    *closes = 0;
+    for (unsigned i = 1; i < MC_OWED; i++) {
+        mc_meter_sense(s.w->meter, MC_SENSE_COVER, true);
+        mc_meter_sense(s.w->meter, MC_SENSE_COVER, false);
+    }
+    mc_meter_pulse(s.w->meter, 2);
+    assert_int_equal(supply_now(&s).locks, 1u << gasm_Lock_LOCK_LEAK);
+    *closes = 1;
+    mc_meter_sense(s.w->meter, MC_SENSE_COVER, true);
+    s.w->flash.dead = false;
+    aid_world_pass(s.w, 1100);
+    assert_int_equal(s.w->meter->core.locks,
+                     1u << gasm_Lock_LOCK_LEAK | 1u << gasm_Lock_LOCK_TAMPER);
     supply_finish(&s);
 }
 
@@ -507,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_refused_arming_keeps_locks),
         cmocka_unit_test(test_owed_lock),
+        cmocka_unit_test(test_owed_locks),
         cmocka_unit_test(test_senses),
         cmocka_unit_test(test_sense_before_service),
         cmocka_unit_test(test_reset),

@@ -67,6 +67,7 @@ static void run_down(const struct credit_case *c)
             assert_int_equal(limit, c->emergency_l);
             assert_int_equal(s.w->valve.state, gasm_ValveState_VALVE_MOVING);
             mc_meter_pulse(s.w->meter, 1);      /* one more while it shuts */
+            emergency += left_l >= 0 && left_l - c->pulse_l < 0 && c->emergency_l > 0;
             left_l -= c->pulse_l;
             aid_world_pass(s.w, 5000);
             assert_true(supply_is_shut(&s));
@@ -75,6 +76,7 @@ static void run_down(const struct credit_case *c)
     }
     assert_false(open);
     assert_int_equal(supply_events(&s, MC_EVENT_CREDIT_OUT, NULL, NULL), 1);
+    assert_int_equal(supply_events(&s, MC_EVENT_CREDIT_EMERGENCY, NULL, NULL), emergency);
     assert_int_equal(s.w->meter->core.totals.index_l - from_l, 73 - left_l);
     assert_int_equal(supply_now(&s).residual_l, left_l);
     assert_int_equal(supply_now(&s).locks, 0);
@@ -120,6 +122,18 @@ static void test_credit_in_one_step(void **state)
     assert_int_equal(supply_events(&s, MC_EVENT_CREDIT_OUT, NULL, NULL), 1);
     assert_int_equal(aid_world_restart(s.w), 0);
     assert_int_equal(supply_now(&s).residual_l, -20);
+    supply_finish(&s);
+}
+
+/* Out of service nobody's credit runs out. */
+static void test_out_of_service(void **state)
+{
+    struct supply_site s = supply_make(1, 7000);
+
+    (void)state;
+    s.w->meter->core.life = (uint8_t)gasm_LifeState_CLEARED;
+    mc_meter_pulse(s.w->meter, 8);
+    assert_int_equal(supply_events(&s, MC_EVENT_CREDIT_LOW, NULL, NULL), 0);
     supply_finish(&s);
 }
 
@@ -250,6 +264,26 @@ static void test_leak_watch_during_travel(void **state)
     mc_meter_pulse(s.w->meter, 1);      /* 114 s after the first */
     assert_false(wants_open(&s));
     assert_int_equal(s.w->meter->core.locks, LEAK_LOCK);
+    supply_finish(&s);
+}
+
+/* ... and the first pulse in it gives it another T, whatever came on the way. */
+static void test_leak_watch_after_travel(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+
+    (void)state;
+    s.w->valve.travel_ms = 8000;
+    mc_supply_arm(s.w->meter);
+    mc_meter_button(s.w->meter);
+    mc_meter_pulse(s.w->meter, 1);
+    aid_world_leap(s.w, 8010 + 119000);
+    mc_meter_pulse(s.w->meter, 1);      /* 127 s after the first */
+    assert_true(wants_open(&s));
+    assert_int_equal(supply_now(&s).watch_s, 120);
+    aid_world_leap(s.w, 119000);
+    mc_meter_pulse(s.w->meter, 1);
+    assert_false(wants_open(&s));
     supply_finish(&s);
 }
 
@@ -402,10 +436,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_credit),
         cmocka_unit_test(test_credit_in_one_step),
+        cmocka_unit_test(test_out_of_service),
         cmocka_unit_test(test_unsaved),
         cmocka_unit_test(test_leak_watch),
         cmocka_unit_test(test_leak_watch_pulses),
         cmocka_unit_test(test_leak_watch_during_travel),
+        cmocka_unit_test(test_leak_watch_after_travel),
         cmocka_unit_test(test_at_the_limit),
         cmocka_unit_test(test_above_the_limit),
         cmocka_unit_test(test_no_overflow),

@@ -156,6 +156,27 @@ static void test_lagging_switch(void **state)
     supply_finish(&s);
 }
 
+/* Ordered open in any life state: only service lets the order out; and what no press opened is
+ * shut again. */
+static void test_no_owner(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+
+    (void)state;
+    for (gasm_LifeState life = gasm_LifeState_LIFE_UNKNOWN; life <= gasm_LifeState_SCRAPPED;
+         life++) {
+        bool serves = life == gasm_LifeState_IN_SERVICE;
+
+        s.w->meter->core.life = (uint8_t)life;
+        mc_valve_want(s.w->meter, true);
+        assert_int_equal(s.w->meter->drive.want_open, serves);
+        aid_world_pass(s.w, 5000);
+        assert_true(supply_is_shut(&s));
+    }
+    assert_int_equal(s.w->valve.opened, 2);
+    supply_finish(&s);
+}
+
 /* ---- gas though it is shut ---- */
 
 static void test_flow_while_shut(void **state)
@@ -276,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_fault_while_opening),
         cmocka_unit_test(test_stuck_open),
         cmocka_unit_test(test_lagging_switch),
+        cmocka_unit_test(test_no_owner),
         cmocka_unit_test(test_flow_while_shut),
         cmocka_unit_test(test_last_pulse),
         cmocka_unit_test(test_no_parameter_moves_the_valve),
