@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# t-storage.sh - docs/storage.md suffices: a reader that was written from it finds in the real meter's
-# flash what the meter says, whole, turned, cut and damaged. TAP.
+# t-storage.sh - docs/storage.md suffices: a reader that was written from it finds in the real
+# meter's flash what the meter says, whole, turned, cut and damaged. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"

@@ -1,7 +1,7 @@
 /*
  * meter_pipe.c - a meter on stdin and stdout, for clients in other languages: a meter of
- * tests/aid/meter_world.h behind frames "kind 1 | length LE16 | bytes", in place of a radio. Its time
- * stands still but for what it is told.
+ * tests/aid/meter_world.h behind frames "kind 1 | length LE16 | bytes", in place of a radio. Its
+ * time stands still but for what it is told.
  *
  * In:  C mtu LE16      connect             D                disconnect
  *      R               read CTL            W bytes          write CTL

@@ -1,5 +1,6 @@
 """gasm.py - the meter's protocol in Python: schema, keys, fragments, sessions. Written from
-docs/protocol.md and the schema alone, to show that they are enough; section numbers are that page's.
+docs/protocol.md and the schema alone, to show that they are enough; section numbers are those of
+that page.
 """
 import hashlib
 import hmac as hmac_module

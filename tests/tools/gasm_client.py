@@ -1,4 +1,4 @@
-"""gasm_client.py - a client with a radio made of pipes, and a head office that issues what it needs.
+"""gasm_client.py - a client with a radio made of pipes, and a head office for what it needs.
 Written from docs/protocol.md; the pipe is that of tests/pipe/meter_pipe.c.
 """
 import random

@@ -116,7 +116,7 @@ def commission(s):
     s.says(c.change("open_account", {"account_no": ACCOUNT}), "open_account: OK")
     purge(s, "PURGE_STOPPED")
     purge(s, "PURGE_VOLUME")
-    bal = s.says(c.change("zero_clear", {"residual_l": 5}), "zero_clear: STATE for another residual",
+    bal = s.says(c.change("zero_clear", {"residual_l": 5}), "zero_clear: STATE, another residual",
                  "STATE", "STAGE_VALIDATION")["balance"]
     same(bal["residual_l"], gasm.residual_l(bal["totals"]), "the residual is what the totals say")
     s.says(c.change("zero_clear", {"residual_l": bal["residual_l"]}), "zero_clear: OK")
@@ -291,9 +291,9 @@ def check(schema, program):
     for step in (begin, install, commission, recharge, serve, take_over, swap):
         step(s)
     chain(s, ["INSTALL_KEY", "KEY_ACTIVATED", "OPEN_ACCOUNT", "PURGE_START", "PURGE_STOP",
-              "PURGE_START", "PURGE_STOP", "ZERO_CLEAR", "SET_CLOCK", "SET_PARAMETERS", "COMMISSION",
-              "RECHARGE", "RECHARGE", "VALVE_CLOSE", "VALVE_ARM", "SELF_TEST", "IMPORT_CREDIT",
-              "CLOSE_ACCOUNT"])
+              "PURGE_START", "PURGE_STOP", "ZERO_CLEAR", "SET_CLOCK", "SET_PARAMETERS",
+              "COMMISSION", "RECHARGE", "RECHARGE", "VALVE_CLOSE", "VALVE_ARM",
+              "SELF_TEST", "IMPORT_CREDIT", "CLOSE_ACCOUNT"])
     s.end()
     s = Story(schema, program, 23, lose=6)
     disturbed(s)

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """storage_check.py PROGRAM FOLDER - docs/storage.md is enough to read a meter's flash: TAP.
 
-An image of the meter behind PROGRAM (tests/pipe/meter_pipe.c) is read by what the page says, and must
-hold what the meter itself answers: also after a turn, and after power cuts that are made here. FOLDER is
-for the images.
+An image of the meter behind PROGRAM (tests/pipe/meter_pipe.c) is read by what the page says, and
+must hold what the meter itself answers: also after a turn, and after power cuts that are made here.
+FOLDER is for the images.
 """
 import os
 import random

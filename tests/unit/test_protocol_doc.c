@@ -97,7 +97,8 @@ static const struct word rights[] = {
     [gasm_Right_RIGHT_CLOCK] = {"CLOCK", "`set_clock`", NULL},
     [gasm_Right_RIGHT_PARAMETERS] = {"PARAMETERS", "`set_parameters`", NULL},
     [gasm_Right_RIGHT_COMMISSION] = {"COMMISSION", "`commission`", NULL},
-    [gasm_Right_RIGHT_SUPERVISE] = {"SUPERVISE", "besides CLEAR, for `zero_clear` in service", NULL},
+    [gasm_Right_RIGHT_SUPERVISE] = {"SUPERVISE", "besides CLEAR, for `zero_clear` in service",
+                                    NULL},
     [gasm_Right_RIGHT_RECHARGE] = {"RECHARGE", "`recharge`", NULL},
     [gasm_Right_RIGHT_VALVE] = {"VALVE", "`valve_arm`, `valve_close`", NULL},
     [gasm_Right_RIGHT_UNLOCK] = {"UNLOCK", "besides VALVE, to arm a meter that is locked", NULL},
@@ -233,6 +234,7 @@ static void print_numbers(FILE *f)
         {"swap cases remembered", MC_CASES},
         {"pulses of one purge grant, at most", MC_GRANT_PULSES_MAX},
         {"a ceiling of a token, at most (litres)", MC_CEILING_MAX_L},
+        {"a sequence of a token, at most", MC_SEQUENCE_MAX},
         {"digits of a typed token", MC_TYPED_DIGITS},
     };
 

@@ -183,7 +183,8 @@ static void print_entries(FILE *f)
 static void print_logs(FILE *f)
 {
     fprintf(f, "| tag | log | bytes after the number | entries kept |\n|---|---|---|---|\n");
-#define X(name, tag, size, keep, last) fprintf(f, "| 0x%X | " #name " | %d | %d |\n", tag, size, keep);
+#define X(name, tag, size, keep, last) \
+    fprintf(f, "| 0x%X | " #name " | %d | %d |\n", tag, size, keep);
     MC_LOG_TABLE(X)
 #undef X
 }
