@@ -82,6 +82,14 @@ static bool may_finish(struct aid_flash *f, uint32_t at, const uint8_t *p)
     return ok;
 }
 
+static bool is_blank(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0xFF)
+            return false;
+    return true;
+}
+
 static int flash_program(void *ctx, uint32_t addr, const void *from, size_t n)
 {
     struct aid_flash *f = ctx;
@@ -94,6 +102,7 @@ static int flash_program(void *ctx, uint32_t addr, const void *from, size_t n)
         insist(f, false, "programmed beside a unit, or outside");
         return GF_E_STORE;
     }
+    insist(f, !is_blank(p, n < f->unit ? n : f->unit), "a record begins as erased flash reads");
     insist(f, addr / f->sector_size != f->half_erased,
            "programmed a sector whose erase was cut short");
     for (uint32_t at = addr; at < addr + n; at += f->unit, p += f->unit) {
@@ -136,6 +145,7 @@ static int flash_erase(void *ctx, uint32_t sector)
             f->weak[i].n = 0;
     memset(f->bytes + at, 0xFF, f->sector_size);
     f->erased++;
+    f->worn[sector % AID_FLASH_SECTORS_MAX]++;
     return 0;
 }
 

@@ -3,7 +3,8 @@
 /*
  * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. It aborts
  * the test (or, when that is judged elsewhere, notes) that a unit is programmed twice between erases
- * (but for one that a cut had begun, with the same bytes). After a cut everything is refused until
+ * (but for one that a cut had begun, with the same bytes), or that a record begins as erased flash
+ * reads. After a cut everything is refused until
  * aid_flash_boot().
  */
 #include <stdbool.h>
@@ -22,6 +23,8 @@ enum aid_cut {
     AID_CUTS
 };
 
+#define AID_FLASH_SECTORS_MAX 16
+
 /* A program unit that a cut left between two states. */
 #define AID_WEAK 4
 struct aid_weak {
@@ -38,6 +41,7 @@ struct aid_flash {
     enum aid_cut cut;
     bool dead;
     uint64_t programmed, erased;    /* units and sectors since it was made */
+    uint32_t worn[AID_FLASH_SECTORS_MAX];   /* erases of each sector */
     bool judged;                    /* a mistake is noted here, instead of ending the test */
     const char *wrong;              /* the first of them */
     bool erase_forbidden;           /* the test says: an erase now is a mistake */
