@@ -161,7 +161,8 @@ struct aid_life *aid_scene_back(struct aid_scene *s);
  * after another start; and once more. NULL, or what is wrong. */
 const char *aid_scene_live(struct aid_scene *s);
 
-/* Run one case. NULL, or what is wrong. *ret_hit (may be NULL): how many of its cuts were reached. */
+/* Run one case. NULL, or what is wrong. *ret_hit (may be NULL): how many of its cuts were
+ * reached. */
 const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uint32_t *ret_hit);
 
 /* What a sweep over the units of a row does. */

@@ -194,9 +194,9 @@ static const char *check_midnight(struct aid_life *l)
 {
     const struct mc_core *core = &l->w->meter->core;
 
-    return core->day_no == l->before.core.day_no + 1 && core->month_no == l->before.core.month_no + 1
-               ? NULL
-               : "a day or a month was not logged once";
+    if (core->day_no != l->before.core.day_no + 1)
+        return "a day was not logged once";
+    return core->month_no == l->before.core.month_no + 1 ? NULL : "a month was not logged once";
 }
 
 /* ---- purge grants ---- */
@@ -317,8 +317,8 @@ static const char *check_purge(struct aid_life *l)
 static const struct aid_cut_row rows[] = {
     {"install_key", NOTHING, factory_ticket, make_install_key, NULL, NULL, C(INSTALL_KEY),
      E(KEY_INSTALLED), 1, 0, STEADY},
-    {"key_activation", AID_INSTALL_KEY, meter_activates, NULL, aid_life_prove, NULL, C(KEY_ACTIVATED),
-     E(KEY_ACTIVATED), 0, 0, STEADY},
+    {"key_activation", AID_INSTALL_KEY, meter_activates, NULL, aid_life_prove, NULL,
+     C(KEY_ACTIVATED), E(KEY_ACTIVATED), 0, 0, STEADY},
     {"open_account", AID_ACTIVATE, NULL, make_open_account, NULL, NULL, C(OPEN_ACCOUNT),
      E(ACCOUNT_OPENED), 1, 0, STEADY},
     PURGE("purge_start", purge_start),

@@ -1,11 +1,10 @@
 #ifndef GF_TESTS_AID_FLASH_H
 #define GF_TESTS_AID_FLASH_H
 /*
- * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. It aborts
- * the test (or, when that is judged elsewhere, notes) that a unit is programmed twice between erases
- * (but for one that a cut had begun, with the same bytes), or that a record begins as erased flash
- * reads. After a cut everything is refused until
- * aid_flash_boot().
+ * Flash in RAM behind the NVM port, whose power can be cut at any program unit or erase. These end
+ * the test (or, when it is judged elsewhere, are noted): a unit that is programmed twice between
+ * erases (but for one that a cut had begun, with the same bytes), and a record that begins as erased
+ * flash reads. After a cut everything is refused until aid_flash_boot().
  */
 #include <stdbool.h>
 #include <stdint.h>

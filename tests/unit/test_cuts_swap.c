@@ -277,13 +277,14 @@ static void test_cross(void **state)
 {
     const int64_t old_units = (int64_t)pair.old->units, new_units = (int64_t)pair.new->units;
     const int64_t stride = is_whole_campaign() ? 1 : 3;
+    const int rounds = is_whole_campaign() ? AID_CUTS * AID_CUTS : 1;
     uint64_t swaps = 0;
 
     (void)state;
     pair.instants = 0;
     for (int64_t i = 0; i < old_units; i++)
         for (int64_t j = i % stride; j < new_units; j += stride)
-            for (int round = 0; round < (is_whole_campaign() ? AID_CUTS * AID_CUTS : 1); round++, swaps++) {
+            for (int round = 0; round < rounds; round++, swaps++) {
                 struct swap_cut c = {
                     .old_at = i,
                     .new_at = j,
