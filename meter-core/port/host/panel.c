@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "common/text.h"
@@ -226,6 +227,17 @@ static void process(void *ctx, const struct gf_pollfd *events, size_t n)
     draw(p);
 }
 
+/* Asked before newterm(), which forgets memory when it fails. */
+static bool is_known_terminal(void)
+{
+    int said;
+
+    if (setupterm(NULL, STDOUT_FILENO, &said) != OK)
+        return false;
+    (void)del_curterm(cur_term);
+    return true;
+}
+
 int gm_panel_new(struct gm_stand *stand, struct gm_signals *signals,
                  const struct gm_panel_events *events, struct gm_panel **ret, struct gf_fail *why)
 {
@@ -241,7 +253,7 @@ int gm_panel_new(struct gm_stand *stand, struct gm_signals *signals,
     p->signals = signals;
     p->events = events;
     p->source = (struct gf_source){p, fds, never, process};
-    p->screen = newterm(NULL, stdout, stdin);
+    p->screen = is_known_terminal() ? newterm(NULL, stdout, stdin) : NULL;
     if (p->screen == NULL) {
         free(p);
         return gf_fail(why, GF_E_USAGE, "terminal", term != NULL ? term : "TERM is not set");
