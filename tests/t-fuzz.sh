@@ -4,7 +4,7 @@
 #   t-fuzz.sh             some thousands of inputs each; TEST_ALL=1: 10^7 each. SEED=n: other ones.
 #   t-fuzz.sh TARGET...   only these
 #   t-fuzz.sh corpus [DIR]   seeds, the corpus, and what a longer run left in DIR/<target>, made as small as it goes,
-#                            become the corpus
+#                            become the corpus; inputs named kept-* stay in any case
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
@@ -18,7 +18,7 @@ BIN=$FUZZ_BUILD/bin
 max_len() {
     case $1 in
         fuzz_journal) echo 4096 ;;
-        *) echo 1600 ;;
+        *) echo 2100 ;;
     esac
 }
 
@@ -42,7 +42,8 @@ new_corpus() {
         mkdir -p "$W/new/$target"
         from=()
         for dir in "tests/fuzz/corpus/$target" "$W/seeds/$target" "${1:+$1/$target}"; do [ ! -d "$dir" ] || from+=("$dir"); done
-        "$BIN/$target" -merge=1 -max_len="$(max_len "$target")" "$W/new/$target" "${from[@]}" >"$W/merge.log" 2>&1
+        "$BIN/$target" -set_cover_merge=1 -use_counters=0 -max_len="$(max_len "$target")" "$W/new/$target" "${from[@]}" >"$W/merge.log" 2>&1
+        for dir in "${from[@]}"; do find "$dir" -name 'kept-*' -exec cp {} "$W/new/$target" \;; done
         echo "$target: $(ls "$W/new/$target" | wc -l) inputs, $(cat "$W/new/$target"/* | wc -c) bytes"
         rm -rf "tests/fuzz/corpus/$target"
         mkdir -p tests/fuzz/corpus

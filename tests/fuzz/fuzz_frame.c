@@ -58,6 +58,8 @@ static void check_fed(const struct mc_pipe *p, enum mc_feed said, bool was_broke
     FUZZ_INSIST((said == MC_FEED_BROKEN) == p->broken, "broken is not told");
     FUZZ_INSIST((said == MC_FEED_MESSAGE) == (msg != NULL), "a message is there, or not");
     FUZZ_INSIST(n <= MC_MESSAGE_MAX, "a message is too long");
+    FUZZ_INSIST(p->broken || !p->rx.in_message || p->rx.want <= MC_MESSAGE_MAX,
+                "a message is begun that is too long");
     FUZZ_INSIST(p->rx.n <= p->rx.want || !p->rx.in_message, "a message is longer than it said");
 }
 

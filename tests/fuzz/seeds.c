@@ -21,18 +21,25 @@ static struct gf_writer begin(void)
     return (struct gf_writer){seed, sizeof seed, 0, false};
 }
 
-static void keep(const char *target, const struct gf_writer *w)
+/* Write a seed. The merge keeps what reaches more code, and whatever is named kept-*: what once went
+ * wrong. */
+static void write_seed(const char *target, const char *name, const struct gf_writer *w)
 {
-    static unsigned number;
     char path[512];
     FILE *f;
 
     FUZZ_INSIST(!w->bad, "a seed is too long");
     (void)snprintf(path, sizeof path, "%s/%s", root, target);
     (void)mkdir(path, 0777);
-    (void)snprintf(path, sizeof path, "%s/%s/seed-%u", root, target, number++);
+    (void)snprintf(path, sizeof path, "%s/%s/%s-%08x", root, target, name,
+                   (unsigned)gf_crc32(0, w->p, w->n));
     f = fopen(path, "wb");
     FUZZ_INSIST(f != NULL && fwrite(w->p, 1, w->n, f) == w->n && fclose(f) == 0, path);
+}
+
+static void keep(const char *target, const struct gf_writer *w)
+{
+    write_seed(target, "seed", w);
 }
 
 /* ---- frame ---- */
@@ -82,8 +89,27 @@ static void frame_link(uint16_t n, uint8_t fate, unsigned every)
     keep("fuzz_frame", &w);
 }
 
+/* Fragments that belong together, of a message longer than any may be. */
+static void frame_too_long(void)
+{
+    static uint8_t frag[MC_FRAGMENT_MAX];
+    struct gf_writer w = begin();
+
+    gf_wr(&w, "\x03\xFF\x08", 3);
+    for (uint8_t seq = 0; seq < 4; seq++) {
+        memset(frag, 0, sizeof frag);
+        memcpy(frag, seq == 0 ? "\xA3\x00\x00\x08\xE8\x07" : "\x03", seq == 0 ? 6 : 1);
+        frag[1] = seq;
+        gf_wr_uint(&w, 0xFD, 1);
+        gf_wr_uint(&w, sizeof frag, 2);
+        gf_wr(&w, frag, sizeof frag);
+    }
+    write_seed("fuzz_frame", "kept", &w);
+}
+
 static void frame_seeds(void)
 {
+    frame_too_long();
     frame_stream(0, 20, 99);
     frame_stream(12, 20, 99);
     frame_stream(100, 20, 99);
@@ -329,8 +355,71 @@ static void keep_image(const struct aid_world *w, uint8_t geometry, uint8_t how)
     keep("fuzz_journal", &out);
 }
 
+/* An entry that no meter writes: `byte` all through, but for the last. Tags as core.c has them. */
+struct forged {
+    uint8_t tag, len, byte, last;
+};
+
+/* A change with it behind a journal that a meter did write, whose clock was set. */
+static void keep_forged(const struct aid_world *w, const struct forged *f)
+{
+    struct gf_writer out = begin();
+
+    gf_wr_uint(&out, 0x10, 1);
+    gf_wr_uint(&out, 0xD1, 1);
+    put_sector(&out, w->flash.bytes, w->flash.sector_size, 0);
+    gf_wr(&out, (uint8_t[]){IMAGE_RECORD, MC_RECORD_CHANGE, 0}, 3);
+    gf_wr_uint(&out, 3 + f->len, 2);
+    gf_wr(&out, (uint8_t[]){28, 1, f->tag}, 3);
+    for (size_t i = 1; i < f->len; i++)
+        gf_wr_uint(&out, f->byte, 1);
+    gf_wr_uint(&out, f->last, 1);
+    write_seed("fuzz_journal", "kept", &out);
+}
+
+/* Near the end of its sector, a journal whose records are nearly at the end of their numbers. */
+static void keep_numbered(const struct aid_world *w, uint32_t sequence)
+{
+    struct gf_writer out = begin();
+
+    gf_wr_uint(&out, 0x10, 1);
+    gf_wr_uint(&out, 0xD1, 1);
+    put_sector(&out, w->flash.bytes, w->flash.sector_size, 0);
+    gf_wr(&out, (uint8_t[]){IMAGE_SEEK, 0, 0xE8, 0x01, IMAGE_RECORD, MC_RECORD_COMMIT,
+                            IMAGE_SEQUENCE, 0, 0}, 9);
+    gf_wr_uint(&out, sequence, 4);
+    write_seed("fuzz_journal", "kept", &out);
+}
+
+static void forged_seeds(void)
+{
+    static const struct forged forged[] = {
+        {4, 4, 0, 0},           /* pulse_l */
+        {5, 1, 0, 0},           /* life */
+        {5, 1, 0, 0x7F},
+        {12, 8, 0xFF, 0xFF},    /* index_l */
+        {22, 8, 0xFF, 0xFF},    /* receipt_seq */
+        {23, 8, 0xFF, 0xFF},    /* event_seq */
+        {26, 8, 0xFF, 0xFF},    /* starts */
+        {29, 8, 0xFF, 0x7F},    /* clock_offset_ms */
+        {29, 8, 0, 0x80},
+        {30, 8, 0xFF, 0x7F},    /* floor_s */
+        {32, 9, 3, 0x7F},       /* params[3] */
+        {33, 1, 0, 0x7F},       /* grant_open */
+        {44, 1, 0, 0x7F},       /* account_closed */
+    };
+    struct aid_still *s = aid_still_new(AID_AT_FACTORY);
+
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++)
+        keep_forged(s->w, &forged[i]);
+    keep_numbered(s->w, 0xFFFFFFFD);
+    keep_numbered(s->w, 0x7FFFFFFD);
+    aid_still_free(s);
+}
+
 static void journal_seeds(void)
 {
+    forged_seeds();
     for (unsigned moment = 0; moment < AID_MOMENTS; moment++) {
         struct aid_still *s = aid_still_new((enum aid_moment)moment);
 
