@@ -51,8 +51,7 @@ struct aid_cut_row {
 struct aid_mark {
     struct mc_core core;
     uint32_t uses;              /* of the life's ticket */
-    size_t n;
-    uint8_t entries[2048];      /* the steady registers, as the journal writes them */
+    struct mc_core steady;      /* without what differs from life to life */
 };
 
 struct aid_life {
