@@ -141,6 +141,9 @@ static void test_link(void **state)
     assert_int_equal(gm_client_connect(&client, &meters[0]), 0);
     assert_int_equal(gm_client_ask(&client, &read), GF_E_SESSION);
     gm_inproc_skip(&meters[0], 31000);                  /* it drops who does not say who he is */
+    assert_int_equal(gm_client_hello(&client, (struct gf_span){birth.factory_key, 8},
+                                     birth.factory_key), GF_E_LINK_LOST);
+    assert_int_equal(gm_client_connect(&client, &meters[0]), 0);
     other.factory_key[5] ^= 1;
     assert_int_equal(gm_open_account(&client, &meters[0], &other, CREDIT_L, &opened, &why),
                      GF_E_PROOF);
