@@ -142,6 +142,22 @@ void aid_do_param(struct aid_player *p, const struct aid_do *d)
     ASK(p, &r, aid_model_param(&p->m, id, value));
 }
 
+void aid_do_many(struct aid_player *p, const struct aid_do *d)
+{
+    for (uint32_t i = 0; i < d->n && !p->failed; i++) {
+        gasm_Request r =
+            aid_player_request(p, gasm_Command_SET_PARAMETERS, gasm_Request_set_parameters_tag);
+
+        r.body.set_parameters.parameters_count = 1;
+        r.body.set_parameters.parameters[0] =
+            (gasm_Parameter){.id = MC_PARAM_CREDIT_LOW, .value = i};
+        if (!aid_player_asks(p, &r))
+            return;
+        aid_player_said(p, aid_model_param(&p->m, MC_PARAM_CREDIT_LOW, i));
+        aid_player_keep(p, &r);
+    }
+}
+
 void aid_do_commission(struct aid_player *p, const struct aid_do *d)
 {
     gasm_Request r = aid_player_request(p, gasm_Command_COMMISSION, 0);

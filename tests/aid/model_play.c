@@ -11,7 +11,7 @@
 /* how: 0 only where gas can flow, 1 through a valve that leaks. */
 static void do_pulse(struct aid_player *p, const struct aid_do *d)
 {
-    if (d->how == 0 && p->m.valve == gasm_ValveState_VALVE_SHUT)
+    if (d->n == 0 || (d->how == 0 && p->m.valve == gasm_ValveState_VALVE_SHUT))
         return;
     mc_meter_pulse(p->w->meter, d->n);
     aid_model_pulse(&p->m, d->n);
@@ -215,7 +215,7 @@ static void (*const doers[AID_KINDS_COUNT])(struct aid_player *, const struct ai
     [AID_DO_SHUT] = aid_do_shut,       [AID_DO_CLOSE] = aid_do_close,
     [AID_DO_IMPORT] = aid_do_import,   [AID_DO_TEST] = aid_do_test,
     [AID_DO_RESET] = aid_do_reset,     [AID_DO_READ] = aid_do_read,
-    [AID_DO_REPEAT] = aid_do_repeat,
+    [AID_DO_REPEAT] = aid_do_repeat, [AID_DO_MANY] = aid_do_many,
 };
 
 /* The model of a meter that has lived already. */

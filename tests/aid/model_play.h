@@ -40,7 +40,8 @@
     X(TEST, "self_test") \
     X(RESET, "how: scrap; on the bench") \
     X(READ, "pick: what") \
-    X(REPEAT, "pick: an operation, counted from the newest; how: same or other content")
+    X(REPEAT, "pick: an operation, counted from the newest; how: same or other content") \
+    X(MANY, "n changes, so that what was before them is forgotten")
 
 enum aid_kind {
 #define X(name, what) AID_DO_##name,
@@ -88,7 +89,7 @@ bool aid_play(struct aid_players *p, const struct aid_sequence *s, char *ret_why
 /* The sequence of a seed. */
 void aid_sequence_make(uint64_t seed, struct aid_sequence *ret);
 
-/* Make a failing sequence as short as it gets and still fails. */
+/* Make a failing sequence as short as it gets and still fails for the same reason. */
 void aid_sequence_shrink(struct aid_players *p, struct aid_sequence *s);
 
 /* For people: a line a step. For a replay: one line of text, and back; false when it is none. */

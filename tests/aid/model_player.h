@@ -87,6 +87,6 @@ typedef void aid_doer(struct aid_player *p, const struct aid_do *d);
 aid_doer aid_do_clear, aid_do_purge, aid_do_keep, aid_do_stop, aid_do_open,
     aid_do_key, aid_do_activate, aid_do_clock, aid_do_param, aid_do_commission,
     aid_do_arm, aid_do_shut, aid_do_close, aid_do_import, aid_do_test,
-    aid_do_reset, aid_do_read, aid_do_repeat;
+    aid_do_reset, aid_do_read, aid_do_repeat, aid_do_many;
 
 #endif

@@ -75,6 +75,7 @@ static const struct habit habits[] = {
     {AID_DO_IMPORT, 15, 3, 0, 5000},  {AID_DO_TEST, 5, 1, 0, 0},
     {AID_DO_RESET, 4, 1, 0, 0},       {AID_DO_RESET, 1, 2, 0, 0},
     {AID_DO_READ, 20, 1, 0, 0},       {AID_DO_REPEAT, 15, 3, 0, 0},
+    {AID_DO_MANY, 3, 1, 1, 70},
 };
 #define HABITS (sizeof habits / sizeof habits[0])
 
@@ -165,31 +166,40 @@ void aid_sequence_make(uint64_t seed, struct aid_sequence *ret)
 
 /* ---- shortening ---- */
 
-static bool fails(struct aid_players *p, const struct aid_sequence *s)
-{
+/* What is made shorter, and how it fails: its words up to the first number. */
+struct failing {
+    struct aid_players *players;
+    struct aid_sequence *s;
     char why[240];
+    size_t same;
+};
+
+static bool fails(const struct failing *f, const struct aid_sequence *s)
+{
+    char why[sizeof f->why];
     size_t at;
 
-    return !aid_play(p, s, why, sizeof why, &at);
+    return !aid_play(f->players, s, why, sizeof why, &at) && strncmp(why, f->why, f->same) == 0;
 }
 
 /* Leave out n steps at `at`, if it still fails. */
-static bool cut(struct aid_players *p, struct aid_sequence *s, size_t at, size_t n)
+static bool cut(const struct failing *f, size_t at, size_t n)
 {
-    struct aid_sequence shorter = *s;
+    struct aid_sequence *s = f->s, shorter = *s;
 
     memmove(&shorter.steps[at], &shorter.steps[at + n],
             (s->n - at - n) * sizeof shorter.steps[0]);
     shorter.n -= n;
-    if (!fails(p, &shorter))
+    if (!fails(f, &shorter))
         return false;
     *s = shorter;
     return true;
 }
 
 /* Give step i smaller numbers, if it still fails. */
-static bool simplify(struct aid_players *p, struct aid_sequence *s, size_t i)
+static bool simplify(const struct failing *f, size_t i)
 {
+    struct aid_sequence *s = f->s;
     const struct aid_do was = s->steps[i];
     const struct aid_do tries[] = {
         {was.kind, was.how, was.pick, 0},        {was.kind, was.how, was.pick, 1},
@@ -203,7 +213,7 @@ static bool simplify(struct aid_players *p, struct aid_sequence *s, size_t i)
         if (d->n + d->pick + d->how >= was.n + was.pick + was.how || d->n > was.n)
             continue;
         s->steps[i] = *d;
-        if (fails(p, s))
+        if (fails(f, s))
             return true;
     }
     s->steps[i] = was;
@@ -212,22 +222,27 @@ static bool simplify(struct aid_players *p, struct aid_sequence *s, size_t i)
 
 void aid_sequence_shrink(struct aid_players *p, struct aid_sequence *s)
 {
-    bool shorter = true;
+    struct failing f = {.players = p, .s = s};
     struct aid_sequence direct = *s;
+    bool shorter = true;
+    size_t at;
 
+    if (aid_play(p, s, f.why, sizeof f.why, &at))
+        return;
+    f.same = strcspn(f.why, "0123456789");
     direct.radio = false;
-    if (s->radio && fails(p, &direct))
+    if (s->radio && fails(&f, &direct))
         *s = direct;
     while (shorter) {
         shorter = false;
         for (size_t n = s->n / 2; n > 0; n /= 2)
-            for (size_t at = 0; at + n <= s->n;)
-                if (cut(p, s, at, n))
+            for (at = 0; at + n <= s->n;)
+                if (cut(&f, at, n))
                     shorter = true;
                 else
                     at += n;
         for (size_t i = 0; i < s->n; i++)
-            while (simplify(p, s, i))
+            while (simplify(&f, i))
                 shorter = true;
     }
 }
