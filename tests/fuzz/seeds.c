@@ -21,8 +21,8 @@ static struct gf_writer begin(void)
     return (struct gf_writer){seed, sizeof seed, 0, false};
 }
 
-/* Write a seed. The merge keeps what reaches more code, and whatever is named kept-*: what once went
- * wrong. */
+/* Write a seed. The merge keeps what reaches more code, and whatever is named kept-*: what once
+ * went wrong. */
 static void write_seed(const char *target, const char *name, const struct gf_writer *w)
 {
     char path[512];
@@ -355,7 +355,8 @@ static void keep_image(const struct aid_world *w, uint8_t geometry, uint8_t how)
     keep("fuzz_journal", &out);
 }
 
-/* An entry that no meter writes: `byte` all through, but for the last. Tags as core.c has them. */
+/* An entry that no meter writes: `byte` all through, but for the last. Tags as core.c has
+ * them. */
 struct forged {
     uint8_t tag, len, byte, last;
 };
@@ -423,7 +424,8 @@ static void journal_seeds(void)
     for (unsigned moment = 0; moment < AID_MOMENTS; moment++) {
         struct aid_still *s = aid_still_new((enum aid_moment)moment);
 
-        keep_image(s->w, (uint8_t)(0x10 + moment), (uint8_t)((moment % 2 != 0 ? 0xD0 : 0x50) + moment % 5));
+        keep_image(s->w, (uint8_t)(0x10 + moment),
+                   (uint8_t)((moment % 2 != 0 ? 0xD0 : 0x50) + moment % 5));
         if (moment == AID_AT_SERVICE)
             keep_image(s->w, 0xFF, 0xD1);
         aid_still_free(s);
