@@ -18,6 +18,8 @@
 #define DAY_MS INT64_C(86400000)
 #define NIGHT_MS (DAY_MS / 4)   /* without gas */
 #define WEEK_L 60000            /* bought each week: a little more than is used */
+#define PURCHASES_KEPT 104
+#define EVENTS_KEPT 512
 #define SHUT_MS 2000            /* the valve is, by then */
 #define LEAK_WATCH_MS 130000    /* the leak watch of 1-litre pulses is over by then */
 
@@ -128,7 +130,16 @@ static uint32_t most_worn(const struct aid_flash *f)
     return most;
 }
 
-/* The first year fills the logs; the others are alike. So two are lived, or all of them. */
+/* What is kept at a turn becomes as much as it ever is, but for the days, which a year fills. */
+static void age(struct household *h)
+{
+    for (int i = 0; i < PURCHASES_KEPT; i++)
+        buy(h);
+    for (int i = 0; i < EVENTS_KEPT; i++)
+        assert_int_equal(mc_store_event(h->w->meter, MC_EVENT_REFUSED, 0, 0), 0);
+}
+
+/* After an aged meter's first year all others are alike. So two are lived, or all of them. */
 static uint32_t erases_in_all_years(uint32_t pulse_l, uint32_t sectors)
 {
     struct household h = move_in(pulse_l, sectors);
@@ -136,6 +147,7 @@ static uint32_t erases_in_all_years(uint32_t pulse_l, uint32_t sectors)
     uint64_t lived_l = (uint64_t)years * 365 * (YEAR_L / 365 / pulse_l) * pulse_l, programmed;
     uint32_t worn, first;
 
+    age(&h);
     live(&h, 365);
     first = most_worn(&h.w->flash);
     programmed = h.w->flash.programmed;
@@ -164,7 +176,7 @@ static void test_wear(void **state)
     ten = erases_in_all_years(10, 2);
     assert_in_range(two, 1, CYCLES);
     assert_in_range(four, two / 2 - 20, two / 2 + 20);      /* shared by all */
-    assert_in_range(ten, 1, two + 20);
+    assert_in_range(ten, 1, two + two / 20);        /* as many records */
 }
 
 /* ---- what a power cut takes of the index ---- */
