@@ -80,8 +80,6 @@ int mc_cmd_self_test(struct mc_meter *m, struct mc_tx *tx)
 {
     gasm_SelfTest *t = &m->response.body.self_test;
 
-    if (m->core.grant_open != 0)
-        return gasm_Refusal_STATE;
     if (!mc_command_wait_shut(m))
         return MC_LATER;
     m->response.which_body = gasm_Response_self_test_tag;

@@ -19,6 +19,7 @@
 #define CHANGE MC_NEED_OP_ID
 #define ACCOUNT MC_NEED_ACCOUNT
 #define SHUT MC_NEED_SHUT
+#define NO_GRANT MC_NEED_NO_GRANT
 #define POWER MC_NEED_POWER
 #define CLOCK MC_NEED_CLOCK
 #define PARAMETERS MC_NEED_PARAMETERS
@@ -46,8 +47,8 @@ static const struct mc_command_row rows[] = {
      CHANGE | ACCOUNT | SHUT, REQ(zero_clear), RES(balance), mc_cmd_zero_clear, NULL},
     {C(SET_CLOCK), "set_clock", R(CLOCK), ANY, KEYED_ON, CHANGE | CLOCKLESS, REQ(set_clock),
      RES(clock_set), mc_cmd_set_clock, NULL},
-    {C(SET_PARAMETERS), "set_parameters", R(PARAMETERS), ANY, OPENING | S(IN_SERVICE), CHANGE,
-     REQ(set_parameters), 0, mc_cmd_set_parameters, NULL},
+    {C(SET_PARAMETERS), "set_parameters", R(PARAMETERS), ANY, OPENING | S(IN_SERVICE),
+     CHANGE | NO_GRANT, REQ(set_parameters), 0, mc_cmd_set_parameters, NULL},
     {C(GET_PARAMETERS), "get_parameters", R(READ), ANY, KEYED_ON | S(SCRAPPED), CLOCKLESS, 0,
      RES(parameters), mc_cmd_get_parameters, NULL},
     {C(COMMISSION), "commission", R(COMMISSION), ANY, S(CLEARED),
@@ -75,8 +76,8 @@ static const struct mc_command_row rows[] = {
      REQ(close_account), RES(closed), mc_cmd_close_account, NULL},
     {C(IMPORT_CREDIT), "import_credit", R(IMPORT), ANY, S(CLEARED) | S(IN_SERVICE),
      CHANGE | ACCOUNT, REQ(import_credit), RES(balance), mc_cmd_import_credit, mc_credit_taken},
-    {C(SELF_TEST), "self_test", R(TEST), ANY, KEYED_ON, CHANGE, 0, RES(self_test),
-     mc_cmd_self_test, NULL},
+    {C(SELF_TEST), "self_test", R(TEST), ANY, KEYED_ON, CHANGE | NO_GRANT, 0,
+     RES(self_test), mc_cmd_self_test, NULL},
     {C(RESET_TO_FACTORY), "reset_to_factory", R(BENCH), ANY, S(CLOSED), CHANGE | SHUT,
      REQ(reset_to_factory), RES(balance), mc_cmd_reset_to_factory, NULL},
 };
@@ -139,6 +140,8 @@ static gasm_Refusal judge_state(const struct mc_meter *m, const struct mc_comman
         (m->core.account_no == 0 || m->core.account_closed != 0))
         return gasm_Refusal_STATE;
     if ((row->needs & MC_NEED_PARAMETERS) != 0 && m->core.params_were_set == 0)
+        return gasm_Refusal_STATE;
+    if ((row->needs & MC_NEED_NO_GRANT) != 0 && m->core.grant_open != 0)
         return gasm_Refusal_STATE;
     if ((row->needs & MC_NEED_SHUT) != 0) {
         if (m->core.grant_open != 0)

@@ -64,7 +64,7 @@ static int crc_of(const struct mc_journal *j, uint32_t addr, uint32_t n, uint32_
     return 0;
 }
 
-/* Look at offset `at` of the present sector. 0 or GF_E_STORE. */
+/* Look at offset `at` of the present sector, which is a slot's. 0 or GF_E_STORE. */
 static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
 {
     uint32_t left = j->nvm->sector_size - at;
@@ -73,8 +73,6 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     uint32_t crc;
 
     *ret = (struct found){0};
-    if (left < MC_JOURNAL_SLOT)
-        return 0;
     if (j->nvm->read(j->nvm->ctx, base_of(j) + at, head, sizeof head) != 0)
         return GF_E_STORE;
     ret->sequence = (uint32_t)gf_rd_uint(&r, 4);

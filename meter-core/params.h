@@ -18,7 +18,7 @@
     X(TEMPERATURE_MAX, 3, "temperature_max_dc", "0.1 degC", 300, 700, 550, \
       "hotter than this the valve only closes") \
     X(VALVE_TRAVEL, 4, "valve_travel_s", "s", 2, 60, 10, \
-      "a valve that has not reported shut by then is faulty") \
+      "a valve that has not reported its end by then is faulty") \
     X(LEAK_FLOW, 5, "leak_flow_l_per_h", "l/h", 5, 200, 30, \
       "flow with no appliance expected: uncontrolled") \
     X(OVER_FLOW, 6, "over_flow_l_per_h", "l/h", 1000, 25000, 8000, \

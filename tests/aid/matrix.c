@@ -23,7 +23,7 @@ static const struct aid_rule rules[] = {
     RULE(PURGE_STOP, K | P | C, R(PURGE), CHANGES | TIMELESS),
     RULE(ZERO_CLEAR, P | C | S, R(CLEAR), CHANGES | ACCOUNT | SHUT | SUPERVISED),
     RULE(SET_CLOCK, K | P | C | S | E, R(CLOCK), CHANGES | TIMELESS),
-    RULE(SET_PARAMETERS, K | P | C | S, R(PARAMETERS), CHANGES),
+    RULE(SET_PARAMETERS, K | P | C | S, R(PARAMETERS), CHANGES | GRANTLESS),
     RULE(GET_PARAMETERS, K | P | C | S | E | X, R(READ), TIMELESS),
     RULE(COMMISSION, C, R(COMMISSION), CHANGES | ACCOUNT | SHUT | TIME | SETTINGS),
     RULE(READ_BALANCE, K | P | C | S | E | X, R(READ), TIMELESS),
@@ -37,7 +37,7 @@ static const struct aid_rule rules[] = {
     RULE(VALVE_CLOSE, S, R(VALVE), CHANGES | TIMELESS),
     RULE(CLOSE_ACCOUNT, S, R(CLOSE), CHANGES | ACCOUNT),
     RULE(IMPORT_CREDIT, C | S, R(IMPORT), CHANGES | ACCOUNT),
-    RULE(SELF_TEST, K | P | C | S | E, R(TEST), CHANGES),
+    RULE(SELF_TEST, K | P | C | S | E, R(TEST), CHANGES | GRANTLESS),
     RULE(RESET_TO_FACTORY, E, R(BENCH), CHANGES | SHUT),
 };
 
@@ -83,7 +83,11 @@ struct aid_words aid_rule_judge(const struct aid_rule *r, const struct aid_situa
     said.words = word((r->states >> s->life & 1) == 0, gasm_Refusal_STATE) |
                  word((r->needs & ACCOUNT) != 0 && s->account != ACCOUNT_OPEN,
                       gasm_Refusal_STATE) |
+                 word((r->needs & GRANTLESS) != 0 && s->valve == VALVE_GRANT,
+                      gasm_Refusal_STATE) |
                  word((r->needs & SETTINGS) != 0 && s->no_settings, gasm_Refusal_STATE) |
+                 word((r->needs & NO_GRANT) != 0 && s->valve == VALVE_GRANT,
+                      gasm_Refusal_STATE) |
                  word((r->needs & TIME) != 0 && s->clock != CLOCK_VALID, gasm_Refusal_CLOCK);
     if ((r->needs & SHUT) != 0)
         said.words |= valve_words(s);

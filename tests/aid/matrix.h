@@ -22,7 +22,8 @@ enum {
     FACTORY = 64,       /* a factory ticket may send it */
     TIMELESS = 128,     /* allowed with a clock that is lost */
     SUPERVISED = 256,   /* in service it needs a supervisor's right too */
-    NEVER = 512         /* no client can send it */
+    NEVER = 512,        /* no client can send it */
+    GRANTLESS = 1024    /* no purge grant is alive */
 };
 #define AID_EVERY_TICKET 32         /* has it */
 

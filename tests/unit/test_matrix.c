@@ -206,11 +206,11 @@ static int outcome(const struct aid_rule *r, const struct aid_situation *s)
         return s->valve == VALVE_GRANT ? gasm_Refusal_OK : gasm_Refusal_STATE;
     if (r->id == gasm_Command_PURGE_STOP)
         return s->valve == VALVE_GRANT ? LATER : gasm_Refusal_OK;
-    if (r->id == gasm_Command_SELF_TEST)
-        return s->valve == VALVE_GRANT ? gasm_Refusal_STATE : LATER;
     if (r->id == gasm_Command_VALVE_ARM && s->valve == VALVE_ORDERED_OPEN)
         return gasm_Refusal_STATE;      /* open already */
-    return r->id == gasm_Command_CLOSE_ACCOUNT ? LATER : gasm_Refusal_OK;
+    return r->id == gasm_Command_CLOSE_ACCOUNT || r->id == gasm_Command_SELF_TEST
+               ? LATER
+               : gasm_Refusal_OK;
 }
 
 /* What must not change when nothing is done. */

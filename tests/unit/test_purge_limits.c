@@ -132,9 +132,35 @@ static void test_no_grant(void **state)
     site_finish(&s);
 }
 
+/* A parameter that would end the grant at once cannot be written under it. */
+static void test_parameters_wait(void **state)
+{
+    struct site s = site_make(1);
+    gasm_Request r;
+
+    (void)state;
+    s.w->flow_l_per_h = 3600;
+    assert_int_equal(site_start(&s, 20, 60), gasm_Refusal_OK);
+    aid_world_pass(s.w, 3000);
+    r = aid_request(s.w, gasm_Command_SET_PARAMETERS, ++s.op);
+    r.which_body = gasm_Request_set_parameters_tag;
+    r.body.set_parameters.parameters_count = 1;
+    r.body.set_parameters.parameters[0] =
+        (gasm_Parameter){.id = MC_PARAM_TEMPERATURE_MIN, .value = 100};
+    s.w->temperature_dc = 50;
+    aid_expect(s.w, &r, gasm_Refusal_STATE, gasm_Stage_STAGE_VALIDATION);
+    aid_world_pass(s.w, 1000);
+    assert_int_equal(s.w->valve.state, gasm_ValveState_VALVE_OPEN);
+    assert_int_equal(site_keep_alive(&s), gasm_Refusal_OK);
+    assert_int_equal(site_stop(&s), gasm_Refusal_OK);
+    aid_expect(s.w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    site_finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parameters_wait),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_power),
         cmocka_unit_test(test_total_volume),

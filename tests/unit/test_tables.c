@@ -29,7 +29,7 @@ static const struct {
     {MC_NEED_SHUT, "valve shut"},      {MC_NEED_POWER, "battery and temperature"},
     {MC_NEED_CLOCK, "valid clock"},    {MC_NEED_PARAMETERS, "parameters set"},
     {MC_MAY_FACTORY, "_factory ticket_"}, {MC_MAY_CLOCKLESS, "_lost clock_"},
-    {MC_OWN_OP_ID, "_operation id_"},
+    {MC_NEED_NO_GRANT, "no purge grant"}, {MC_OWN_OP_ID, "_operation id_"},
 };
 
 static const char *right_text(uint8_t right)
