@@ -86,8 +86,6 @@ struct aid_words aid_rule_judge(const struct aid_rule *r, const struct aid_situa
                  word((r->needs & GRANTLESS) != 0 && s->valve == VALVE_GRANT,
                       gasm_Refusal_STATE) |
                  word((r->needs & SETTINGS) != 0 && s->no_settings, gasm_Refusal_STATE) |
-                 word((r->needs & NO_GRANT) != 0 && s->valve == VALVE_GRANT,
-                      gasm_Refusal_STATE) |
                  word((r->needs & TIME) != 0 && s->clock != CLOCK_VALID, gasm_Refusal_CLOCK);
     if ((r->needs & SHUT) != 0)
         said.words |= valve_words(s);

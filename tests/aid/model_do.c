@@ -284,10 +284,6 @@ void aid_do_test(struct aid_player *p, const struct aid_do *d)
     (void)aid_player_send(p, &r);
     if (!aid_player_passes(p, r.command))
         return;
-    if (p->m.grant) {
-        aid_player_said(p, gasm_Refusal_STATE);
-        return;
-    }
     wait_shut(p);
     if (p->failed)
         return;
