@@ -142,10 +142,15 @@ static struct aid_do make_step(struct aid_random *r)
 
 void aid_sequence_make(uint64_t seed, struct aid_sequence *ret)
 {
-    struct aid_random r = {.state = seed * 0x9E3779B97F4A7C15u + 1};
-    uint64_t bits = aid_random_next(&r);
-    const size_t n = 20 + bits % 41;
+    /* Scattered first: neighbouring states of the generator give one stream, a step apart. */
+    struct aid_random scatter = {.state = seed}, r;
+    uint64_t bits;
+    size_t n;
 
+    r.state = aid_random_next(&scatter);
+    r.state = r.state << 32 ^ aid_random_next(&r);
+    bits = aid_random_next(&r);
+    n = 20 + bits % 41;
     memset(ret, 0, sizeof *ret);
     ret->start = (uint8_t)((bits >> 8) % 12);
     if (ret->start >= AID_STARTS)
