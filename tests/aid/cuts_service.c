@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "meter-core/store.h"
 #include "tests/aid/credit_aid.h"
 #include "tests/aid/cuts.h"
 #include "tests/aid/swap_aid.h"
@@ -278,6 +279,50 @@ static int restart_once(struct aid_life *l)
     return 0;
 }
 
+/* ---- a meter that has lived for long: every log full, every operation kept ---- */
+
+static void log_much(struct mc_meter *m, uint64_t sequence)
+{
+    gasm_Purchase purchase = {.account_no = 1001, .sequence = sequence, .credited_l = 1};
+    struct mc_tx tx;
+
+    mc_store_begin(m, &tx);
+    mc_tx_purchase(&tx, &purchase);
+    for (int i = 0; i < 4; i++)
+        mc_tx_event(m, &tx, E(REFUSED), i, 0);
+    if (mc_store_change(m, &tx) != 0)
+        abort();
+}
+
+static void grow_old(struct aid_life *l)
+{
+    struct aid_world *w = l->w;
+
+    l->ticket = aid_world_ticket(1, 900);
+    l->ticket.not_after_s += INT64_C(8) * 366 * 86400;
+    l->ticket.use_count = 1000;
+    for (uint32_t day = 0; day < 420; day++) {
+        w->utc_ms += INT64_C(86400000) * (day < 350 ? 1 : 31);
+        if (day % 2 == 0)
+            log_much(w->meter, day);
+        if (day % 6 == 0) {
+            gasm_Request r = aid_set_one(w, 1000 + day, day);
+
+            insist(l, &r, gasm_Refusal_OK);
+            aid_world_disconnect(w);
+        }
+        aid_world_pass(w, 20);
+    }
+}
+
+static void make_set_one(struct aid_life *l, gasm_Request *r)
+{
+    gasm_Request made = aid_set_one(l->w, AID_CUT_OP, 4711);
+
+    made.base_receipt_seq = r->base_receipt_seq;
+    *r = made;
+}
+
 #define SERVICE AID_COMMISSION
 #define STEADY AID_FLOW_NONE, false, NULL
 #define LOOSE AID_FLOW_NONE, true, NULL
@@ -311,6 +356,8 @@ const struct aid_cut_row aid_cut_service_rows[] = {
      0, STEADY},
     {"second_activation", SERVICE, second_key, NULL, aid_life_prove, NULL, C(KEY_ACTIVATED),
      E(KEY_ACTIVATED), 0, 0, STEADY},
+    {"old_meter", SERVICE, grow_old, make_set_one, NULL, NULL, C(SET_PARAMETERS),
+     E(PARAMETERS_SET), 1, 0, STEADY},
     {"firmware", SERVICE, another_program, NULL, restart_once, NULL, C(COMMAND_NONE), E(FIRMWARE),
      0, 0, STEADY},
 };

@@ -35,6 +35,11 @@ static bool cut_here(struct aid_scene *s, struct aid_cut_case *c, const struct a
     }
 }
 
+static enum aid_cut one_of(int64_t n)
+{
+    return (enum aid_cut)(n % AID_CUTS);
+}
+
 bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struct aid_swept *to)
 {
     struct aid_cut_case c = {
@@ -46,7 +51,7 @@ bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struc
     for (c.at = 0; good && (uint64_t)c.at < s->units; c.at += how->stride)
         for (enum aid_cut mode = 0; good && mode < AID_CUTS; mode++) {
             c.mode = mode;
-            if (how->every_mode || mode == (enum aid_cut)(c.at / how->stride % AID_CUTS))
+            if (how->every_mode || mode == one_of(c.at / how->stride + how->left / 16))
                 good = cut_here(s, &c, how, to);
         }
     if (s->life.worst_l > to->worst_l)
