@@ -100,7 +100,7 @@ static void test_old_meter(void **state)
 
     (void)state;
     sweep(row,
-          &(struct aid_sweep){.unit = 16, .left = 1760, .stride = all ? 5 : 211, .every_mode = all},
+          &(struct aid_sweep){.unit = 16, .left = 1760, .stride = all ? 5 : 97, .every_mode = all},
           &swept);
     print_message("# an old meter that turns: %" PRIu64 " cuts survived\n", swept.cuts);
     assert_true(swept.cuts > 20);
