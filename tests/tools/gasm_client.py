@@ -16,7 +16,11 @@ class Radio:
     """The meter's program. Fragments are lost at random, `lose` of 100."""
 
     def __init__(self, program, lose=0):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            self.process = subprocess.Popen([program], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE)
+        except OSError as e:
+            raise SystemExit(f"{program} cannot be run ({e.strerror}): make tests") from e
         self.lose, self.random = lose, random.Random(2026)
         self.notified, self.dropped, self.lost = [], False, 0
 
