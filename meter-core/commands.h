@@ -66,10 +66,10 @@
  * answer comes later than others, as do those of close_account and self_test. If the meter ended
  * the grant by itself (volume, time, presence, link, reset, fault), a purge_stop that comes
  * afterwards is answered OK with the receipt of that ending (command PURGE_STOP, operation id
- * mc_op_id_purge_end) and its Purge body; it changes nothing and is not remembered. Without any ended grant: STATE. KEYED becomes PURGED
- * when a grant ended by purge_stop or by its volume and at least one pulse flowed; time, presence,
- * link, reset and fault do not advance it. A grant may be repeated until commission as long as the
- * ticket's volume lasts.
+ * mc_op_id_purge_end) and its Purge body; it changes nothing and is not remembered. Without any
+ * ended grant: STATE. KEYED becomes PURGED when a grant ended by purge_stop or by its volume and at
+ * least one pulse flowed; time, presence, link, reset and fault do not advance it. A grant may be
+ * repeated until commission as long as the ticket's volume lasts.
  */
 #ifndef GF_METER_COMMANDS_H
 #define GF_METER_COMMANDS_H

@@ -38,8 +38,8 @@
     X(CREDIT_REFUSED, 16, "credit", "a token was refused", "why (Refusal)", \
       "its sequence; 0 when not known") \
     X(CREDIT_LOW, 17, "credit", "the residual fell below the warning limit", "residual", "limit") \
-    X(CREDIT_EMERGENCY, 18, "credit", "the residual fell below zero: emergency credit", "residual", \
-      "limit") \
+    X(CREDIT_EMERGENCY, 18, "credit", "the residual fell below zero: emergency credit", \
+      "residual", "limit") \
     X(CREDIT_OUT, 19, "credit", "the credit is used up: the valve closes", "residual", "limit") \
     X(ACCOUNT_CLOSED, 20, "credit", "the account was closed", "residual that was certified", \
       "1 when the valve did not report shut") \

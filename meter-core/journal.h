@@ -15,8 +15,8 @@
  * finishes what was begun. Every record holds absolute values: applied twice it changes nothing.
  *
  * A sector: an ERASED mark (so an erase that was cut short is known), a SECTOR record with the
- * generation, the carry-over (snapshot, kept operations, logs), a COMMIT, then new records, and at last a
- * TURN: from then on the next sector is no longer known to be erased, whatever it reads. The
+ * generation, the carry-over (snapshot, kept operations, logs), a COMMIT, then new records, and at
+ * last a TURN: from then on the next sector is no longer known to be erased, whatever it reads. The
  * highest generation with a COMMIT is the journal. Turning to the next sector only programs: it has
  * been erased beforehand by mc_journal_prepare(), which the meter calls when neither session nor
  * purge grant is alive, because an erase may stall the core for seconds.
