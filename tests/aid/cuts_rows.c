@@ -288,6 +288,24 @@ static int purge_fault(struct aid_life *l)
     return rc;
 }
 
+/* How the grant of this row ends when nothing is cut. */
+static gasm_PurgeEnd own_end(const struct aid_life *l)
+{
+    static const struct {
+        int (*act)(struct aid_life *l);
+        gasm_PurgeEnd end;
+    } ends[] = {
+        {purge_start, gasm_PurgeEnd_PURGE_LINK},   {purge_stop, gasm_PurgeEnd_PURGE_STOPPED},
+        {purge_volume, gasm_PurgeEnd_PURGE_VOLUME}, {purge_time, gasm_PurgeEnd_PURGE_TIME},
+        {purge_presence, gasm_PurgeEnd_PURGE_PRESENCE}, {purge_fault, gasm_PurgeEnd_PURGE_FAULT},
+    };
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (ends[i].act == l->row->act)
+            return ends[i].end;
+    return gasm_PurgeEnd_PURGE_NOT_ENDED;
+}
+
 static const char *check_purge(struct aid_life *l)
 {
     const struct mc_meter *m = l->w->meter;
@@ -297,6 +315,9 @@ static const char *check_purge(struct aid_life *l)
         counted_l += m->uses[i].purged_l;
     if (m->core.grant_open != 0)
         return "the grant is still open";
+    if (m->core.purge_end != own_end(l) &&
+        (l->restarts == 0 || m->core.purge_end != gasm_PurgeEnd_PURGE_RESET))
+        return "the grant's end has a wrong reason";
     if (counted_l != m->core.totals.purged_l)
         return "the ticket's purge volume is not what flowed";
     if (m->core.purge_flowed_l != purged_l)
