@@ -38,6 +38,12 @@ void mc_link_end_session(struct mc_meter *m)
     mc_purge_end(m, gasm_PurgeEnd_PURGE_LINK);
 }
 
+/* The client waits for the valve, and so does the meter: neither may say anything. */
+static bool owes_answer(const struct mc_meter *m)
+{
+    return m->later.waiting || m->purge.answering;
+}
+
 static void drop(struct mc_meter *m)
 {
     mc_link_end_session(m);
@@ -114,6 +120,7 @@ static void send_out(struct mc_meter *m, int n)
 
 void mc_link_answer(struct mc_meter *m, struct gf_span plain)
 {
+    m->link.active_ms = mc_mono_ms(m);
     send_out(m, mc_server_seal(&m->session, m->ports.crypto, plain, m->out, sizeof m->out));
 }
 
@@ -255,7 +262,6 @@ static void take_request(struct mc_meter *m, const uint8_t *msg, size_t n)
             return;
         }
     }
-    m->link.active_ms = mc_mono_ms(m);
     rc = mc_command_run(m, decoded, &answer);
     if (rc < 0)
         drop(m);
@@ -265,7 +271,7 @@ static void take_request(struct mc_meter *m, const uint8_t *msg, size_t n)
 
 static void take_message(struct mc_meter *m, const uint8_t *msg, size_t n)
 {
-    if (m->purge.answering || m->later.waiting || n < 1)
+    if (owes_answer(m) || n < 1)
         drop(m);        /* one request at a time; repeats are the pipe's business */
     else if (msg[0] == MC_KIND_CLIENT_HELLO)
         take_hello(m, (struct gf_span){msg + 1, n - 1});
@@ -309,6 +315,8 @@ size_t mc_meter_tx(struct mc_meter *m, uint8_t *ret, size_t cap)
 
 static bool is_too_late(const struct mc_meter *m, int64_t now_ms)
 {
+    if (owes_answer(m))
+        return false;
     if (m->authenticated)
         return now_ms - m->link.active_ms >= MC_SILENCE_MS;
     return now_ms - m->link.alone_ms >= MC_CONNECT_MS ||
@@ -322,7 +330,7 @@ void mc_link_poll(struct mc_meter *m)
     if (m->link.up && !m->link.dropped) {
         /* An expired ticket ends its session, but not under a grant, which has limits of its
          * own. */
-        bool expired = m->authenticated && m->core.grant_open == 0 &&
+        bool expired = m->authenticated && m->core.grant_open == 0 && !owes_answer(m) &&
                        mc_ticket_time(m, &m->ticket) == gasm_Refusal_OLD;
 
         if (is_too_late(m, now_ms) || ((expired || m->link.leave) && mc_pipe_idle(&m->pipe)))

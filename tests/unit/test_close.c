@@ -192,6 +192,33 @@ static void valve_fault_is_flagged(void **state)
     aid_world_free(o.w);
 }
 
+/* However long the valve may take, the client that waits in silence gets its answer. */
+static void slow_closing_is_answered(void **state)
+{
+    struct old o = old_of(5000);
+    uint64_t answers;
+
+    (void)state;
+    o.w->meter->core.params[MC_PARAM_VALVE_TRAVEL - 1] = 60;
+    open_valve(&o, 3600);
+    o.w->valve.stuck = true;
+    begin_closing(&o);
+    answers = o.w->answers;
+    aid_world_pass(o.w, 59000);
+    assert_true(o.w->up && o.w->answers == answers);
+    aid_world_pass(o.w, 4000);
+    assert_int_equal(o.w->answers, answers + 1);
+    assert_int_equal(o.w->answer.result, gasm_Refusal_OK);
+    aid_swap_take(&o.swap, &o.w->answer);
+    assert_true(o.swap.closed.valve_fault);
+    /* From the answer on its silence counts again. */
+    aid_world_pass(o.w, 25000);
+    assert_true(o.w->up);
+    aid_world_pass(o.w, 6000);
+    assert_false(o.w->up);
+    aid_world_free(o.w);
+}
+
 static void account_just_ends_without_a_swap(void **state)
 {
     struct old o = old_of(5000);
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(gas_flows_until_it_is_shut),
         cmocka_unit_test(emergency_credit_is_debt),
         cmocka_unit_test(valve_fault_is_flagged),
+        cmocka_unit_test(slow_closing_is_answered),
         cmocka_unit_test(account_just_ends_without_a_swap),
         cmocka_unit_test(same_operation_gives_the_same_certificate),
         cmocka_unit_test(no_second_counterpart),
