@@ -198,6 +198,12 @@ static void do_deliver(struct aid_player *p, const struct aid_do *d)
     aid_player_keep(p, &parcel.request);
 }
 
+static void do_receipts(struct aid_player *p, const struct aid_do *d)
+{
+    (void)d;
+    aid_player_receipts(p);
+}
+
 /* ---- playing ---- */
 
 static void (*const doers[AID_KINDS_COUNT])(struct aid_player *, const struct aid_do *) = {
@@ -216,6 +222,7 @@ static void (*const doers[AID_KINDS_COUNT])(struct aid_player *, const struct ai
     [AID_DO_IMPORT] = aid_do_import,   [AID_DO_TEST] = aid_do_test,
     [AID_DO_RESET] = aid_do_reset,     [AID_DO_READ] = aid_do_read,
     [AID_DO_REPEAT] = aid_do_repeat, [AID_DO_MANY] = aid_do_many,
+    [AID_DO_RECEIPTS] = do_receipts,
 };
 
 /* The model of a meter that has lived already. */

@@ -41,7 +41,8 @@
     X(RESET, "how: scrap; on the bench") \
     X(READ, "pick: what") \
     X(REPEAT, "pick: an operation, counted from the newest; how: same or other content") \
-    X(MANY, "n changes, so that what was before them is forgotten")
+    X(MANY, "n changes, so that what was before them is forgotten") \
+    X(RECEIPTS, "those that are kept are looked at")
 
 enum aid_kind {
 #define X(name, what) AID_DO_##name,

@@ -8,6 +8,7 @@
 #include "meter-core/commands.h"
 #include "meter-core/link.h"
 #include "meter-core/pb.h"
+#include "meter-core/ticket.h"
 #include "tests/aid/credit_aid.h"
 #include "tests/aid/swap_aid.h"
 
@@ -110,6 +111,12 @@ void aid_player_compare(struct aid_player *p)
     SAME("a grant", meter->core.grant_open, m->grant);
     SAME("open for the customer", meter->drive.want_open && !m->grant, m->on);
     SAME("params_were_set", meter->core.params_were_set, m->settings);
+    if (m->session) {
+        SAME("uses left", mc_ticket_uses_left(meter),
+             m->uses < m->ticket.use_count ? m->ticket.use_count - m->uses : 0);
+        SAME("purge volume left", mc_ticket_purge_left_l(meter),
+             m->purged_l < m->ticket.purge_volume_l ? m->ticket.purge_volume_l - m->purged_l : 0);
+    }
     if (memcmp(meter->core.params, m->params, sizeof m->params) != 0)
         aid_player_wrong(p, "the parameters differ");
     if (!aid_model_balances(m, &b.totals, b.residual_l))
@@ -166,6 +173,7 @@ void aid_player_greet(struct aid_player *p, const gasm_Ticket *t, bool activates
 
     aid_player_drop(p);
     if (!p->radio) {
+        p->w->meter->ticket = *t;
         if (activates && mc_key_activate(p->w->meter) != 0)
             aid_player_wrong(p, "the key was not activated");
     } else {

@@ -47,6 +47,9 @@ void aid_player_settle(struct aid_player *p);
 /* Everything that must be equal between two steps. */
 void aid_player_compare(struct aid_player *p);
 
+/* The receipts that are kept: each opens, each follows from the one before (model_receipts.c). */
+void aid_player_receipts(struct aid_player *p);
+
 /* Sessions. */
 void aid_player_drop(struct aid_player *p);
 void aid_player_greet(struct aid_player *p, const gasm_Ticket *t, bool activates);

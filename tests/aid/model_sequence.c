@@ -75,7 +75,7 @@ static const struct habit habits[] = {
     {AID_DO_IMPORT, 15, 3, 0, 5000},  {AID_DO_TEST, 5, 1, 0, 0},
     {AID_DO_RESET, 4, 1, 0, 0},       {AID_DO_RESET, 1, 2, 0, 0},
     {AID_DO_READ, 20, 1, 0, 0},       {AID_DO_REPEAT, 15, 3, 0, 0},
-    {AID_DO_MANY, 3, 1, 1, 70},
+    {AID_DO_MANY, 3, 1, 1, 70},       {AID_DO_RECEIPTS, 4, 1, 0, 0},
 };
 #define HABITS (sizeof habits / sizeof habits[0])
 
@@ -100,6 +100,23 @@ static const struct aid_do leaving[] = {
     {AID_DO_SESSION, 6, 0, 0}, {AID_DO_CLOSE, 1, 0, 0}, {AID_DO_PULSE, 0, 0, 3},
     {AID_DO_SESSION, 0, 0, 0}, {AID_DO_RESET, 0, 0, 0},
 };
+static const struct aid_do whole_volume[] = {
+    {AID_DO_PURGE, 0, 30, 60}, {AID_DO_WAIT, 0, 0, 1500}, {AID_DO_PULSE, 0, 0, 30},
+    {AID_DO_WAIT, 0, 0, 3000}, {AID_DO_PURGE, 0, 30, 60}, {AID_DO_PULSE, 0, 0, 29},
+    {AID_DO_WAIT, 0, 0, 8000}, {AID_DO_PURGE, 0, 2, 60},
+};
+static const struct aid_do too_late[] = {
+    {AID_DO_PARAM, 0, MC_PARAM_ARMING_TIME, 0}, {AID_DO_ISSUE, 0, 0, 3000},
+    {AID_DO_DELIVER, 0, 0, 0}, {AID_DO_ARM, 0, 0, 0}, {AID_DO_LEAP, 0, 0, 10},
+    {AID_DO_BUTTON, 0, 0, 0},
+};
+static const struct aid_do too_much[] = {
+    {AID_DO_ISSUE, 0, 0, 3000}, {AID_DO_DELIVER, 0, 0, 0},
+    {AID_DO_PARAM, 0, MC_PARAM_BALANCE_MAX, 0}, {AID_DO_ISSUE, 0, 0, 0},
+    {AID_DO_DELIVER, 0, 0, 0}, {AID_DO_ISSUE, 3, 0, 500}, {AID_DO_DELIVER, 0, 0, 0},
+    {AID_DO_ISSUE, 0, 0, 1}, {AID_DO_DELIVER, 0, 0, 0}, {AID_DO_SESSION, 7, 1, 0},
+    {AID_DO_IMPORT, 0, 0, 1}, {AID_DO_IMPORT, 1, 0, 1},
+};
 static const struct aid_do scrapping[] = {
     {AID_DO_SESSION, 0, 0, 0}, {AID_DO_CLOSE, 0, 0, 0}, {AID_DO_RESET, 1, 0, 0},
 };
@@ -117,6 +134,9 @@ static const struct {
     {gas, sizeof gas / sizeof gas[0]},
     {purging, sizeof purging / sizeof purging[0]},
     {scrapping, sizeof scrapping / sizeof scrapping[0]},
+    {whole_volume, sizeof whole_volume / sizeof whole_volume[0]},
+    {too_late, sizeof too_late / sizeof too_late[0]},
+    {too_much, sizeof too_much / sizeof too_much[0]},
 };
 #define RUNS (sizeof runs / sizeof runs[0])
 
@@ -134,8 +154,11 @@ static struct aid_do make_step(struct aid_random *r)
     bits = aid_random_next(r);
     d.kind = h->kind;
     d.how = (uint8_t)(bits % h->hows);
-    d.pick = (uint16_t)(bits >> 8 & 31);
-    d.pick = (uint16_t)((bits >> 16 & 3) != 0 && h->kind == AID_DO_DELIVER ? 0 : d.pick);
+    d.pick = (uint16_t)(bits >> 8 & 63);
+    if (h->kind == AID_DO_DELIVER && (bits >> 16 & 3) != 0)
+        d.pick = 0;
+    if (h->kind == AID_DO_REPEAT && (bits >> 16 & 3) == 0)
+        d.pick = 63;                    /* the oldest that is remembered */
     d.n = h->least + (uint32_t)((bits >> 24) % ((uint64_t)h->most - h->least + 1));
     return d;
 }
