@@ -6,7 +6,7 @@
  */
 #include "tests/aid/model_office.h"
 
-#define AID_PLAYER_LOG 64
+#define AID_PLAYER_LOG 96           /* more than a meter remembers */
 #define AID_SLICE_MS 10
 
 struct aid_player {

@@ -1,4 +1,4 @@
-/* model_receipts.c - what the receipts of a played life have to say together; see model_player.h. */
+/* model_receipts.c - what the receipts of a played life say together; see model_player.h. */
 #include <string.h>
 
 #include "meter-core/store.h"
@@ -45,19 +45,25 @@ static bool follows(const gasm_Receipt *was, const gasm_Receipt *is)
 void aid_player_receipts(struct aid_player *p)
 {
     const uint64_t last = p->w->meter->core.receipt_seq;
-    gasm_Receipt r[2];
+    const uint64_t first = mc_store_oldest(&p->w->meter->core);
+    uint64_t purged_l = p->m.grant ? p->m.t.purged_l - p->m.from_l : 0;
+    gasm_Receipt r[2] = {gasm_Receipt_init_zero, gasm_Receipt_init_zero};
     uint8_t hash[2][MC_HASH_LEN];
 
-    for (uint64_t seq = mc_store_oldest(&p->w->meter->core); seq <= last && !p->failed; seq++) {
+    for (uint64_t seq = first; seq <= last && !p->failed; seq++) {
         const size_t is = seq % 2, was = 1 - is;
 
         if (!open_receipt(p, seq, &r[is], hash[is]))
             aid_player_wrong(p, "a receipt does not open: number %llu", (unsigned long long)seq);
-        else if (seq > mc_store_oldest(&p->w->meter->core) &&
+        else if (seq > first &&
                  memcmp(r[is].prev_hash, hash[was], MC_HASH_LEN) != 0)
             aid_player_wrong(p, "the chain of receipts breaks at %llu", (unsigned long long)seq);
-        else if (seq > mc_store_oldest(&p->w->meter->core) && !follows(&r[was], &r[is]))
+        else if (seq > first && !follows(&r[was], &r[is]))
             aid_player_wrong(p, "a receipt leaves litres out: number %llu",
                              (unsigned long long)seq);
+        purged_l += r[is].after.purged_l - r[is].before.purged_l;
     }
+    if (first == 1 && purged_l != p->m.t.purged_l)
+        aid_player_wrong(p, "receipts tell of %llu l purged, it was %llu l",
+                         (unsigned long long)purged_l, (unsigned long long)p->m.t.purged_l);
 }

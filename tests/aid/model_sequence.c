@@ -158,7 +158,7 @@ static struct aid_do make_step(struct aid_random *r)
     if (h->kind == AID_DO_DELIVER && (bits >> 16 & 3) != 0)
         d.pick = 0;
     if (h->kind == AID_DO_REPEAT && (bits >> 16 & 3) == 0)
-        d.pick = 63;                    /* the oldest that is remembered */
+        d.pick = (uint16_t)(58 + (bits >> 18 & 15));    /* about the oldest that is remembered */
     d.n = h->least + (uint32_t)((bits >> 24) % ((uint64_t)h->most - h->least + 1));
     return d;
 }
