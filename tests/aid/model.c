@@ -95,6 +95,10 @@ static void check_supply(struct aid_model *m)
         m->opened = true;
         m->watch_ms = m->now_ms;
     }
+    if (m->on && !m->opened && m->now_ms >= m->open_by_ms) {
+        m->locks |= LOCK(VALVE);
+        aid_model_stop_supply(m);
+    }
     if (m->watching && m->opened && is_leak_time(m, m->now_ms - m->watch_ms))
         m->watching = false;
     if (m->on || m->grant || m->valve != gasm_ValveState_VALVE_SHUT) {
@@ -114,6 +118,7 @@ bool aid_model_button(struct aid_model *m)
     m->on = m->watching = true;
     m->watch_ms = m->bucket_ms = m->now_ms;
     m->bucket = 0;
+    m->open_by_ms = m->now_ms + aid_model_param_of(m, MC_PARAM_VALVE_TRAVEL) * 1000;
     m->openings++;
     return true;
 }
@@ -155,6 +160,28 @@ static void supply_pulse(struct aid_model *m, uint32_t n)
     m->pulse_ms = m->now_ms;
 }
 
+/* A valve that is to be shut and does not come is ordered again and again, and locked once. */
+static void check_shut(struct aid_model *m)
+{
+    const bool wanted = m->on || (m->grant && !m->closing);
+
+    if (wanted || m->valve == gasm_ValveState_VALVE_SHUT) {
+        m->ordered = false;
+        m->fault_logged = m->fault_logged && wanted;
+        return;
+    }
+    if (m->ordered ? m->now_ms - m->order_ms < m->travel_ms
+                   : m->valve == gasm_ValveState_VALVE_MOVING)
+        return;
+    if (m->ordered && !m->fault_logged) {
+        m->fault_logged = true;
+        m->locks |= LOCK(VALVE);
+    }
+    m->ordered = true;
+    m->order_ms = m->now_ms;
+    m->travel_ms = aid_model_param_of(m, MC_PARAM_VALVE_TRAVEL) * 1000;
+}
+
 /* ---- what happens ---- */
 
 void aid_model_tick(struct aid_model *m, int64_t now_ms, gasm_ValveState valve)
@@ -166,6 +193,8 @@ void aid_model_tick(struct aid_model *m, int64_t now_ms, gasm_ValveState valve)
     if (m->session && m->silence_counts && now_ms - m->active_ms >= SILENCE_MS)
         aid_model_end_session(m);
     check_grant(m);
+    check_supply(m);
+    check_shut(m);
 }
 
 void aid_model_pulse(struct aid_model *m, uint32_t n)
@@ -220,7 +249,7 @@ bool aid_model_restart(struct aid_model *m, uint64_t index_l)
     m->closing = false;
     end_grant(m, gasm_PurgeEnd_PURGE_RESET);
     aid_model_stop_supply(m);
-    m->flowed = m->resting = false;
+    m->flowed = m->resting = m->ordered = m->fault_logged = false;
     m->senses = 0;
     m->session = m->counted = false;
     m->typed_from_ms = m->now_ms;

@@ -48,6 +48,9 @@ struct aid_model {
     unsigned locks, senses;
     bool armed, on, opened, watching, watch_pulse, flowed, resting;
     int64_t armed_until_ms, watch_ms, pulse_ms, shut_ms, bucket, bucket_ms;
+    int64_t open_by_ms;
+    bool ordered, fault_logged;     /* shut, and it does not come */
+    int64_t order_ms, travel_ms;
     uint32_t openings;              /* orders to open */
     /* what it is told of the world */
     gasm_ValveState valve;

@@ -155,7 +155,7 @@ gasm_Refusal aid_model_shut(struct aid_model *m)
 
 void aid_model_tested(struct aid_model *m)
 {
-    m->self_tested = m->power == POWER_GOOD;
+    m->self_tested = m->power == POWER_GOOD && m->valve == gasm_ValveState_VALVE_SHUT;
     changed(m);
 }
 

@@ -57,6 +57,7 @@ void aid_do_stop(struct aid_player *p, const struct aid_do *d)
         return;
     }
     (void)aid_model_stop(&p->m);
+    aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
     if (!now)
         aid_player_await(p);
     aid_player_said(p, gasm_Refusal_OK);
@@ -186,6 +187,7 @@ void aid_do_shut(struct aid_player *p, const struct aid_do *d)
 static void wait_shut(struct aid_player *p)
 {
     aid_model_stop_supply(&p->m);
+    aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
     aid_player_await(p);
     aid_player_said(p, gasm_Refusal_OK);
 }
@@ -215,7 +217,8 @@ static void check_certificate(struct aid_player *p, int64_t residual_l)
         aid_player_wrong(p, "the certificate does not open");
     else if (c.residual_l != residual_l || c.account_no != p->m.account_no ||
              c.token_seq != p->m.token_seq || c.totals.exported_l != p->m.t.exported_l ||
-             c.totals.index_l != p->m.t.index_l || c.receipt_seq != p->m.receipts)
+             c.totals.index_l != p->m.t.index_l || c.receipt_seq != p->m.receipts ||
+             c.valve_fault != (p->m.valve != gasm_ValveState_VALVE_SHUT))
         aid_player_wrong(p, "the certificate says something else: %lld l",
                          (long long)c.residual_l);
 }

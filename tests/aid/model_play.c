@@ -6,6 +6,8 @@
 #include "meter-core/token.h"
 #include "tests/aid/model_player.h"
 
+#define TRAVEL_MAX_MS 60000         /* the longest valve_travel_s */
+
 /* ---- the steps ---- */
 
 /* how: 0 only where gas can flow, 1 through a valve that leaks. */
@@ -50,6 +52,8 @@ static void do_restart(struct aid_player *p, const struct aid_do *d)
         aid_player_wrong(p, "index_l was %llu, and is %llu after a reset",
               (unsigned long long)p->m.t.index_l,
               (unsigned long long)p->w->meter->core.totals.index_l);
+    aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
+    p->m.resting = false;               /* that takes a tick of the meter */
     aid_player_slice(p, AID_SLICE_MS);
 }
 
@@ -65,6 +69,12 @@ static void do_sense(struct aid_player *p, const struct aid_do *d)
 {
     mc_meter_sense(p->w->meter, (enum mc_sense)(d->pick % MC_SENSES), d->how != 0);
     aid_model_sense(&p->m, d->pick % MC_SENSES, d->how != 0);
+}
+
+static void do_jam(struct aid_player *p, const struct aid_do *d)
+{
+    p->w->valve.stuck = d->how != 0;
+    p->free_ms = p->w->mono_ms + TRAVEL_MAX_MS;     /* it is told again only so often */
 }
 
 static void do_button(struct aid_player *p, const struct aid_do *d)
@@ -210,7 +220,8 @@ static void (*const doers[AID_KINDS_COUNT])(struct aid_player *, const struct ai
     [AID_DO_PULSE] = do_pulse,     [AID_DO_WAIT] = do_wait,
     [AID_DO_LEAP] = do_leap,       [AID_DO_SESSION] = aid_player_session,
     [AID_DO_DROP] = do_drop,       [AID_DO_RESTART] = do_restart,
-    [AID_DO_POWER] = do_power,     [AID_DO_SENSE] = do_sense,
+    [AID_DO_POWER] = do_power,     [AID_DO_SENSE] = do_sense,     [AID_DO_JAM] = do_jam,
+   
     [AID_DO_BUTTON] = do_button,   [AID_DO_ISSUE] = do_issue,
     [AID_DO_DELIVER] = do_deliver, [AID_DO_CLEAR] = aid_do_clear,
     [AID_DO_PURGE] = aid_do_purge,     [AID_DO_KEEP] = aid_do_keep,

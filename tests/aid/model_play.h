@@ -20,6 +20,7 @@
     X(RESTART, "a reset") \
     X(POWER, "how: good, battery, cold") \
     X(SENSE, "how: on; pick: which") \
+    X(JAM, "how: the valve is stuck") \
     X(BUTTON, "pressed") \
     X(ISSUE, "head office makes a token; how: which, n litres") \
     X(DELIVER, "how: by which way; pick: counted from the newest") \

@@ -46,8 +46,8 @@ void aid_player_slice(struct aid_player *p, int64_t ms)
     aid_world_pass(p->w, ms);
     aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
     if (p->m.on || p->m.grant || p->w->valve.state == gasm_ValveState_VALVE_SHUT)
-        p->free_ms = p->w->mono_ms;
-    else if (p->w->mono_ms - p->free_ms > SHUT_MS)
+        p->free_ms = p->free_ms > p->w->mono_ms ? p->free_ms : p->w->mono_ms;
+    else if (!p->w->valve.stuck && p->w->mono_ms - p->free_ms > SHUT_MS)
         aid_player_wrong(p, "the valve is open with no reason");
     if (p->w->valve.opened != p->m.openings)
         aid_player_wrong(p, "the valve was told to open %u times, the model says %u",
@@ -162,7 +162,7 @@ void aid_player_drop(struct aid_player *p)
     else
         mc_link_end_session(p->w->meter);
     aid_model_end_session(&p->m);
-    aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
+    aid_player_settle(p);
 }
 
 void aid_player_greet(struct aid_player *p, const gasm_Ticket *t, bool activates)
@@ -280,6 +280,7 @@ void aid_player_await(struct aid_player *p)
 void aid_player_settle(struct aid_player *p)
 {
     p->w->meter->authenticated = p->radio && p->w->meter->authenticated;
+    (void)mc_meter_tick(p->w->meter);
     aid_model_tick(&p->m, p->w->mono_ms, p->w->valve.state);
 }
 

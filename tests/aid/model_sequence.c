@@ -62,6 +62,7 @@ static const struct habit habits[] = {
     {AID_DO_LEAP, 6, 1, 40000, 10000000}, {AID_DO_SESSION, 25, 9, 0, UINT32_MAX},
     {AID_DO_DROP, 8, 1, 0, 0},        {AID_DO_RESTART, 12, 1, 0, 0},
     {AID_DO_POWER, 8, 3, 0, 0},       {AID_DO_POWER, 8, 1, 0, 0},
+    {AID_DO_JAM, 4, 2, 0, 0},         {AID_DO_JAM, 6, 1, 0, 0},
     {AID_DO_SENSE, 10, 2, 0, 0},      {AID_DO_BUTTON, 30, 1, 0, 0},
     {AID_DO_ISSUE, 60, 5, 0, 4000},   {AID_DO_ISSUE, 20, 10, 0, 200000},
     {AID_DO_DELIVER, 80, 3, 0, 0},    {AID_DO_DELIVER, 30, 10, 0, 0},

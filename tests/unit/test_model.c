@@ -53,25 +53,30 @@ static bool play(struct aid_players *p, const struct aid_sequence *s, uint64_t s
     return false;
 }
 
+static void print_counts(const char *what, const uint64_t *counts, size_t n)
+{
+    print_message("# %s:", what);
+    for (size_t i = 1; i < n; i++)
+        print_message(" %zu: %llu", i, (unsigned long long)counts[i]);
+    print_message("\n");
+}
+
 /* Every command was taken, every state lived in, and what else a life may bring. */
 static void check_tally(const struct aid_tally *t)
 {
     size_t n;
     const struct aid_rule *rules = aid_rules(&n);
 
-    for (size_t i = 0; i < n; i++) {
-        print_message("# command %d taken %llu times\n", rules[i].id,
-                      (unsigned long long)t->taken[rules[i].id]);
-        assert_true(t->taken[rules[i].id] > 0 || (rules[i].needs & NEVER) != 0);
-    }
-    for (size_t i = gasm_LifeState_FACTORY; i <= gasm_LifeState_SCRAPPED; i++)
-        assert_true(t->lives[i] > 0);
+    print_counts("commands taken", t->taken, AID_COMMANDS);
+    print_counts("refused with", t->refused, AID_REFUSALS);
     print_message("# %llu presses opened, %llu steps with a lock, %llu resets, %llu turns\n",
                   (unsigned long long)t->presses, (unsigned long long)t->locks,
                   (unsigned long long)t->restarts, (unsigned long long)t->turns);
+    for (size_t i = 0; i < n; i++)
+        assert_true(t->taken[rules[i].id] > 0 || (rules[i].needs & NEVER) != 0);
+    for (size_t i = gasm_LifeState_FACTORY; i <= gasm_LifeState_SCRAPPED; i++)
+        assert_true(t->lives[i] > 0);
     assert_true(t->presses > 0 && t->locks > 0 && t->restarts > 0 && t->turns > 0);
-    for (size_t i = 1; i < AID_REFUSALS; i++)
-        print_message("# refusal %zu %llu times\n", i, (unsigned long long)t->refused[i]);
 }
 
 static void test_lives(void **state)
