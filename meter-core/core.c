@@ -71,6 +71,7 @@ static const struct member members[] = {
     NUMBER(57, month),
 };
 #define MEMBERS (sizeof members / sizeof members[0])
+_Static_assert(MEMBERS <= MC_CORE_MEMBERS_MAX, "what core.h counts on");
 #define REACHABLE (UINT64_C(1) << 60)
 #define TAG_INDEX 12
 #define TAG_PURGED 13

@@ -10,6 +10,14 @@
 #include "meter-core/events.h"
 #include "meter-core/meter_state.h"
 
+#define MC_CORE_MEMBERS_MAX 64
+#define MC_USE_ENTRY 26         /* bytes: tag, place, serial 8, four numbers */
+/* Bytes of all entries at most: each register, a tag for each member, two bytes for each element of
+ * an array; and the counted tickets. */
+#define MC_CORE_ENTRIES_MAX \
+    (sizeof(struct mc_core) + MC_CORE_MEMBERS_MAX + 2 * (MC_PARAM_COUNT + MC_CASES) + \
+     MC_COUNTED * MC_USE_ENTRY)
+
 /* Write the entries that make `to` of `from` (NULL: of zeroes); index and purged volume in any case
  * `with_index`. */
 void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to,

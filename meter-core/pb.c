@@ -29,7 +29,7 @@ static bool compare(pb_ostream_t *out, const pb_byte_t *bytes, size_t n)
 int mc_pb_decode_strict(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret)
 {
     struct gf_reader next = { .p = bytes.p, .left = bytes.n };
-    pb_ostream_t again = { .callback = compare, .state = &next, .max_size = bytes.n };
+    pb_ostream_t again = { .callback = compare, .state = &next, .max_size = SIZE_MAX };
 
     if (mc_pb_decode(desc, bytes, ret) != 0)
         return GF_E_FORMAT;

@@ -147,17 +147,16 @@ int mc_client_hello(struct mc_session *s, const struct gf_random *random, struct
     if (random->fill(random->ctx, hello.nonce_c, sizeof hello.nonce_c) < 0)
         return GF_E_RANDOM;
 
-    int n = mc_pb_encode(gasm_ClientHello_fields, &hello, s->hello, sizeof s->hello);
-
-    if (n < 0 || (size_t)n > cap - 1)
+    /* s->hello holds the longest of them. */
+    s->hello_len = (size_t)mc_pb_encode(gasm_ClientHello_fields, &hello, s->hello, sizeof s->hello);
+    if (s->hello_len > cap - 1)
         return ended(s, GF_E_SPACE);
-    s->hello_len = (size_t)n;
     memcpy(s->nonce_c, hello.nonce_c, sizeof s->nonce_c);
     memcpy(s->ticket_key, ticket_key, sizeof s->ticket_key);
     s->phase = PHASE_HELLO;
     ret[0] = MC_KIND_CLIENT_HELLO;
     memcpy(ret + 1, s->hello, s->hello_len);
-    return n + 1;
+    return (int)s->hello_len + 1;
 }
 
 /* The answer was a ServerHello: check its proof, make the session's keys, forget what is needed no

@@ -27,6 +27,7 @@ _Static_assert(MC_OPS_KEPT * SLOTS(OP_HEAD + ANSWER_MAX) +
                        3 * SLOTS(PAYLOAD_MAX) + MC_GRANT_PULSES_MAX * SLOTS(INDEX_PAYLOAD) <=
                    MC_JOURNAL_SECTOR_MIN,
                "no room for a purge grant after a turn");
+_Static_assert(MC_CORE_ENTRIES_MAX <= PAYLOAD_MAX, "a snapshot fits its record");
 
 /* ---- recovery ---- */
 
@@ -86,7 +87,7 @@ static int write_snapshot(struct mc_journal *j, const struct mc_core *core,
     for (size_t i = 0; i < n_uses; i++)
         if (uses[i].scope != 0)
             mc_core_write_use(&w, i, &uses[i]);
-    return w.bad ? GF_E_SPACE : mc_journal_append(j, MC_RECORD_SNAPSHOT, rec, w.n, NULL);
+    return mc_journal_append(j, MC_RECORD_SNAPSHOT, rec, w.n, NULL);
 }
 
 /* Copy the operation with this receipt to *j. */

@@ -165,7 +165,7 @@ static int certificate_split(struct gf_span bytes, gasm_SealedCertificate *ret_s
                             ret) != 0)
         return GF_E_FORMAT;
     swap = s->swap_mac.size != 0;
-    if (!ret->has_totals || s->swap_mac.size != (swap ? MAC_LEN : 0) ||
+    if (!ret->has_totals || (swap && s->swap_mac.size != MAC_LEN) ||
         ret->swap_case.size != (swap ? MC_CASE_LEN : 0) ||
         ret->counterpart_id.size != (swap ? GF_METER_ID_LEN : 0))
         return GF_E_FORMAT;

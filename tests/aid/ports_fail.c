@@ -92,6 +92,18 @@ static int fill(void *ctx, uint8_t *buf, size_t n)
                                      : f->real.random->fill(f->real.random->ctx, buf, n);
 }
 
+struct mc_nvm aid_ports_fail_nvm(struct aid_ports_fail *f, const struct mc_nvm *nvm)
+{
+    struct mc_nvm port = *nvm;
+
+    f->real.nvm = *nvm;
+    port.ctx = f;
+    port.read = nvm_read;
+    port.program = nvm_program;
+    port.erase = nvm_erase;
+    return port;
+}
+
 void aid_ports_fail(struct aid_ports_fail *f, struct aid_world *w)
 {
     f->real = w->ports;
@@ -99,9 +111,6 @@ void aid_ports_fail(struct aid_ports_fail *f, struct aid_world *w)
     f->random = (struct gf_random){f, fill};
     w->ports.crypto = &f->crypto;
     w->ports.random = &f->random;
-    w->ports.nvm.ctx = f;
-    w->ports.nvm.read = nvm_read;
-    w->ports.nvm.program = nvm_program;
-    w->ports.nvm.erase = nvm_erase;
+    w->ports.nvm = aid_ports_fail_nvm(f, &f->real.nvm);
     w->meter->ports = w->ports;
 }

@@ -28,4 +28,7 @@ struct aid_ports_fail {
 /* Put them between the meter (and the client's library) and the world. */
 void aid_ports_fail(struct aid_ports_fail *f, struct aid_world *w);
 
+/* The same for an NVM alone: the port in front of it. */
+struct mc_nvm aid_ports_fail_nvm(struct aid_ports_fail *f, const struct mc_nvm *nvm);
+
 #endif

@@ -83,7 +83,10 @@ static void test_refused(void **state)
 {
     static uint8_t bytes[PAYLOAD_MAX];
     static struct mc_use uses[MC_COUNTED];
-    static const uint8_t bad[][2] = {{0, 0}, {200, 0}, {0xF0, MC_COUNTED}, {32, MC_PARAM_COUNT}};
+    static const struct {
+        uint8_t tag, place;
+        size_t n;
+    } bad[] = {{0, 0, 2}, {200, 0, 2}, {0xF0, MC_COUNTED, 26}, {32, MC_PARAM_COUNT, 10}};
     struct mc_core core, full;
     size_t n;
 
@@ -91,15 +94,139 @@ static void test_refused(void **state)
     memset(&full, 0x55, sizeof full);
     n = written(NULL, &full, bytes);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        uint8_t entry[64] = {bad[i][0], bad[i][1]};
-        struct gf_reader r = {entry, sizeof entry, false};
+        uint8_t entry[64] = {bad[i].tag, bad[i].place};
+        struct gf_reader r = {entry, bad[i].n, false};
 
         assert_int_equal(mc_core_read(&core, uses, &r), GF_E_STORE);
+        if (bad[i].place == 0)
+            continue;
+        /* The place below it is the last one. */
+        entry[1]--;
+        r = (struct gf_reader){entry, bad[i].n, false};
+        assert_int_equal(mc_core_read(&core, uses, &r), 0);
     }
     for (size_t cut = 1; cut < 5; cut++) {     /* inside the last entry: a tag and four bytes */
         struct gf_reader r = {bytes, n - cut, false};
 
         assert_int_equal(mc_core_read(&core, uses, &r), GF_E_STORE);
+    }
+}
+
+/* ---- what is believed ---- */
+
+static struct mc_core believable(void)
+{
+    struct mc_core core;
+    size_t n;
+    const struct mc_param_row *rows = mc_params(&n);
+
+    memset(&core, 0, sizeof core);
+    memcpy(core.meter_id, AID_METER_ID, sizeof core.meter_id);
+    core.pulse_l = 10;
+    core.life = gasm_LifeState_IN_SERVICE;
+    for (size_t i = 0; i < n; i++)
+        core.params[i] = rows[i].def;
+    return core;
+}
+
+static int check(const struct mc_core *core)
+{
+    struct mc_core copy = *core;
+
+    return mc_core_check(&copy);
+}
+
+/* Registers that no meter ever wrote are refused, each alone. */
+static void test_believed(void **state)
+{
+    const struct mc_core good = believable();
+    struct mc_core c;
+
+    (void)state;
+    assert_int_equal(check(&good), 0);
+    c = good, c.meter_id[5] ^= 1;
+    assert_int_equal(check(&c), GF_E_STORE);
+    for (uint32_t pulse_l = 0; pulse_l < 20; pulse_l++) {
+        c = good, c.pulse_l = pulse_l;
+        assert_int_equal(check(&c), pulse_l == 1 || pulse_l == 10 ? 0 : GF_E_STORE);
+    }
+    for (unsigned life = 0; life < 256; life++) {
+        c = good, c.life = (uint8_t)life;
+        assert_int_equal(check(&c), life >= gasm_LifeState_FACTORY &&
+                                            life <= gasm_LifeState_SCRAPPED ? 0 : GF_E_STORE);
+    }
+    c = good, c.account_closed = 1;
+    assert_int_equal(check(&c), 0);
+    c = good, c.account_closed = 2;
+    assert_int_equal(check(&c), GF_E_STORE);
+    c = good, c.grant_open = 2;
+    assert_int_equal(check(&c), GF_E_STORE);
+    /* A grant cannot have begun above what was purged; one that ended says nothing. */
+    c = good, c.grant_open = 1, c.grant_from_l = c.totals.purged_l = 7;
+    assert_int_equal(check(&c), 0);
+    c.grant_from_l = 8;
+    assert_int_equal(check(&c), GF_E_STORE);
+    c.grant_open = 0;
+    assert_int_equal(check(&c), 0);
+}
+
+/* Counters and times beyond any lifetime, each alone. */
+static void test_reachable(void **state)
+{
+    static const size_t counted[] = {
+#define AT(m) offsetof(struct mc_core, m)
+        AT(totals.index_l),         AT(totals.purged_l),       AT(totals.opening_index_l),
+        AT(totals.opening_purged_l), AT(totals.purchased_l),   AT(totals.imported_l),
+        AT(totals.forgiven_l),      AT(totals.debited_l),      AT(totals.cleared_l),
+        AT(totals.exported_l),      AT(totals.after_closing_l), AT(closing_index_l),
+        AT(token_seq),              AT(receipt_seq),           AT(event_seq),
+        AT(starts),                 AT(grant_from_l),          AT(session_reserved),
+#undef AT
+    };
+    const uint64_t end = UINT64_C(1) << 60;
+    struct mc_core c;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        c = believable();
+        memcpy((uint8_t *)&c + counted[i], &(uint64_t){end - 1}, 8);
+        assert_int_equal(check(&c), 0);
+        memcpy((uint8_t *)&c + counted[i], &end, 8);
+        assert_int_equal(check(&c), GF_E_STORE);
+    }
+    for (int64_t sign = -1; sign <= 1; sign += 2) {
+        c = believable(), c.floor_s = sign * (int64_t)(end - 1);
+        assert_int_equal(check(&c), 0);
+        c.floor_s += sign;
+        assert_int_equal(check(&c), GF_E_STORE);
+        c = believable(), c.clock_offset_ms = sign * (int64_t)(end - 1);
+        assert_int_equal(check(&c), 0);
+        c.clock_offset_ms += sign;
+        assert_int_equal(check(&c), GF_E_STORE);
+    }
+}
+
+/* A parameter may stand at either end of its range; beyond it counts as its default. */
+static void test_parameters(void **state)
+{
+    size_t n;
+    const struct mc_param_row *rows = mc_params(&n);
+    struct mc_core c;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        c = believable(), c.params[i] = rows[i].min;
+        assert_int_equal(mc_core_check(&c), 0);
+        assert_int_equal(c.params[i], rows[i].min);
+        c.params[i] = rows[i].max;
+        assert_int_equal(mc_core_check(&c), 0);
+        assert_int_equal(c.params[i], rows[i].max);
+        c.params[i] = rows[i].min - 1;
+        assert_int_equal(mc_core_check(&c), 0);
+        assert_int_equal(c.params[i], rows[i].def);
+        c.params[i] = rows[i].max + 1;
+        assert_int_equal(mc_core_check(&c), 0);
+        assert_int_equal(c.params[i], rows[i].def);
     }
 }
 
@@ -109,6 +236,9 @@ int main(void)
         cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_believed),
+        cmocka_unit_test(test_reachable),
+        cmocka_unit_test(test_parameters),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

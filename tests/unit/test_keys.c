@@ -239,6 +239,17 @@ static void receipt_comes_back_as_it_was(void **state)
         assert_int_equal(mc_receipt_seal(crypto, root, &r, again, cap), GF_E_SPACE);
 }
 
+static void receipt_that_cannot_be_written_is_not_sealed(void **state)
+{
+    uint8_t root[MC_KEY_LEN], bytes[MC_RECEIPT_MAX];
+    gasm_Receipt r = aid_receipt();
+
+    (void)state;
+    aid_root_key(0x60, root);
+    r.op_id.size = sizeof r.op_id.bytes + 1;
+    assert_int_equal(mc_receipt_seal(crypto, root, &r, bytes, sizeof bytes), GF_E_SPACE);
+}
+
 static void receipt_is_sealed_as_documented(void **state)
 {
     uint8_t root[MC_KEY_LEN], bytes[MC_RECEIPT_MAX], key[MC_KEY_LEN], mac[32], hash[32], want[32];
@@ -444,6 +455,7 @@ int main(void)
         cmocka_unit_test(ticket_key_is_made_from_the_bytes),
         cmocka_unit_test(ticket_prefixes_flips_and_noise_are_judged_safely),
         cmocka_unit_test(receipt_comes_back_as_it_was),
+        cmocka_unit_test(receipt_that_cannot_be_written_is_not_sealed),
         cmocka_unit_test(receipt_is_sealed_as_documented),
         cmocka_unit_test(receipt_with_any_flipped_bit_or_cut_is_refused),
         cmocka_unit_test(receipt_in_any_other_form_is_refused),

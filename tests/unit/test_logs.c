@@ -45,6 +45,32 @@ static void test_gas_day(void **state)
     assert_int_equal(mc_gas_day(-5, 0), 0);
 }
 
+/* ---- numbers ---- */
+
+/* So many of each log are kept, as the table of logs.h says. */
+static void test_first_and_last(void **state)
+{
+    static const uint32_t kept[MC_LOGS] = {[MC_LOG_EVENTS] = 512,
+                                           [MC_LOG_DAYS] = 408,
+                                           [MC_LOG_MONTHS] = 64,
+                                           [MC_LOG_PURCHASES] = 104};
+    struct mc_core core;
+
+    (void)state;
+    for (uint32_t last = 0; last < 1200; last++) {
+        memset(&core, 0, sizeof core);
+        core.event_seq = core.day_no = core.month_no = core.purchase_no = last;
+        for (enum mc_log log = 0; log < MC_LOGS; log++) {
+            uint32_t first = last == 0 ? 0 : last <= kept[log] ? 1 : last - kept[log] + 1;
+
+            assert_int_equal(mc_log_last(&core, log), last);
+            assert_int_equal(mc_log_first(&core, log), first);
+        }
+        assert_int_equal(mc_log_last(&core, MC_LOGS), 0);
+        assert_int_equal(mc_log_first(&core, MC_LOGS), 0);
+    }
+}
+
 /* ---- reading ---- */
 
 static struct aid_world *in_service(void)
@@ -251,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_months),      cmocka_unit_test(test_gas_day),
+        cmocka_unit_test(test_first_and_last),
         cmocka_unit_test(test_days),        cmocka_unit_test(test_day_jumps),
         cmocka_unit_test(test_no_clock),    cmocka_unit_test(test_events),
         cmocka_unit_test(test_first_events),

@@ -242,6 +242,37 @@ static void lack_of_room_uses_nothing_up(void **state)
     assert_int_equal(mc_server_seal(&p.server, crypto, span("12345", 5), p.answer.p, 30), 30);
 }
 
+/* A request that cannot be written is refused, and uses nothing up. */
+static void a_request_that_cannot_be_written_uses_nothing_up(void **state)
+{
+    gasm_Request request = gasm_Request_init_zero;
+    uint8_t bytes[MC_MESSAGE_MAX];
+    struct aid_pair p;
+
+    (void)state;
+    aid_pair_establish(&p);
+    request.op_id.size = sizeof request.op_id.bytes + 1;
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_int_equal(mc_client_seal(&p.client, crypto, &request, bytes, sizeof bytes),
+                         GF_E_SPACE);
+        aid_pair_exchange(&p, i, i == 1);
+    }
+}
+
+/* A message longer than any ends the session before anything is opened. */
+static void a_message_longer_than_any_is_not_opened(void **state)
+{
+    static uint8_t bytes[MC_MESSAGE_MAX + 1];
+    gasm_Response got;
+    struct aid_pair p;
+
+    (void)state;
+    aid_pair_establish(&p);
+    bytes[0] = MC_KIND_ANSWER;
+    assert_int_equal(mc_client_open(&p.client, crypto, bytes, sizeof bytes, &got), GF_E_SESSION);
+    aid_pair_assert_ended(&p.client);
+}
+
 static void hello_refuses_what_does_not_fit(void **state)
 {
     static const uint8_t run_id[16], ticket[MC_TICKET_MAX + 1];
@@ -357,6 +388,8 @@ int main(void)
         cmocka_unit_test(nothing_works_in_the_wrong_phase),
         cmocka_unit_test(zero_keys_open_nothing),
         cmocka_unit_test(lack_of_room_uses_nothing_up),
+        cmocka_unit_test(a_request_that_cannot_be_written_uses_nothing_up),
+        cmocka_unit_test(a_message_longer_than_any_is_not_opened),
         cmocka_unit_test(hello_refuses_what_does_not_fit),
         cmocka_unit_test(welcome_needs_its_room),
         cmocka_unit_test(failed_random_source_makes_no_session),

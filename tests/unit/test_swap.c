@@ -296,6 +296,17 @@ static void certificate_comes_back_as_it_was(void **state)
     assert_same(&got, &c);
 }
 
+static void certificate_that_cannot_be_written_is_not_sealed(void **state)
+{
+    gasm_Certificate c = filled();
+    uint8_t bytes[MC_CERTIFICATE_MAX];
+
+    (void)state;
+    c.swap_case.size = sizeof c.swap_case.bytes + 1;
+    assert_int_equal(mc_certificate_seal(aid_crypto(), old_root(), NULL, &c, bytes, sizeof bytes),
+                     GF_E_SPACE);
+}
+
 /* Both macs as the header says they are. */
 static void macs_are_what_the_header_says(void **state)
 {
@@ -499,6 +510,7 @@ int main(void)
         AID_WITH_EACH_CRYPTO(swap_key_opens_for_its_meter_alone),
         AID_WITH_EACH_CRYPTO(every_bit_of_a_swap_key_counts),
         AID_WITH_EACH_CRYPTO(certificate_comes_back_as_it_was),
+        AID_WITH_EACH_CRYPTO(certificate_that_cannot_be_written_is_not_sealed),
         AID_WITH_EACH_CRYPTO(macs_are_what_the_header_says),
         AID_WITH_EACH_CRYPTO(every_bit_of_a_certificate_counts),
         AID_WITH_EACH_CRYPTO(other_keys_do_not_open_a_certificate),
