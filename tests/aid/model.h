@@ -16,6 +16,7 @@
 #define AID_MODEL_CASES 8
 
 struct aid_model {
+    bool planted;                   /* a bug: it takes what a token says, be it less */
     int64_t now_ms;
     /* life and keys */
     unsigned life;

@@ -248,7 +248,8 @@ gasm_Refusal aid_model_token(struct aid_model *m, const gasm_Token *token, bool 
     if (token->purchased_l > CEILING_MAX_L || token->imported_l > CEILING_MAX_L ||
         token->forgiven_l > CEILING_MAX_L || token->debited_l > CEILING_MAX_L)
         return gasm_Refusal_RANGE;
-    t.purchased_l = higher(t.purchased_l, token->purchased_l);
+    t.purchased_l =
+        m->planted ? token->purchased_l : higher(t.purchased_l, token->purchased_l);
     t.imported_l = higher(t.imported_l, token->imported_l);
     t.forgiven_l = higher(t.forgiven_l, token->forgiven_l);
     t.debited_l = higher(t.debited_l, token->debited_l);

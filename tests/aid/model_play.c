@@ -31,6 +31,7 @@ static void do_leap(struct aid_player *p, const struct aid_do *d)
         aid_player_pass(p, 8000);
     p->w->mono_ms += (int64_t)d->n * 1000;
     p->w->utc_ms += (int64_t)d->n * 1000;
+    p->free_ms += (int64_t)d->n * 1000;
     aid_player_slice(p, AID_SLICE_MS);
     aid_player_pass(p, 20 * AID_SLICE_MS);
 }
@@ -280,6 +281,7 @@ bool aid_play(struct aid_players *players, const struct aid_sequence *s, char *r
     aid_still_back(still);
     begin(p, still, s->radio);
     p->tally = &players->tally;
+    p->m.planted = players->planted;
     sector = p->w->meter->journal.sector;
     for (i = 0; i < s->n && !p->failed; i++) {
         const struct aid_do *d = &s->steps[i];

@@ -79,6 +79,7 @@ struct aid_tally {
 struct aid_players {
     struct aid_still *stills[AID_STARTS];
     struct aid_tally tally;
+    bool planted;                   /* the model has a bug, for tests of what finds it */
 };
 void aid_players_open(struct aid_players *p);
 void aid_players_close(struct aid_players *p);

@@ -84,7 +84,7 @@ static void test_lives(void **state)
     const char *steps = getenv("MODEL_STEPS");
     const uint64_t one = number_of("MODEL_SEED", 0);
     uint64_t last = number_of("MODEL_COUNT", getenv("TEST_ALL") != NULL ? ALL : QUICK);
-    uint64_t played = 0, by_radio = 0, failed = 0;
+    uint64_t sequences = 0, played = 0, by_radio = 0, failed = 0;
     static struct aid_players players;
     struct aid_sequence s;
 
@@ -101,11 +101,12 @@ static void test_lives(void **state)
     for (uint64_t seed = one != 0 ? one : 1; seed <= last && failed == 0; seed++) {
         aid_sequence_make(seed, &s);
         failed += !play(&players, &s, seed);
+        sequences++;
         played += s.n;
         by_radio += s.radio;
     }
     print_message("# %llu sequences, %llu of them through the link, %llu steps\n",
-                  (unsigned long long)last, (unsigned long long)by_radio,
+                  (unsigned long long)sequences, (unsigned long long)by_radio,
                   (unsigned long long)played);
     aid_players_close(&players);
     assert_int_equal(failed, 0);
@@ -113,9 +114,51 @@ static void test_lives(void **state)
         check_tally(&players.tally);
 }
 
+/* A model that is wrong about one thing differs from the meter; what shows it is made short, can be
+ * written down and read, and holds once the model is right. */
+static void test_shrinking(void **state)
+{
+    static struct aid_players players;
+    struct aid_sequence s, again;
+    char text[2000], why[WHY];
+    uint64_t seed = 0;
+    size_t at, n;
+    FILE *file = tmpfile();
+
+    (void)state;
+    aid_players_open(&players);
+    players.planted = true;
+    do {
+        assert_true(++seed < QUICK);
+        aid_sequence_make(seed, &s);
+    } while (aid_play(&players, &s, why, sizeof why, &at));
+    print_message("# seed %llu, %zu steps: %s\n", (unsigned long long)seed, s.n, why);
+    aid_sequence_shrink(&players, &s);
+    aid_sequence_print(&s, stdout);
+    /* A token, and one that says less. */
+    assert_int_equal(s.n, 4);
+    assert_non_null(file);
+    aid_sequence_write(&s, file);
+    rewind(file);
+    n = fread(text, 1, sizeof text - 1, file);
+    text[n] = '\0';
+    (void)fclose(file);
+    assert_true(aid_sequence_read(text, &again));
+    assert_int_equal(again.n, s.n);
+    assert_memory_equal(again.steps, s.steps, s.n * sizeof s.steps[0]);
+    assert_false(aid_play(&players, &again, why, sizeof why, &at));
+    assert_int_equal(at, s.n);
+    players.planted = false;
+    assert_true(aid_play(&players, &again, why, sizeof why, &at));
+    aid_players_close(&players);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lives)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_shrinking),
+    };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
