@@ -168,6 +168,7 @@ const char *aid_scene_cut(struct aid_scene *s, const struct aid_cut_case *c, uin
 struct aid_sweep {
     uint32_t unit, left;
     uint32_t stride;            /* of the units that are cut */
+    uint32_t units;             /* the first so many; 0: all */
     bool every_mode;            /* at each of them; else one after the other */
     uint32_t second;            /* stride of second cuts; 0: none */
     enum aid_fault fault;       /* of the NVM */

@@ -45,10 +45,11 @@ bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struc
     struct aid_cut_case c = {
         .row = row, .unit = how->unit, .left = how->left, .at = -1, .second = -1};
     struct aid_scene *s = aid_scene_new(row, how->unit, how->left, how->fault, &to->wrong);
+    uint64_t units = how->units > 0 && how->units < s->units ? how->units : s->units;
     bool good = to->wrong == NULL;
 
     to->failed = c;
-    for (c.at = 0; good && (uint64_t)c.at < s->units; c.at += how->stride)
+    for (c.at = 0; good && (uint64_t)c.at < units; c.at += how->stride)
         for (enum aid_cut mode = 0; good && mode < AID_CUTS; mode++) {
             c.mode = mode;
             if (how->every_mode || mode == one_of(c.at / how->stride + how->left / 16))

@@ -91,6 +91,20 @@ static void test_turning(void **state)
                                        .second = all ? 401 : 0});
 }
 
+/* A grant wants much room: when the turn that it began was cut short, much is written before the
+ * next one. */
+static void test_turn_for_a_grant(void **state)
+{
+    struct aid_swept swept = {0};
+
+    (void)state;
+    sweep(aid_cut_row("purge_stop"),
+          &(struct aid_sweep){
+              .unit = 16, .left = 4000, .stride = 1, .units = 16, .every_mode = true, .second = 211},
+          &swept);
+    print_message("# turning for a grant: %" PRIu64 " cuts survived\n", swept.cuts);
+}
+
 /* The largest carry-over that there is. */
 static void test_old_meter(void **state)
 {
@@ -131,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_each_unit),
         cmocka_unit_test(test_unit_sizes),
         cmocka_unit_test(test_turning),
+        cmocka_unit_test(test_turn_for_a_grant),
         cmocka_unit_test(test_old_meter),
     };
 
