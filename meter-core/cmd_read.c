@@ -49,11 +49,12 @@ static int take_period(void *ctx, uint32_t no, struct gf_reader *r)
     return ++out->entries_count == COUNT(out->entries);
 }
 
+_Static_assert(sizeof ((gasm_Purchase *)0)->order_id.bytes == MC_LOG_ORDER, "as it is logged");
+
 static int take_purchase(void *ctx, uint32_t no, struct gf_reader *r)
 {
     gasm_Purchases *out = ctx;
     gasm_Purchase *e = &out->entries[out->entries_count];
-    const uint8_t *order;
 
     e->no = no;
     e->at_s = (int64_t)gf_rd_uint(r, 5);
@@ -62,11 +63,8 @@ static int take_purchase(void *ctx, uint32_t no, struct gf_reader *r)
     e->credited_l = (int64_t)gf_rd_uint(r, 8);
     e->residual_l = (int64_t)gf_rd_uint(r, 8);
     e->carrier = (gasm_Carrier)gf_rd_uint(r, 1);
-    order = gf_rd(r, sizeof e->order_id.bytes);
-    if (order != NULL) {
-        e->order_id.size = sizeof e->order_id.bytes;
-        memcpy(e->order_id.bytes, order, sizeof e->order_id.bytes);
-    }
+    e->order_id.size = sizeof e->order_id.bytes;
+    memcpy(e->order_id.bytes, r->p, sizeof e->order_id.bytes);     /* the rest of the entry */
     return ++out->entries_count == COUNT(out->entries);
 }
 

@@ -18,24 +18,19 @@ static const struct log_row rows[MC_LOGS] = {
 
 uint32_t mc_log_last(const struct mc_core *core, enum mc_log log)
 {
-    switch (log) {
-#define X(name, tag, size, keep, last) \
-    case MC_LOG_##name: \
-        return (uint32_t)core->last;
+    const uint32_t numbers[MC_LOGS] = {
+#define X(name, tag, size, keep, last) [MC_LOG_##name] = (uint32_t)core->last,
         MC_LOG_TABLE(X)
 #undef X
-    case MC_LOGS:
-        break;
-    }
-    return 0;
+    };
+
+    return numbers[log];
 }
 
 uint32_t mc_log_first(const struct mc_core *core, enum mc_log log)
 {
     uint32_t last = mc_log_last(core, log);
 
-    if (log >= MC_LOGS)
-        return 0;
     return last > rows[log].keep ? last - rows[log].keep + 1 : last > 0;
 }
 
@@ -83,7 +78,7 @@ void mc_log_period(struct gf_writer *w, struct mc_core *core, enum mc_log log, u
 
 void mc_log_purchase(struct gf_writer *w, struct mc_core *core, const gasm_Purchase *purchase)
 {
-    uint8_t order[16] = {0};
+    uint8_t order[MC_LOG_ORDER] = {0};
 
     memcpy(order, purchase->order_id.bytes, purchase->order_id.size);
     begin(w, MC_LOG_PURCHASES, ++core->purchase_no);

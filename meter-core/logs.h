@@ -18,7 +18,9 @@
     X(EVENTS, 0xF1, 22, 512, event_seq) \
     X(DAYS, 0xF2, 24, 408, day_no) \
     X(MONTHS, 0xF3, 24, 64, month_no) \
-    X(PURCHASES, 0xF4, 54, 104, purchase_no)
+    X(PURCHASES, 0xF4, MC_LOG_PURCHASE, 104, purchase_no)
+#define MC_LOG_PURCHASE (5 + 8 + 8 + 8 + 8 + 1 + MC_LOG_ORDER)
+#define MC_LOG_ORDER 16
 
 enum mc_log {
 #define X(name, tag, size, keep, last) MC_LOG_##name,
@@ -40,7 +42,8 @@ enum {
 /* Bytes of the fields of the log with this tag; 0 when there is none. */
 uint32_t mc_log_size(uint8_t tag);
 
-/* Numbers of the oldest and the newest entry that is kept; both 0 when the log is empty. */
+/* Numbers of the oldest and the newest entry that is kept; both 0 when the log is empty. `log` is
+ * one of the four. */
 uint32_t mc_log_first(const struct mc_core *core, enum mc_log log);
 uint32_t mc_log_last(const struct mc_core *core, enum mc_log log);
 

@@ -322,6 +322,26 @@ static void test_settle_scratch(void **state)
     aid_flash_free(&c.flash);
 }
 
+/* Two records say how often a sector was erased: one is enough. */
+static void test_cycles_without_mark(void **state)
+{
+    struct counter c;
+    uint32_t cycles;
+
+    (void)state;
+    setup(&c);
+    assert_int_equal(begin(&c), 0);
+    for (uint32_t i = 0; i < 3 * COUNT; i++)
+        assert_int_equal(count(&c), 0);
+    cycles = mc_journal_cycles(&c.j);
+    assert_true(cycles > 2);
+    c.flash.bytes[c.j.sector * SECTOR + MC_JOURNAL_HEAD] ^= 1;
+    assert_int_equal(mc_journal_cycles(&c.j), cycles);
+    c.flash.bytes[c.j.sector * SECTOR + 2 * MC_JOURNAL_SLOT + MC_JOURNAL_HEAD] ^= 1;
+    assert_int_equal(mc_journal_cycles(&c.j), 0);
+    aid_flash_free(&c.flash);
+}
+
 static void test_cycles(void **state)
 {
     struct counter c;
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_longer_than_the_sector),
         cmocka_unit_test(test_full_to_the_end),
         cmocka_unit_test(test_settle_scratch),
+        cmocka_unit_test(test_cycles_without_mark),
         cmocka_unit_test(test_cycles),
     };
 

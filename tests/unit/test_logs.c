@@ -66,8 +66,6 @@ static void test_first_and_last(void **state)
             assert_int_equal(mc_log_last(&core, log), last);
             assert_int_equal(mc_log_first(&core, log), first);
         }
-        assert_int_equal(mc_log_last(&core, MC_LOGS), 0);
-        assert_int_equal(mc_log_first(&core, MC_LOGS), 0);
     }
 }
 

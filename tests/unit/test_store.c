@@ -1,5 +1,5 @@
 /* test_store.c - the store when the journal holds what no meter wrote, when flash rots under a
- * meter that runs, when an operation is larger than its record, and when a call of the NVM fails. */
+ * meter that runs, when an operation is larger than its record, when a call of the NVM fails. */
 #include "meter-core/store.h"
 
 #include <pb_encode.h>
@@ -15,7 +15,8 @@
 #include "tests/aid/ports_fail.h"
 
 #define PAYLOAD_MAX (MC_REC_MAX - MC_JOURNAL_EXTRA)
-#define LENGTH_AT (GF_UUID_LEN + 8 + 8 + 1 + MC_HASH_LEN)  /* in an operation's record: of the answer */
+/* Where an operation's record has the length of its answer. */
+#define LENGTH_AT (GF_UUID_LEN + 8 + 8 + 1 + MC_HASH_LEN)
 #define NO_TAG 0x06             /* no register has it */
 
 static struct aid_world *in_service(void)
@@ -108,7 +109,6 @@ static void test_foreign_records(void **state)
     aid_world_free(w);
 }
 
-/* Whoever reads the logs of a running meter passes over what holds none. */
 static int count_entry(void *ctx, uint32_t no, struct gf_reader *r)
 {
     uint32_t *n = ctx;
@@ -119,6 +119,18 @@ static int count_entry(void *ctx, uint32_t no, struct gf_reader *r)
     return 0;
 }
 
+/* An event whose number was there already. */
+static void again(struct mc_meter *m, uint64_t no)
+{
+    static uint8_t rec[64 + MC_JOURNAL_EXTRA];
+    struct mc_core core = {.event_seq = no - 1};
+    struct gf_writer w = {rec + MC_JOURNAL_HEAD, 64, 0, false};
+
+    mc_log_event(&w, &core, MC_EVENT_RESET, 1, 2, 3);
+    assert_int_equal(mc_journal_append(&m->journal, MC_RECORD_CHANGE, rec, w.n, NULL), 0);
+}
+
+/* Whoever reads the logs of a running meter passes over what holds none, and what it saw. */
 static void test_logs_pass_over(void **state)
 {
     struct aid_world *w = in_service();
@@ -130,6 +142,8 @@ static void test_logs_pass_over(void **state)
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         if (foreign[i].type != MC_RECORD_OPERATION)
             append(w->meter, &foreign[i]);
+    again(w->meter, w->meter->core.event_seq);
+    again(w->meter, 1);
     assert_int_equal(mc_log_read(w->meter, MC_LOG_EVENTS, 0, count_entry, &after), 0);
     assert_int_equal(after, before);
     aid_world_free(w);
