@@ -76,7 +76,7 @@ static const struct habit habits[] = {
     {AID_DO_IMPORT, 15, 3, 0, 5000},  {AID_DO_TEST, 5, 1, 0, 0},
     {AID_DO_RESET, 4, 1, 0, 0},       {AID_DO_RESET, 1, 2, 0, 0},
     {AID_DO_READ, 20, 1, 0, 0},       {AID_DO_REPEAT, 15, 3, 0, 0},
-    {AID_DO_MANY, 3, 1, 1, 70},       {AID_DO_RECEIPTS, 4, 1, 0, 0},
+    {AID_DO_MANY, 1, 1, 1, 70},       {AID_DO_RECEIPTS, 4, 1, 0, 0},
 };
 #define HABITS (sizeof habits / sizeof habits[0])
 
@@ -118,6 +118,10 @@ static const struct aid_do too_much[] = {
     {AID_DO_ISSUE, 0, 0, 1}, {AID_DO_DELIVER, 0, 0, 0}, {AID_DO_SESSION, 7, 1, 0},
     {AID_DO_IMPORT, 0, 0, 1}, {AID_DO_IMPORT, 1, 0, 1},
 };
+static const struct aid_do forgetting[] = {
+    {AID_DO_SESSION, 0, 0, 0}, {AID_DO_MANY, 0, 0, AID_MODEL_KEPT + 1},
+    {AID_DO_REPEAT, 0, AID_MODEL_KEPT - 1, 0}, {AID_DO_REPEAT, 0, AID_MODEL_KEPT, 0},
+};
 static const struct aid_do scrapping[] = {
     {AID_DO_SESSION, 0, 0, 0}, {AID_DO_CLOSE, 0, 0, 0}, {AID_DO_RESET, 1, 0, 0},
 };
@@ -135,6 +139,7 @@ static const struct {
     {gas, sizeof gas / sizeof gas[0]},
     {purging, sizeof purging / sizeof purging[0]},
     {scrapping, sizeof scrapping / sizeof scrapping[0]},
+    {forgetting, sizeof forgetting / sizeof forgetting[0]},
     {whole_volume, sizeof whole_volume / sizeof whole_volume[0]},
     {too_late, sizeof too_late / sizeof too_late[0]},
     {too_much, sizeof too_much / sizeof too_much[0]},

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define QUICK 4000
+#define QUICK 3000
 #define ALL 100000
 #define WHY 240
 
