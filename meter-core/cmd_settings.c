@@ -9,10 +9,10 @@ int mc_cmd_set_clock(struct mc_meter *m, struct mc_tx *tx)
     int64_t old_s = mc_clock_now_s(m);
 
     /* A laptop cannot revive its own ticket: neither outside its window nor below what was reached
-     * already. */
+     * already, which is never below 0. */
     if (new_s < m->ticket.not_before_s || new_s > m->ticket.not_after_s || new_s < m->core.floor_s)
         return gasm_Refusal_CLOCK;
-    if (new_s < 0 || new_s > MC_CLOCK_MAX_S)
+    if (new_s > MC_CLOCK_MAX_S)
         return gasm_Refusal_RANGE;
     tx->next.clock_offset_ms = new_s * 1000 - rtc->utc_ms(rtc->ctx);
     tx->next.clock_was_set = 1;

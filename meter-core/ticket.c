@@ -71,11 +71,10 @@ static int new_place(const struct mc_meter *m)
     return -1;
 }
 
-static uint32_t capped(int64_t v)
+/* The end of a ticket's window: not below 0, or it would have expired before the session began. */
+static uint32_t capped(int64_t not_after_s)
 {
-    if (v < 0)
-        return 0;
-    return v > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+    return not_after_s > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)not_after_s;
 }
 
 gasm_Refusal mc_ticket_use(const struct mc_meter *m, struct mc_tx *tx)

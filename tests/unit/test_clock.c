@@ -76,6 +76,32 @@ static void test_clock(void **state)
     aid_world_free(w);
 }
 
+/* The first and the last second that a ticket may set, and the last that there is. */
+static void test_range(void **state)
+{
+    struct aid_world *w = aid_story_opened(1, AID_ZERO_CLEAR);
+    const int64_t begins_s = AID_UTC_MS / 1000 - 500;
+    gasm_Ticket ticket = aid_world_ticket(1, 7);
+    gasm_Request r;
+
+    (void)state;
+    ticket.not_before_s = begins_s;
+    ticket.not_after_s = INT64_MAX;
+    aid_greet(w, &ticket);
+    r = clock_request(w, 900, begins_s - 1);
+    aid_expect(w, &r, gasm_Refusal_CLOCK, gasm_Stage_STAGE_VALIDATION);
+    r = clock_request(w, 901, -1);
+    aid_expect(w, &r, gasm_Refusal_CLOCK, gasm_Stage_STAGE_VALIDATION);
+    r = clock_request(w, 902, MC_CLOCK_MAX_S + 1);
+    aid_expect(w, &r, gasm_Refusal_RANGE, gasm_Stage_STAGE_VALIDATION);
+    r = clock_request(w, 903, begins_s);
+    aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    r = clock_request(w, 904, MC_CLOCK_MAX_S);
+    aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
+    assert_int_equal(mc_clock_now_s(w->meter), MC_CLOCK_MAX_S);
+    aid_world_free(w);
+}
+
 /* The RTC lost its supply: after commissioning only what needs no clock is left, until
  * set_clock. */
 static void test_clock_lost(void **state)
@@ -161,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_range),
         cmocka_unit_test(test_clock_lost),
         cmocka_unit_test(test_floor),
         cmocka_unit_test(test_expires_in_session),

@@ -142,7 +142,7 @@ static void test_parameters_wait(void **state)
     s.w->flow_l_per_h = 3600;
     assert_int_equal(site_start(&s, 20, 60), gasm_Refusal_OK);
     aid_world_pass(s.w, 3000);
-    r = aid_request(s.w, gasm_Command_SET_PARAMETERS, ++s.op);
+    r = aid_request(s.w, gasm_Command_SET_PARAMETERS, s.op++);
     r.which_body = gasm_Request_set_parameters_tag;
     r.body.set_parameters.parameters_count = 1;
     r.body.set_parameters.parameters[0] =

@@ -144,6 +144,7 @@ static void test_logs_pass_over(void **state)
             append(w->meter, &foreign[i]);
     again(w->meter, w->meter->core.event_seq);
     again(w->meter, 1);
+    again(w->meter, w->meter->core.event_seq + 1);      /* one whose end nobody was told */
     assert_int_equal(mc_log_read(w->meter, MC_LOG_EVENTS, 0, count_entry, &after), 0);
     assert_int_equal(after, before);
     aid_world_free(w);
@@ -293,6 +294,31 @@ static void test_more_room_than_a_sector(void **state)
     (void)state;
     assert_int_equal(mc_store_room(w->meter, w->flash.sector_size), GF_E_NOT_NOW);
     assert_int_equal(mc_store_room(w->meter, 1000), 0);
+    aid_world_free(w);
+}
+
+/* The index in a sector that is full, while nothing may be erased: said, and kept for later. */
+static void test_index_without_room(void **state)
+{
+    struct aid_world *w = in_service();
+    struct mc_meter *m = w->meter;
+    uint64_t saved_l;
+
+    (void)state;
+    assert_int_equal(mc_store_room(m, mc_journal_free(&m->journal) + 1), 0);
+    assert_false(m->journal.prepared);
+    m->journal.pos = w->flash.sector_size - 4 * MC_JOURNAL_SLOT;
+    m->core.totals.index_l += 5;
+    assert_int_equal(mc_store_index(m), 0);
+    assert_int_equal(mc_store_index(m), 0);
+    saved_l = m->index_saved_l;
+    m->core.totals.index_l += 5;
+    assert_int_equal(mc_store_index(m), GF_E_NOT_NOW);
+    assert_int_equal(m->index_saved_l, saved_l);
+    assert_int_equal(mc_store_tidy(m), 0);
+    assert_int_equal(mc_store_index(m), 0);
+    assert_int_equal(aid_world_restart(w), 0);
+    assert_int_equal(m->core.totals.index_l, saved_l + 5);
     aid_world_free(w);
 }
 
@@ -526,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_too_many_entries),
         cmocka_unit_test(test_answer_too_long),
         cmocka_unit_test(test_more_room_than_a_sector),
+        cmocka_unit_test(test_index_without_room),
         cmocka_unit_test(test_turn_keeps),
         cmocka_unit_test(test_each_call),
         cmocka_unit_test(test_each_call_of_a_start),

@@ -202,6 +202,69 @@ static void test_counted_tickets(void **state)
     aid_world_free(w);
 }
 
+/* Whose place is taken, with all others taken by good tickets: of an epoch that is over, of one
+ * whose end is below the floor; not of one that may still be used, at its last second either. */
+static void test_void_places(void **state)
+{
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
+    struct mc_meter *m = w->meter;
+    const int64_t floor_s = m->core.floor_s;
+    const struct {
+        uint32_t scope, not_after_s;
+        int64_t floor_s;
+        bool taken;
+    } rows[] = {
+        {0, 0, floor_s, true},
+        {1, UINT32_MAX, floor_s, true},
+        {2, UINT32_MAX, floor_s, false},
+        {3, UINT32_MAX, floor_s, false},
+        {MC_SCOPE_FACTORY | 1, UINT32_MAX, floor_s, true},
+        {MC_SCOPE_FACTORY | 2, UINT32_MAX, floor_s, true},
+        {MC_SCOPE_FACTORY | 3, UINT32_MAX, floor_s, false},
+        {2, (uint32_t)floor_s - 1, floor_s, true},
+        {2, (uint32_t)floor_s, floor_s, false},
+        {2, UINT32_MAX - 1, UINT32_MAX, true},
+        {2, UINT32_MAX, (int64_t)UINT32_MAX + 1, false},    /* later than it can say */
+    };
+
+    (void)state;
+    m->core.active_epoch = 2;
+    m->ticket = aid_world_ticket(2, 500);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const int place = (int)(i % MC_COUNTED);
+        struct mc_tx tx;
+
+        for (uint32_t k = 0; k < MC_COUNTED; k++)
+            m->uses[k] = (struct mc_use){1000 + k, 2, 1, 0, UINT32_MAX};
+        m->uses[place].scope = rows[i].scope;
+        m->uses[place].not_after_s = rows[i].not_after_s;
+        m->core.floor_s = rows[i].floor_s;
+        mc_store_begin(m, &tx);
+        assert_int_equal(mc_ticket_use(m, &tx),
+                         rows[i].taken ? gasm_Refusal_OK : gasm_Refusal_OVERFLOW);
+        assert_int_equal(tx.slot, rows[i].taken ? place : -1);
+    }
+    aid_world_free(w);
+}
+
+/* The same serial under another key is another ticket, a factory ticket's too. */
+static void test_places_are_of_a_key(void **state)
+{
+    struct aid_world *w = aid_story_opened(1, AID_COMMISSION);
+    struct mc_meter *m = w->meter;
+    const uint32_t scopes[] = {1, 2, MC_SCOPE_FACTORY | 1, MC_SCOPE_FACTORY | 2};
+
+    (void)state;
+    memset(m->uses, 0, sizeof m->uses);
+    for (int i = 0; i < 4; i++)
+        m->uses[i] = (struct mc_use){9, scopes[i], 1, 0, 0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(mc_ticket_place(m, 9, scopes[i]), i);
+    assert_int_equal(mc_ticket_place(m, 9, 3), -1);
+    assert_int_equal(mc_ticket_place(m, 8, 1), -1);
+    aid_world_free(w);
+}
+
 /* ---- keys ---- */
 
 static gasm_Request key_request(const struct aid_world *w, uint32_t op, uint32_t epoch,
@@ -289,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_unjudged),
         cmocka_unit_test(test_uses),
         cmocka_unit_test(test_counted_tickets),
+        cmocka_unit_test(test_void_places),
+        cmocka_unit_test(test_places_are_of_a_key),
         cmocka_unit_test(test_keys),
     };
 
