@@ -177,6 +177,33 @@ static void acks_of_nothing_sent_are_ignored(void **state)
     }
 }
 
+/* Fragments that were sent again are none that were sent anew. */
+static void repeating_sends_nothing_new(void **state)
+{
+    const uint8_t ask[] = { AID_ACK | AID_RESET, 0, 1, 3 };
+    struct mc_pipe p;
+    uint8_t msg[1400] = { 0 }, out[20];
+
+    (void)state;
+    for (unsigned ack = 0; ack < 256; ack++) {
+        const uint8_t frag[] = { AID_ACK, 0, (uint8_t)ack, 8 };
+        unsigned more = 0;
+
+        mc_pipe_reset(&p, 0, 20, 4);
+        assert_int_equal(mc_pipe_send(&p, msg, sizeof msg), 0);
+        while (mc_pipe_next(&p, out, sizeof out) > 0)
+            ;
+        assert_int_equal(mc_pipe_feed(&p, ask, sizeof ask), MC_FEED_MORE);
+        while (mc_pipe_next(&p, out, sizeof out) > 0)
+            more++;
+        assert_int_equal(more, 3);
+        assert_int_equal(mc_pipe_feed(&p, frag, sizeof frag), MC_FEED_MORE);
+        while (mc_pipe_next(&p, out, sizeof out) > 0)
+            more++;
+        assert_int_equal(more, ack >= 1 && ack <= 4 ? 3 + ack + 4 : 3);
+    }
+}
+
 /* A stand-alone ack comes when a quarter of the window is left, not before and not later. */
 static void receiver_acks_at_a_quarter_of_the_window(void **state)
 {
@@ -539,6 +566,7 @@ int main(void)
         cmocka_unit_test(messages_are_taken_one_at_a_time),
         cmocka_unit_test(sender_stops_where_its_credit_ends),
         cmocka_unit_test(acks_of_nothing_sent_are_ignored),
+        cmocka_unit_test(repeating_sends_nothing_new),
         cmocka_unit_test(receiver_acks_at_a_quarter_of_the_window),
         cmocka_unit_test(every_order_within_the_window_fits_together),
         cmocka_unit_test(any_order_of_delivery_is_survived),

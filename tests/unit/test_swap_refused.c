@@ -444,6 +444,30 @@ static void lost_clock_imports_nothing(void **state)
     aid_world_free(s.w);
 }
 
+/* Terms hold to the last second that they name. */
+static void terms_hold_to_their_last_second(void **state)
+{
+    (void)state;
+    for (int late_s = 0; late_s <= 1; late_s++) {
+        struct aid_swap_pair p = aid_swap_pair_of(500, CAP_L);
+        int64_t last_s = p.new->utc_ms / 1000 + 100;
+        gasm_Request r = aid_request(p.new, gasm_Command_IMPORT_CREDIT, OP_IMPORT);
+        gasm_Ticket t;
+
+        p.swap.terms.not_after_s = last_s;
+        aid_swap_settle(&p.swap);
+        aid_swap_certify(&p.swap, 500);
+        t = aid_swap_ticket(&p.swap, AID_OTHER_ID);
+        t.not_after_s = last_s + 1000;
+        aid_greet(p.new, &t);
+        aid_swap_import_body(&p.swap, &r);
+        p.new->utc_ms = (last_s + late_s) * 1000 - p.new->meter->core.clock_offset_ms;
+        assert_int_equal(aid_world_ask(p.new, &r), 0);
+        assert_int_equal(p.new->answer.result, late_s == 0 ? gasm_Refusal_OK : gasm_Refusal_OLD);
+        aid_swap_pair_free(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +478,7 @@ int main(void)
         cmocka_unit_test(nothing_is_taken_when_it_is_refused),
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(lost_clock_imports_nothing),
+        cmocka_unit_test(terms_hold_to_their_last_second),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
