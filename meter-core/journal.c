@@ -235,9 +235,9 @@ static int is_prepared(const struct mc_journal *j, bool *ret)
 
     if (rc == GF_E_STORE || find_end(&next, &end) != 0)
         return GF_E_STORE;
-    /* Without room for a TURN (and the slot that a start skips) there may have been one that is not
-     * recorded. */
-    *ret = rc == 0 && end == SECTOR_AT && !j->turned && mc_journal_free(j) >= 2 * MC_JOURNAL_SLOT;
+    /* Without room for a TURN (and the slot that a start skips, and its fence) there may have been
+     * one that is not recorded. */
+    *ret = rc == 0 && end == SECTOR_AT && !j->turned && mc_journal_free(j) >= 3 * MC_JOURNAL_SLOT;
     return 0;
 }
 
@@ -365,15 +365,28 @@ int mc_journal_replay(const struct mc_journal *j, mc_journal_visit *visit, void 
     return scan(j, visit, ctx, &end, &committed);
 }
 
+/* Leave alone what an earlier cut may have begun behind the last that can be seen, and put a fence
+ * behind it: one slot of zeroes, the same whatever follows. So two starts never begin different
+ * records at one place, even when something became whole between them. */
+static int put_fence(struct mc_journal *j)
+{
+    static const uint8_t fence[MC_JOURNAL_SLOT] = {0};
+    uint32_t at = j->pos + MC_JOURNAL_SLOT;
+
+    j->pos = j->nvm->sector_size;
+    if (at + MC_JOURNAL_SLOT > j->nvm->sector_size)
+        return 0;
+    j->pos = at + MC_JOURNAL_SLOT;
+    return j->nvm->program(j->nvm->ctx, base_of(j) + at, fence, sizeof fence);
+}
+
 int mc_journal_settle(struct mc_journal *j, uint8_t *buf, size_t cap)
 {
     uint32_t total = j->copied;
 
-    if (total > cap || j->turned)
-        return GF_E_SPACE;
-    /* A unit that was begun may still read as erased, so one slot is left alone. */
-    j->pos += mc_journal_free(j) < MC_JOURNAL_SLOT ? 0 : MC_JOURNAL_SLOT;
-    if (total > mc_journal_free(j))
+    if (put_fence(j) != 0)
+        return GF_E_STORE;
+    if (total > cap || j->turned || total > mc_journal_free(j))
         return GF_E_SPACE;
     if (j->nvm->read(j->nvm->ctx, base_of(j) + j->last, buf, total) != 0)
         return GF_E_STORE;

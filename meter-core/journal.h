@@ -11,8 +11,10 @@
  * each start appends a copy of the last whole record under that record's own sequence, behind
  * everything that was ever touched; and a record whose successor does not have a higher sequence
  * does not count. So a torn record that reads well one day stays void, and a copied one counts
- * once. A start that is cut short in turn begins again with the same bytes at the same place, which
- * finishes what was begun. Every record holds absolute values: applied twice it changes nothing.
+ * once. Before the copy a start writes a fence, one slot of zeroes, a slot behind the last that can
+ * be seen: a start that is cut short is followed by one that goes further, or that begins with the
+ * same fence again, never with another record at a place that was begun. Every record holds
+ * absolute values: applied twice it changes nothing.
  *
  * A sector: an ERASED mark (so an erase that was cut short is known), a SECTOR record with the
  * generation, the carry-over (snapshot, kept operations, logs), a COMMIT, then new records, and at

@@ -8,6 +8,7 @@
 #include "meter-core/store.h"
 
 #define SEED 5
+#define NO_BOOT 1000    /* program calls of a meter that has been running */
 #define STARTS 6        /* attempts to start, with cuts in them */
 #define TRIES 40        /* of the client */
 #define TIDY_MS 60      /* after the client has gone: the meter erases what it needs */
@@ -110,7 +111,7 @@ static const char *revive(struct aid_life *l)
         w->flash.cut_in = l->cut_again;
         l->cut_again = -1;
         w->random.state = SEED;
-        l->faulty.booted = true;
+        l->faulty.calls = 0;
         l->faulty.late_n = 0;
         l->restarts++;
         rc = aid_world_restart(w);
@@ -319,7 +320,7 @@ struct aid_scene *aid_scene_new(const struct aid_cut_row *row, uint32_t unit, ui
     aid_world_pass(w, TIDY_MS);
     fill(w, left);
     w->flash.judged = true;
-    l->faulty = (struct aid_faulty){.flash = &w->flash, .fault = fault};
+    l->faulty = (struct aid_faulty){.flash = &w->flash, .fault = fault, .calls = NO_BOOT};
     if (fault != AID_FAULT_NONE)
         w->ports.nvm = w->meter->ports.nvm = aid_faulty_port(&l->faulty);
     l->base = w->meter->core.receipt_seq;
@@ -354,7 +355,7 @@ struct aid_life *aid_scene_back(struct aid_scene *s)
     *w->meter = s->meter;
     memcpy(f->bytes, s->image, (size_t)f->sector_size * f->sectors);
     aid_watch_back(&s->watch, s->sealed);
-    l->faulty.booted = false;
+    l->faulty.calls = NO_BOOT;
     l->faulty.late_n = 0;
     l->acknowledged = false;
     l->answer_n = 0;

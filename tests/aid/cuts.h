@@ -169,8 +169,10 @@ struct aid_sweep {
     uint32_t unit, left;
     uint32_t stride;            /* of the units that are cut */
     uint32_t units;             /* the first so many; 0: all */
-    bool every_mode;            /* at each of them; else one after the other */
+    bool every_mode;            /* at each of them; else one after the other, */
+    bool ripens_only;           /* ... or AID_CUT_RIPENS only */
     uint32_t second;            /* stride of second cuts; 0: none */
+    uint32_t seconds;           /* the first so many units; 0: all */
     enum aid_fault fault;       /* of the NVM */
 };
 

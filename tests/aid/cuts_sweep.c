@@ -32,12 +32,18 @@ static bool cut_here(struct aid_scene *s, struct aid_cut_case *c, const struct a
         if (how->second == 0 || (c->second >= 0 && hit < 2))
             return true;
         c->second = c->second < 0 ? c->at % step : c->second + step;
+        if (how->seconds > 0 && c->second >= how->seconds)
+            return true;
     }
 }
 
-static enum aid_cut one_of(int64_t n)
+/* Is this unit cut in that way? */
+static bool is_wanted(const struct aid_sweep *how, int64_t at, enum aid_cut mode)
 {
-    return (enum aid_cut)(n % AID_CUTS);
+    if (how->ripens_only)
+        return mode == AID_CUT_RIPENS;
+    return how->every_mode ||
+           mode == (enum aid_cut)((at / how->stride + how->left / 16) % AID_CUTS);
 }
 
 bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struct aid_swept *to)
@@ -52,7 +58,7 @@ bool aid_sweep(const struct aid_cut_row *row, const struct aid_sweep *how, struc
     for (c.at = 0; good && (uint64_t)c.at < units; c.at += how->stride)
         for (enum aid_cut mode = 0; good && mode < AID_CUTS; mode++) {
             c.mode = mode;
-            if (how->every_mode || mode == one_of(c.at / how->stride + how->left / 16))
+            if (is_wanted(how, c.at, mode))
                 good = cut_here(s, &c, how, to);
         }
     if (s->life.worst_l > to->worst_l)

@@ -240,9 +240,8 @@ static int program_late(struct aid_faulty *f, uint32_t addr, const void *from, s
 static int faulty_program(void *ctx, uint32_t addr, const void *from, size_t n)
 {
     struct aid_faulty *f = ctx;
-    bool first = f->booted;
+    bool forgotten = ++f->calls == 2;
 
-    f->booted = false;
     switch (f->fault) {
     case AID_FAULT_REVERSED:
         return program_reversed(f, addr, from, n);
@@ -251,7 +250,7 @@ static int faulty_program(void *ctx, uint32_t addr, const void *from, size_t n)
     case AID_FAULT_LATE:
         return program_late(f, addr, from, n);
     case AID_FAULT_DEAF:
-        return first ? 0 : flash_program(f->flash, addr, from, n);
+        return forgotten ? 0 : flash_program(f->flash, addr, from, n);
     case AID_FAULT_NONE:
     case AID_FAULT_NO_ERASE:
     case AID_FAULTS:

@@ -66,7 +66,7 @@ enum aid_fault {
     AID_FAULT_REVERSED,     /* a record's last unit goes first */
     AID_FAULT_SHORT,        /* a record's last unit is left out, and it says that all is well */
     AID_FAULT_LATE,         /* says that all is well, and programs before the next call */
-    AID_FAULT_DEAF,         /* forgets the first program call after a boot */
+    AID_FAULT_DEAF,         /* forgets the second program call after a boot: a start's copy */
     AID_FAULT_NO_ERASE,     /* erases nothing, and says that all is well */
     AID_FAULTS
 };
@@ -75,7 +75,7 @@ enum aid_fault {
 struct aid_faulty {
     struct aid_flash *flash;
     enum aid_fault fault;
-    bool booted;                    /* the caller says: nothing was programmed since the boot */
+    uint32_t calls;                 /* of program since the boot, when the caller set it to 0 */
     uint32_t late_at, late_n;       /* what AID_FAULT_LATE holds back */
     uint8_t late[2048];
 };

@@ -91,18 +91,34 @@ static void test_turning(void **state)
                                        .second = all ? 401 : 0});
 }
 
-/* A grant wants much room: when the turn that it began was cut short, much is written before the
- * next one. */
-static void test_turn_for_a_grant(void **state)
+/* What a cut left becomes whole at the very start after one whose own first units were cut. And a
+ * grant wants much room: when the turn that it began was cut short, much is written before the next
+ * one. */
+static void test_cut_twice(void **state)
 {
+    static const struct {
+        const char *row;
+        uint32_t unit, left, units;
+    } scenes[] = {
+        {"purge_stop", 16, 4000, 16},
+        {"open_account", 4, AID_CUT_WHOLE, 0},
+        {"commission", 8, AID_CUT_WHOLE, 0},
+        {"zero_clear", 4, 2200, 200},
+    };
     struct aid_swept swept = {0};
 
     (void)state;
-    sweep(aid_cut_row("purge_stop"),
-          &(struct aid_sweep){
-              .unit = 16, .left = 4000, .stride = 1, .units = 16, .every_mode = true, .second = 211},
-          &swept);
-    print_message("# turning for a grant: %" PRIu64 " cuts survived\n", swept.cuts);
+    for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++)
+        sweep(aid_cut_row(scenes[i].row),
+              &(struct aid_sweep){.unit = scenes[i].unit,
+                                  .left = scenes[i].left,
+                                  .units = scenes[i].units,
+                                  .stride = 1,
+                                  .ripens_only = true,
+                                  .second = 1,
+                                  .seconds = is_whole_campaign() ? 0 : 2},
+              &swept);
+    print_message("# cut again at once: %" PRIu64 " cuts survived\n", swept.cuts);
 }
 
 /* The largest carry-over that there is. */
@@ -145,7 +161,7 @@ int main(void)
         cmocka_unit_test(test_each_unit),
         cmocka_unit_test(test_unit_sizes),
         cmocka_unit_test(test_turning),
-        cmocka_unit_test(test_turn_for_a_grant),
+        cmocka_unit_test(test_cut_twice),
         cmocka_unit_test(test_old_meter),
     };
 

@@ -75,7 +75,7 @@ static void test_late(void **state)
 static void test_deaf(void **state)
 {
     (void)state;
-    caught(AID_FAULT_DEAF, "the first program call after a boot forgotten");
+    caught(AID_FAULT_DEAF, "the copy that a start makes forgotten");
 }
 
 static void test_no_erase(void **state)
