@@ -98,12 +98,13 @@ static void test_cut_twice(void **state)
 {
     static const struct {
         const char *row;
-        uint32_t unit, left, units;
+        uint32_t unit, left, units, second, seconds;
     } scenes[] = {
-        {"purge_stop", 16, 4000, 16},
-        {"open_account", 4, AID_CUT_WHOLE, 0},
-        {"commission", 8, AID_CUT_WHOLE, 0},
-        {"zero_clear", 4, 2200, 200},
+        {"purge_stop", 16, 4000, 16, 1, 2},
+        {"open_account", 4, AID_CUT_WHOLE, 0, 1, 2},
+        {"commission", 8, AID_CUT_WHOLE, 0, 1, 2},
+        {"zero_clear", 4, 2200, 200, 1, 2},
+        {"self_test", 16, AID_CUT_WHOLE, 0, 6, 0},
     };
     struct aid_swept swept = {0};
 
@@ -115,8 +116,8 @@ static void test_cut_twice(void **state)
                                   .units = scenes[i].units,
                                   .stride = 1,
                                   .ripens_only = true,
-                                  .second = 1,
-                                  .seconds = is_whole_campaign() ? 0 : 2},
+                                  .second = scenes[i].second,
+                                  .seconds = is_whole_campaign() ? 0 : scenes[i].seconds},
               &swept);
     print_message("# cut again at once: %" PRIu64 " cuts survived\n", swept.cuts);
 }
