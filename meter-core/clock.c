@@ -17,15 +17,11 @@ enum mc_clock_state mc_clock_state(const struct mc_meter *m)
 
 int64_t mc_clock_now_s(const struct mc_meter *m)
 {
-    switch (mc_clock_state(m)) {
-    case MC_CLOCK_VALID:
+    enum mc_clock_state state = mc_clock_state(m);
+
+    if (state == MC_CLOCK_VALID)
         return computed_s(m);
-    case MC_CLOCK_LOST:
-        return m->core.floor_s;
-    case MC_CLOCK_NEVER_SET:
-        break;
-    }
-    return 0;
+    return state == MC_CLOCK_LOST ? m->core.floor_s : 0;
 }
 
 int64_t mc_clock_judge_s(const struct mc_meter *m)

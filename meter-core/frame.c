@@ -260,7 +260,8 @@ static enum mc_feed drain(struct mc_pipe *p)
 
         if (p->rx.held_len[place] == 0)
             break;
-        p->broken = !parse(p->rx.held[place], p->rx.held_len[place], &f) || !accept(p, &f);
+        (void)parse(p->rx.held[place], p->rx.held_len[place], &f);  /* as it was when held */
+        p->broken = !accept(p, &f);
         p->rx.held_len[place] = 0;
         p->rx.seq++;
     }

@@ -401,6 +401,24 @@ static void half_a_swap_is_no_certificate(void **state)
     }
 }
 
+static void half_a_mac_is_no_mac(void **state)
+{
+    gasm_Certificate c = filled(), got;
+    struct sealed_certificate s = seal(&c, true);
+    gasm_SealedCertificate split;
+
+    (void)state;
+    assert_int_equal(mc_pb_decode(gasm_SealedCertificate_fields, span(s.bytes, s.n), &split), 0);
+    for (split.swap_mac.size = sizeof split.mac; split.swap_mac.size > 0; split.swap_mac.size--) {
+        uint8_t bytes[MC_CERTIFICATE_MAX];
+        int n = mc_pb_encode(gasm_SealedCertificate_fields, &split, bytes, sizeof bytes);
+
+        assert_true(n > 0);
+        assert_int_equal(mc_certificate_peek(span(bytes, (size_t)n), &got),
+                         split.swap_mac.size == sizeof split.mac ? 0 : GF_E_FORMAT);
+    }
+}
+
 /* Also what its makers meant well has one form: an unknown field inside the totals, with good
  * macs. */
 static void no_unknown_field_inside(void **state)
@@ -515,6 +533,7 @@ int main(void)
         AID_WITH_EACH_CRYPTO(every_bit_of_a_certificate_counts),
         AID_WITH_EACH_CRYPTO(other_keys_do_not_open_a_certificate),
         AID_WITH_EACH_CRYPTO(half_a_swap_is_no_certificate),
+        AID_WITH_EACH_CRYPTO(half_a_mac_is_no_mac),
         AID_WITH_EACH_CRYPTO(no_unknown_field_inside),
         AID_WITH_EACH_CRYPTO(case_tag_is_never_that_of_a_free_place),
         cmocka_unit_test(library_that_fails),
