@@ -322,6 +322,36 @@ static void test_index_without_room(void **state)
     aid_world_free(w);
 }
 
+/* What a grant needs for its pulses and its end nothing else may take. */
+static void test_grant_keeps_its_room(void **state)
+{
+    const uint32_t pulses = 1000, change = mc_journal_cost(PAYLOAD_MAX);
+    const uint32_t needs = pulses * mc_journal_cost(16) + change;
+    struct aid_world *w = in_service();
+    struct mc_meter *m = w->meter;
+    int rc = 0;
+
+    (void)state;
+    assert_int_equal(mc_store_room(m, mc_journal_free(&m->journal) + 1), 0);
+    m->core.grant_open = 1;
+    m->core.grant_l = pulses;
+    m->core.grant_from_l = m->core.totals.purged_l;
+    m->journal.pos = w->flash.sector_size - needs - 2 * change;
+    for (uint32_t i = 0; rc == 0; i++) {
+        assert_true(i < 1000);
+        rc = mc_store_event(m, MC_EVENT_RESET, 1, 2);
+    }
+    assert_int_equal(rc, GF_E_NOT_NOW);
+    assert_true(mc_journal_free(&m->journal) >= needs);
+    for (uint32_t i = 0; i < pulses; i++) {
+        m->core.totals.index_l++;
+        m->core.totals.purged_l++;
+        assert_int_equal(mc_store_index(m), 0);
+    }
+    assert_true(mc_journal_free(&m->journal) >= change);
+    aid_world_free(w);
+}
+
 /* A turn takes along every receipt that is remembered, and what was used of every ticket. */
 static void test_turn_keeps(void **state)
 {
@@ -556,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_answer_too_long),
         cmocka_unit_test(test_more_room_than_a_sector),
         cmocka_unit_test(test_index_without_room),
+        cmocka_unit_test(test_grant_keeps_its_room),
         cmocka_unit_test(test_turn_keeps),
         cmocka_unit_test(test_each_call),
         cmocka_unit_test(test_each_call_of_a_start),
