@@ -24,6 +24,10 @@ int mc_cmd_open_account(struct mc_meter *m, struct mc_tx *tx)
         return gasm_Refusal_RIGHT;
     if (account_no <= m->core.account_no)
         return gasm_Refusal_OLD;
+    /* What an account still holds does not vanish with it: clear it first. */
+    if (m->core.account_no != 0 && m->core.account_closed == 0 &&
+        mc_residual_l(&m->core.totals) > 0)
+        return gasm_Refusal_STATE;
     *t = (gasm_Totals){.index_l = t->index_l,
                        .purged_l = t->purged_l,
                        .opening_index_l = t->index_l,

@@ -147,7 +147,7 @@ int mc_cmd_close_account(struct mc_meter *m, struct mc_tx *tx)
     struct closing closing;
     int said = (int)judge_closing(m, &closing);
 
-    if (said == gasm_Refusal_OK)
+    if (said == gasm_Refusal_OK && !m->later.ready)
         said = judge_room(m);
     if (said == gasm_Refusal_OK)
         said = mc_command_wait_shut(m) ? close_now(m, tx, &closing) : MC_LATER;

@@ -28,11 +28,10 @@ int mc_cmd_valve_close(struct mc_meter *m, struct mc_tx *tx)
 {
     gasm_Supply *show = &m->response.body.supply;
 
+    /* It shuts first, whether or not the journal takes the record. */
+    mc_supply_stop(m);
     m->response.which_body = gasm_Response_supply_tag;
     mc_meter_supply(m, show);
-    show->armed_s = show->watch_s = 0;
-    if (!mc_valve_is_shut(m))
-        show->valve = gasm_ValveState_VALVE_MOVING;
     mc_tx_event(m, tx, MC_EVENT_VALVE_CLOSED, (int64_t)m->ticket.serial,
                 (int64_t)m->core.totals.index_l);
     return gasm_Refusal_OK;

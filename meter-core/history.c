@@ -5,6 +5,8 @@
 
 #define DAY_S 86400
 #define FLOOR_STEP_S DAY_S          /* a time floor at least this often */
+#define JUMP_MS 3600000             /* an RTC that is so far ahead of the timers ... */
+#define BELIEVED_MS 60000           /* ... is believed after so long */
 
 uint32_t mc_gas_day(int64_t utc_s, int64_t start_min)
 {
@@ -25,6 +27,25 @@ uint32_t mc_gas_month(uint32_t day)
     return (era * 400u + year) * 12u + month + 2u - 1970u * 12u;
 }
 
+/* Has the RTC kept pace with the timers, or been where it is for long enough? */
+static bool is_believed(struct mc_meter *m)
+{
+    struct mc_watch *w = &m->watch;
+    const struct gf_clock *rtc = m->ports.clock;
+    int64_t utc_ms = rtc->utc_ms(rtc->ctx), now_ms = mc_mono_ms(m);
+    int64_t ahead_ms = (utc_ms - w->utc_ms) - (now_ms - w->mono_ms);
+
+    if (w->begun && ahead_ms >= JUMP_MS) {
+        if (!w->doubted)
+            w->doubted_ms = now_ms;
+        w->doubted = true;
+        if (now_ms - w->doubted_ms < BELIEVED_MS)
+            return false;
+    }
+    *w = (struct mc_watch){.begun = true, .utc_ms = utc_ms, .mono_ms = now_ms};
+    return true;
+}
+
 void mc_history_poll(struct mc_meter *m)
 {
     const struct mc_core *core = &m->core;
@@ -32,7 +53,7 @@ void mc_history_poll(struct mc_meter *m)
     struct mc_tx tx;
     uint32_t day, month;
 
-    if (mc_clock_state(m) != MC_CLOCK_VALID)
+    if (!is_believed(m) || mc_clock_state(m) != MC_CLOCK_VALID)
         return;
     /* Kept one higher than they are, so that zero stands for "not known yet". */
     day = mc_gas_day(now_s, core->params[MC_PARAM_GAS_DAY_START - 1]) + 1;

@@ -5,6 +5,10 @@
  * January 1970. A period that the meter slept through, or that the clock jumped over, has no entry:
  * what flowed stands in the entry of the period before. When the clock is set back no second entry
  * is written for a period that has one.
+ *
+ * What is written here cannot be taken back: the time floor never falls. So a clock that is an hour
+ * or more ahead of what has passed on the timers since it was last looked at (an RTC that is
+ * disturbed) is only believed once it has been so for a minute.
  */
 #ifndef GF_METER_HISTORY_H
 #define GF_METER_HISTORY_H

@@ -8,6 +8,7 @@
 #define MC_CONNECT_MS 30000         /* a central has to authenticate this long after it connected */
 #define MC_HEARD_MS 5000            /* ... and this long after its first fragment */
 #define MC_SILENCE_MS 30000         /* without a message in a session: dropped */
+#define MC_OWES_MS 90000            /* so long a client may wait in silence for the end of a purge */
 #define MC_HELLO_MS 1000            /* between two hellos that are looked at */
 #define MC_REFUSED_LOG_MS 3600000   /* between two events about refused hellos */
 

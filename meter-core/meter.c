@@ -147,11 +147,12 @@ static void log_flow_while_shut(struct mc_meter *m, uint64_t flowed_l)
     int64_t now_ms = mc_mono_ms(m);
 
     if (m->core.grant_open != 0 || !mc_valve_is_at_rest(m) ||
-        (m->flow_logged && (m->core.locks >> gasm_Lock_LOCK_VALVE & 1) != 0 &&
+        (m->flow_logged && (mc_supply_locks(m) >> gasm_Lock_LOCK_VALVE & 1) != 0 &&
          now_ms - m->flow_logged_ms < FLOW_LOG_MS))
         return;
-    m->flow_logged = mc_valve_lock(m, MC_EVENT_FLOW_WHILE_SHUT, (int64_t)m->core.totals.index_l,
-                                   (int64_t)flowed_l) == 0;
+    mc_supply_note(m, MC_EVENT_FLOW_WHILE_SHUT, (int64_t)m->core.totals.index_l, (int64_t)flowed_l,
+                   1u << gasm_Lock_LOCK_VALVE);
+    m->flow_logged = true;
     m->flow_logged_ms = now_ms;
 }
 
@@ -225,7 +226,7 @@ void mc_meter_identity(const struct mc_meter *m, gasm_Identity *ret)
     }
     ret->firmware = MC_FIRMWARE;
     ret->meter_type = m->core.meter_type;
-    ret->locks = m->core.locks;
+    ret->locks = mc_supply_locks(m);
     ret->self_tested = m->core.self_tested != 0;
     ret->token_seq = m->core.token_seq;
 }

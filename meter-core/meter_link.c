@@ -41,7 +41,8 @@ void mc_link_end_session(struct mc_meter *m)
 /* The client waits for the valve, and so does the meter: neither may say anything. */
 static bool owes_answer(const struct mc_meter *m)
 {
-    return m->later.waiting || m->purge.answering;
+    return m->later.waiting ||
+           (m->purge.answering && mc_mono_ms(m) - m->purge.ended_ms < MC_OWES_MS);
 }
 
 static void drop(struct mc_meter *m)

@@ -110,6 +110,8 @@ struct mc_supply {
     bool watch_pulse;                   /* its first pulse came, at watch_ms */
     int64_t watch_ms;                   /* mono: opened, or the first pulse since */
     uint8_t senses;                     /* bits of mc_sense that are on */
+    uint8_t tampered;                   /* ... and that have been, the last event at tamper_ms */
+    int64_t tamper_ms[MC_SENSES];       /* mono */
     bool flowed;                        /* a pulse came since the button was pressed, at pulse_ms */
     int64_t pulse_ms;                   /* mono: the last pulse */
     int64_t steady_ms;                  /* mono: since then no pause was long */
@@ -122,6 +124,13 @@ struct mc_supply {
     bool owed_late;                     /* writing it failed, at owed_ms */
     int64_t owed_ms;                    /* mono */
     int64_t typed_from_ms;              /* mono: the wait after a wrong typed token began */
+};
+
+/* The RTC beside the timers, when it was last believed (history.c). */
+struct mc_watch {
+    bool begun, doubted;
+    int64_t utc_ms, mono_ms;
+    int64_t doubted_ms;                 /* mono: since then it is ahead */
 };
 
 /* A command whose answer has to wait for the valve (commands.c). Its request stays in m->request:
@@ -188,6 +197,7 @@ struct mc_meter {
     struct mc_purge purge;
     struct mc_drive drive;
     struct mc_supply supply;
+    struct mc_watch watch;
     struct mc_later later;
     struct mc_link link;
     struct mc_pipe pipe;

@@ -235,19 +235,23 @@ static uint32_t grant_needs(const struct mc_core *core)
            mc_journal_cost(PAYLOAD_MAX);
 }
 
-int mc_store_room(struct mc_meter *m, uint32_t n)
+static int room_for(struct mc_meter *m, uint32_t n)
 {
     int rc;
 
     if (m->journal.nvm == NULL)
         return GF_E_STORE;
-    n += grant_needs(&m->core);
     if (mc_journal_free(&m->journal) >= n)
         return 0;
     rc = turn_over(m);
     if (rc != 0)
         return rc;
     return mc_journal_free(&m->journal) >= n ? 0 : GF_E_NOT_NOW;
+}
+
+int mc_store_room(struct mc_meter *m, uint32_t n)
+{
+    return room_for(m, n + grant_needs(&m->core));
 }
 
 int mc_store_tidy(struct mc_meter *m)
@@ -401,7 +405,8 @@ int mc_store_operation(struct mc_meter *m, struct mc_tx *tx, const struct mc_op 
     struct gf_writer w = {m->rec + MC_JOURNAL_HEAD, PAYLOAD_MAX, 0, false};
     gasm_Response *answer = &m->response;
     uint32_t addr;
-    int rc = mc_store_room(m, mc_journal_cost(PAYLOAD_MAX));
+    /* What is kept back for the end of a grant is there for that end. */
+    int rc = room_for(m, mc_journal_cost(PAYLOAD_MAX) + grant_needs(&tx->next));
 
     if (rc != 0)
         return rc;

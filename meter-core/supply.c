@@ -12,6 +12,7 @@
 #include "meter-core/valve.h"
 
 #define HOUR_MS INT64_C(3600000)
+#define TAMPER_LOG_MS 600000    /* between two events about one sense */
 #define RETRY_MS 1000           /* between attempts to journal what is owed */
 #define BUCKET_MS 10000         /* over-flow: so long at the limit, */
 #define BUCKET_PULSES 2         /* ... and so many pulses, fill the bucket */
@@ -68,6 +69,17 @@ static void settle(struct mc_meter *m)
     if (!s->owed_late)
         s->owed_n = 0;
     gf_wipe(&tx, sizeof tx);
+}
+
+uint32_t mc_supply_locks(const struct mc_meter *m)
+{
+    return locks_of(m, &m->core);
+}
+
+void mc_supply_note(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b, uint32_t locks)
+{
+    note(m, event, a, b, locks);
+    settle(m);
 }
 
 /* ---- arming ---- */
@@ -241,6 +253,7 @@ void mc_meter_sense(struct mc_meter *m, enum mc_sense sense, bool on)
     struct mc_supply *s = &m->supply;
     uint8_t bit = (uint8_t)(1u << sense);
     bool was = (s->senses & bit) != 0;
+    int64_t now_ms = mc_mono_ms(m);
     bool shuts = m->core.life == gasm_LifeState_IN_SERVICE &&
                  mc_setting(&m->core, MC_PARAM_CLOSE_ON_TAMPER) != 0;
 
@@ -249,8 +262,12 @@ void mc_meter_sense(struct mc_meter *m, enum mc_sense sense, bool on)
         return;
     if (shuts)
         mc_supply_stop(m);
-    note(m, MC_EVENT_TAMPER, (int64_t)sense, shuts, shuts ? LOCK(TAMPER) : 0);
-    settle(m);
+    if ((s->tampered & bit) != 0 && now_ms - s->tamper_ms[sense] < TAMPER_LOG_MS &&
+        (!shuts || (locks_of(m, &m->core) & LOCK(TAMPER)) != 0))
+        return;
+    s->tampered |= bit;
+    s->tamper_ms[sense] = now_ms;
+    mc_supply_note(m, MC_EVENT_TAMPER, (int64_t)sense, shuts, shuts ? LOCK(TAMPER) : 0);
 }
 
 /* An open valve has to report so in its travel time, and for as long as it is open. */
@@ -318,7 +335,7 @@ void mc_meter_supply(const struct mc_meter *m, gasm_Supply *ret)
 {
     *ret = (gasm_Supply)gasm_Supply_init_zero;
     ret->valve = mc_valve_state(m);
-    ret->locks = locks_of(m, &m->core);
+    ret->locks = mc_supply_locks(m);
     ret->residual_l = mc_residual_l(&m->core.totals);
     if (m->supply.armed)
         ret->armed_s = seconds(m->supply.armed_until_ms - mc_mono_ms(m));

@@ -53,6 +53,13 @@ void mc_supply_arm(struct mc_meter *m);
  * (close_account). */
 void mc_supply_stop(struct mc_meter *m);
 
+/* The locks in force: bits of gasm_Lock. */
+uint32_t mc_supply_locks(const struct mc_meter *m);
+
+/* Owe the journal an event, and the locks (bits of gasm_Lock) that go with it: in force from now on,
+ * written at once or as soon as the journal takes it. */
+void mc_supply_note(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b, uint32_t locks);
+
 /* Pulses came: n * pulse_l litres that are in the index by now. */
 void mc_supply_pulse(struct mc_meter *m, uint32_t n);
 

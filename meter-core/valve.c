@@ -2,7 +2,7 @@
 #include "meter-core/valve.h"
 
 #include "meter-core/clock.h"
-#include "meter-core/store.h"
+#include "meter-core/supply.h"
 
 int64_t mc_setting(const struct mc_core *core, enum mc_param id)
 {
@@ -72,19 +72,6 @@ void mc_valve_want(struct mc_meter *m, bool open)
     give_order(m);
 }
 
-int mc_valve_lock(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b)
-{
-    struct mc_tx tx;
-    int rc;
-
-    mc_store_begin(m, &tx);
-    tx.next.locks |= 1u << gasm_Lock_LOCK_VALVE;
-    mc_tx_event(m, &tx, event, a, b);
-    rc = mc_store_change(m, &tx);
-    gf_wipe(&tx, sizeof tx);
-    return rc;
-}
-
 /* Since when has it been shut? */
 static void note_rest(struct mc_meter *m)
 {
@@ -102,6 +89,8 @@ void mc_valve_poll(struct mc_meter *m)
 
     if (d->want_open && mc_valve_owner(m) == MC_OWNER_NOBODY)
         mc_valve_want(m, false);
+    if (d->want_open && !d->commanded && mc_valve_power(m) != MC_POWER_GOOD)
+        mc_valve_want(m, false);
     if (!d->commanded)
         give_order(m);
     note_rest(m);
@@ -112,7 +101,8 @@ void mc_valve_poll(struct mc_meter *m)
     if (!d->commanded || mc_mono_ms(m) - d->since_ms < d->travel_ms)
         return;
     if (!d->fault_logged)
-        d->fault_logged = mc_valve_lock(m, MC_EVENT_VALVE_FAULT, (int64_t)state,
-                                        (int64_t)m->core.totals.index_l) == 0;
+        mc_supply_note(m, MC_EVENT_VALVE_FAULT, (int64_t)state, (int64_t)m->core.totals.index_l,
+                       1u << gasm_Lock_LOCK_VALVE);
+    d->fault_logged = true;
     give_order(m);      /* again, and again */
 }

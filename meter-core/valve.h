@@ -53,8 +53,4 @@ void mc_valve_want(struct mc_meter *m, bool open);
  * owner; log a fault once. A fault locks the valve. */
 void mc_valve_poll(struct mc_meter *m);
 
-/* Log an event that says that the valve cannot be trusted, and set LOCK_VALVE, in one record. 0;
- * GF_E_NOT_NOW, GF_E_STORE. */
-int mc_valve_lock(struct mc_meter *m, enum mc_event event, int64_t a, int64_t b);
-
 #endif

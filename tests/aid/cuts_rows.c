@@ -162,6 +162,12 @@ static int measure(struct aid_life *l)
     return 0;
 }
 
+static void sleep_a_day(struct aid_world *w)
+{
+    w->utc_ms += 86400000;
+    w->mono_ms += 86400000;
+}
+
 /* Midnight of the gas day that ends a month. */
 static void before_the_month(struct aid_life *l)
 {
@@ -171,11 +177,11 @@ static void before_the_month(struct aid_life *l)
     aid_world_pass(l->w, 20);
     month = core->month;
     while (core->month == month) {
-        l->w->utc_ms += 86400000;
+        sleep_a_day(l->w);
         aid_world_pass(l->w, 20);
     }
     while (mc_gas_month(core->day) + 1 == core->month) {
-        l->w->utc_ms += 86400000;
+        sleep_a_day(l->w);
         aid_world_pass(l->w, 20);
     }
 }
@@ -183,7 +189,7 @@ static void before_the_month(struct aid_life *l)
 static int midnight(struct aid_life *l)
 {
     if (l->step++ == 0)
-        l->w->utc_ms += 86400000;
+        sleep_a_day(l->w);
     aid_world_pass(l->w, 30);
     if (l->w->flash.dead)
         return GF_E_LINK_LOST;

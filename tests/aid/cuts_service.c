@@ -303,6 +303,7 @@ static void grow_old(struct aid_life *l)
     l->ticket.use_count = 1000;
     for (uint32_t day = 0; day < 420; day++) {
         w->utc_ms += INT64_C(86400000) * (day < 350 ? 1 : 31);
+        w->mono_ms += INT64_C(86400000) * (day < 350 ? 1 : 31);
         if (day % 2 == 0)
             log_much(w->meter, day);
         if (day % 6 == 0) {

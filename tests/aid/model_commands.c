@@ -49,6 +49,8 @@ gasm_Refusal aid_model_open(struct aid_model *m, uint64_t account_no)
         return gasm_Refusal_RIGHT;
     if (account_no <= m->account_no)
         return gasm_Refusal_OLD;
+    if (m->account_no != 0 && !m->closed && m->residual_l > 0)
+        return gasm_Refusal_STATE;
     m->account_no = account_no;
     m->closed = false;
     m->t = (gasm_Totals){.index_l = m->t.index_l,

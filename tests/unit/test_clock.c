@@ -157,6 +157,7 @@ static void test_floor(void **state)
     (void)state;
     for (int hour = 0; hour < 50; hour++) {
         w->utc_ms += 3600000;
+        w->mono_ms += 3600000;
         aid_world_pass(w, 10);
     }
     assert_true(w->meter->core.floor_s >= AID_UTC_MS / 1000 + 26 * 3600);

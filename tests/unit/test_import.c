@@ -186,15 +186,21 @@ static void ask(const struct aid_swap *s, struct aid_world *w, uint32_t op, gasm
 }
 
 /* Put the registers of the next account, as open_account would in a life that goes on. */
+/* What the account before held has to be cleared first. */
 static void open_next_account(struct aid_world *w, uint32_t op)
 {
     gasm_Ticket t = aid_meter_ticket(w->meter_id, w->meter->core.active_epoch, 280);
     gasm_Request r = aid_request(w, gasm_Command_OPEN_ACCOUNT, op);
+    gasm_Request clear = aid_request(w, gasm_Command_ZERO_CLEAR, op + 1000);
 
     t.account_no = w->meter->core.account_no + 1;
     r.which_body = gasm_Request_open_account_tag;
     r.body.open_account.account_no = t.account_no;
     aid_greet(w, &t);
+    aid_expect(w, &r, gasm_Refusal_STATE, gasm_Stage_STAGE_VALIDATION);
+    clear.which_body = gasm_Request_zero_clear_tag;
+    clear.body.zero_clear.residual_l = mc_residual_l(&w->meter->core.totals);
+    aid_expect(w, &clear, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
     aid_expect(w, &r, gasm_Refusal_OK, gasm_Stage_STAGE_EXECUTION);
     aid_world_disconnect(w);
 }

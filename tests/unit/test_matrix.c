@@ -202,6 +202,8 @@ static struct mc_meter *ready(struct desk *d, const struct aid_rule *r,
 #define LATER 99
 static int outcome(const struct aid_rule *r, const struct aid_situation *s)
 {
+    if (r->id == gasm_Command_OPEN_ACCOUNT && s->account == ACCOUNT_OPEN)
+        return gasm_Refusal_STATE;      /* it holds credit */
     if (r->id == gasm_Command_PURGE_KEEPALIVE)
         return s->valve == VALVE_GRANT ? gasm_Refusal_OK : gasm_Refusal_STATE;
     if (r->id == gasm_Command_PURGE_STOP)

@@ -85,7 +85,7 @@ static const struct word roles[_gasm_Role_ARRAYSIZE] = {
     [gasm_Role_SUPERVISOR] = {"SUPERVISOR", "may clear credit in service", NULL},
     [gasm_Role_INSPECTOR] = {"INSPECTOR", "reads", NULL},
     [gasm_Role_CUSTOMER] = {"CUSTOMER", "the customer; no serial floor", NULL},
-    [gasm_Role_BENCH] = {"BENCH", "the workshop; only it may `reset_to_factory`", NULL},
+    [gasm_Role_BENCH] = {"BENCH", "the workshop", NULL},
 };
 
 static const struct word rights[] = {
@@ -105,7 +105,7 @@ static const struct word rights[] = {
     [gasm_Right_RIGHT_CLOSE] = {"CLOSE", "`close_account`", NULL},
     [gasm_Right_RIGHT_IMPORT] = {"IMPORT", "`import_credit`", NULL},
     [gasm_Right_RIGHT_TEST] = {"TEST", "`self_test`", NULL},
-    [gasm_Right_RIGHT_BENCH] = {"BENCH", "`reset_to_factory`, with the role BENCH", NULL},
+    [gasm_Right_RIGHT_BENCH] = {"BENCH", "`reset_to_factory`", NULL},
 };
 
 static const struct word kinds[] = {

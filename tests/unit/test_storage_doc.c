@@ -275,6 +275,7 @@ static size_t explain_record(FILE *f, const uint8_t *flash, size_t at)
 
 static void print_example(FILE *f)
 {
+    static const uint8_t fence[MC_JOURNAL_SLOT];
     struct aid_world *w = aid_world_new_flash(5, 1, MC_JOURNAL_SECTOR_MIN, 2, 4);
     size_t at = 0, end = w->meter->journal.pos;
 
@@ -284,6 +285,9 @@ static void print_example(FILE *f)
     while (at < end) {
         if (w->flash.bytes[at] == 0xFF) {
             fprintf(f, "%05zx  erased: the slot that a start leaves alone\n\n", at);
+            at += MC_JOURNAL_SLOT;
+        } else if (memcmp(w->flash.bytes + at, fence, sizeof fence) == 0) {
+            fprintf(f, "%05zx  fence: one slot of zeroes, before what a start copies\n\n", at);
             at += MC_JOURNAL_SLOT;
         } else {
             at += explain_record(f, w->flash.bytes, at);
