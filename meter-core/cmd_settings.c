@@ -8,8 +8,8 @@ int mc_cmd_set_clock(struct mc_meter *m, struct mc_tx *tx)
     int64_t new_s = m->request.body.set_clock.utc_s;
     int64_t old_s = mc_clock_now_s(m);
 
-    /* A laptop cannot revive its own ticket: neither outside its window nor below what was reached
-     * already, which is never below 0. */
+    /* A laptop cannot revive its own ticket: neither outside its window nor below the floor, which
+     * is never below 0 (docs/security.md says what remains). */
     if (new_s < m->ticket.not_before_s || new_s > m->ticket.not_after_s || new_s < m->core.floor_s)
         return gasm_Refusal_CLOCK;
     if (new_s > MC_CLOCK_MAX_S)
