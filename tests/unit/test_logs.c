@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "meter-core/clock.h"
 #include "meter-core/history.h"
 #include "meter-core/logs.h"
 #include "meter-core/store.h"
@@ -271,6 +272,28 @@ static void test_first_events(void **state)
     aid_world_free(w);
 }
 
+/* A gas day that is made to begin later ends later, not twice: 24 hours are no day by themselves. */
+static void test_day_begins_later(void **state)
+{
+    struct aid_world *w = in_service();
+    int64_t *start_min = &w->meter->core.params[MC_PARAM_GAS_DAY_START - 1];
+    int64_t now_s = mc_clock_now_s(w->meter);
+    uint32_t days;
+
+    (void)state;
+    *start_min = 0;
+    w->utc_ms += ((now_s / 86400 + 1) * 86400 + 3 * 3600 - now_s) * 1000;
+    w->mono_ms += ((now_s / 86400 + 1) * 86400 + 3 * 3600 - now_s) * 1000;
+    (void)mc_meter_tick(w->meter);
+    days = w->meter->core.day_no;
+    *start_min = 6 * 60;
+    next_day(w, 1);                     /* three o'clock again */
+    assert_int_equal(w->meter->core.day_no, days);
+    next_day(w, 1);
+    assert_int_equal(w->meter->core.day_no, days + 1);
+    aid_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,7 +301,7 @@ int main(void)
         cmocka_unit_test(test_first_and_last),
         cmocka_unit_test(test_days),        cmocka_unit_test(test_day_jumps),
         cmocka_unit_test(test_no_clock),    cmocka_unit_test(test_events),
-        cmocka_unit_test(test_first_events),
+        cmocka_unit_test(test_first_events), cmocka_unit_test(test_day_begins_later),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -393,6 +393,23 @@ static void test_turn_keeps(void **state)
     aid_world_free(w);
 }
 
+/* ... and of a log that is full the newest that are to be kept, not one less. */
+static void test_turn_keeps_a_full_log(void **state)
+{
+    struct aid_world *w = in_service();
+    uint32_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(mc_store_tidy(w->meter), 0);
+        assert_int_equal(mc_store_event(w->meter, MC_EVENT_RESET, i, 0), 0);
+    }
+    assert_int_equal(mc_store_room(w->meter, w->flash.sector_size), GF_E_NOT_NOW);
+    assert_int_equal(mc_log_read(w->meter, MC_LOG_EVENTS, 0, count_entry, &n), 0);
+    assert_int_equal(n, 512);
+    aid_world_free(w);
+}
+
 /* ---- calls that fail ---- */
 
 /* What the store is asked, by number; 0 or a positive count, or an error. */
@@ -588,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_index_without_room),
         cmocka_unit_test(test_grant_keeps_its_room),
         cmocka_unit_test(test_turn_keeps),
+        cmocka_unit_test(test_turn_keeps_a_full_log),
         cmocka_unit_test(test_each_call),
         cmocka_unit_test(test_each_call_of_a_start),
         cmocka_unit_test(test_create_fails),
