@@ -272,7 +272,7 @@ static void test_first_events(void **state)
     aid_world_free(w);
 }
 
-/* A gas day that is made to begin later ends later, not twice: 24 hours are no day by themselves. */
+/* A gas day that is made to begin later ends later, not twice: 24 hours alone are no day. */
 static void test_day_begins_later(void **state)
 {
     struct aid_world *w = in_service();
