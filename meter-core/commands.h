@@ -86,7 +86,7 @@ enum mc_need {
     MC_NEED_PARAMETERS = 1 << 5, /* set_parameters was executed once */
     MC_MAY_FACTORY = 1 << 6,     /* a factory ticket may send it */
     MC_MAY_CLOCKLESS = 1 << 7,   /* allowed while the clock is lost */
-    MC_NEED_NO_GRANT = 1 << 9,   /* no purge grant is alive */
+    MC_NEED_NO_GRANT = 1 << 9,   /* no purge grant is alive: its end's receipt begins before it */
     MC_OWN_OP_ID = 1 << 8,       /* recharge: the meter derives the operation id */
 };
 

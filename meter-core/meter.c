@@ -97,6 +97,7 @@ int mc_meter_start(struct mc_meter *m, const struct mc_ports *ports)
         rc = wake(m);
     if (rc != 0) {
         gf_wipe(&m->core, sizeof m->core);
+        gf_wipe(m->rec, sizeof m->rec);
         m->core.life = (uint8_t)gasm_LifeState_LIFE_UNKNOWN;
         m->journal.nvm = NULL;
         return GF_E_STORE;
