@@ -36,7 +36,8 @@ struct mc_ctl {
 };
 void mc_ctl_encode(const struct mc_ctl *ctl, uint8_t ret[static MC_CTL_LEN]);
 /* 0, or GF_E_FORMAT when the length or the meter id is wrong, the version is not
- * MC_PROTOCOL_VERSION, the limit below MC_FRAGMENT_MIN or the credits 0. A limit above MC_FRAGMENT_MAX is for the sender to cut. */
+ * MC_PROTOCOL_VERSION, the limit below MC_FRAGMENT_MIN or the credits 0. A limit above
+ * MC_FRAGMENT_MAX is for the sender to cut. */
 int mc_ctl_decode(const uint8_t *p, size_t n, struct mc_ctl *ret);
 
 /* What a client writes to CTL before its first fragment: op 1 (reset), fragment epoch 0..15, the
