@@ -11,6 +11,7 @@
 #include "meter-core/store.h"
 #include "tests/aid/credit_aid.h"
 #include "tests/aid/meter_story.h"
+#include "tests/aid/swap_aid.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/crypto_tape.h"
 
@@ -24,6 +25,21 @@ struct cost {
     size_t link_bytes, plain_bytes;     /* fragments both ways; the two plain messages */
     size_t flash_bytes, units, payload_bytes;
 };
+
+/* The meter owes its answer until the valve is at rest: half a second passes, in which the valve
+ * gets to its end. What the meter's tick takes. */
+static double wait_us(struct aid_world *w)
+{
+    double from_us;
+
+    w->mono_ms += 500;
+    w->utc_ms += 500;
+    if (w->valve.state == gasm_ValveState_VALVE_MOVING)
+        w->valve.state = w->valve.opening ? gasm_ValveState_VALVE_OPEN : gasm_ValveState_VALVE_SHUT;
+    from_us = bench_now_us();
+    (void)mc_meter_tick(w->meter);
+    return bench_now_us() - from_us;
+}
 
 /* Everything that the meter does from the first fragment to its last. */
 static void exchange(struct aid_world *w, const gasm_Request *request, struct cost *ret)
@@ -61,6 +77,8 @@ static void exchange(struct aid_world *w, const gasm_Request *request, struct co
                 w->answers++;
             }
         }
+        if (w->answers == answers)
+            ret->us += wait_us(w);
     } while (w->answers == answers);
     ret->crypto_us = bench_tape_replay();
     bench_need(w->answer.result == gasm_Refusal_OK, "the command is executed");
@@ -76,7 +94,10 @@ struct command_case {
     const char *name;
     enum aid_step after;        /* how far the account was opened */
     void (*fill)(const struct aid_world *w, gasm_Request *r);
+    void (*prepare)(struct aid_world *w);       /* in the session, before; may be NULL */
 };
+
+static struct aid_swap swap;    /* of the case that is being run */
 
 static void fill_nothing(const struct aid_world *w, gasm_Request *r)
 {
@@ -151,22 +172,100 @@ static void fill_typed(const struct aid_world *w, gasm_Request *r)
     *r = aid_recharge_typed(w, &token);
 }
 
+static void fill_page(const struct aid_world *w, gasm_Request *r)
+{
+    (void)w;
+    r->which_body = r->command == gasm_Command_READ_HISTORY ? gasm_Request_read_history_tag
+                                                            : gasm_Request_read_purchases_tag;
+}
+
+static void fill_close(const struct aid_world *w, gasm_Request *r)
+{
+    (void)w;
+    aid_swap_close_body(&swap, r);
+}
+
+static void fill_import(const struct aid_world *w, gasm_Request *r)
+{
+    (void)w;
+    aid_swap_certify(&swap, 5000);
+    aid_swap_import_body(&swap, r);
+}
+
+static void fill_reset(const struct aid_world *w, gasm_Request *r)
+{
+    (void)w;
+    r->which_body = gasm_Request_reset_to_factory_tag;
+}
+
+static void ask_first(struct aid_world *w, gasm_Request r)
+{
+    bench_need(aid_world_ask(w, &r) == 0 && w->answer.result == gasm_Refusal_OK,
+               "what comes before is done");
+}
+
+static void grant(struct aid_world *w)
+{
+    gasm_Request r = aid_request(w, gasm_Command_PURGE_START, 800);
+
+    fill_purge(w, &r);
+    ask_first(w, r);
+    aid_world_pass(w, 2000);
+}
+
+static void credit(struct aid_world *w)
+{
+    gasm_Token token = aid_token(1, 50000);
+
+    ask_first(w, aid_recharge(w, &token));
+    aid_world_pass(w, 40000);       /* it armed itself; that lapses */
+    bench_need(!w->meter->supply.armed, "it is not armed any more");
+}
+
+/* The session has ended in its silence. */
+static void credit_and_come_back(struct aid_world *w)
+{
+    gasm_Ticket ticket = aid_world_ticket(1, 78);
+
+    credit(w);
+    aid_greet(w, &ticket);
+    ask_first(w, aid_request(w, gasm_Command_IDENTIFY, 0));
+}
+
+static void close_first(struct aid_world *w)
+{
+    gasm_Request r = aid_request(w, gasm_Command_CLOSE_ACCOUNT, 800);
+
+    r.which_body = gasm_Request_close_account_tag;
+    ask_first(w, r);
+}
+
 static const struct command_case cases[] = {
-    {gasm_Command_IDENTIFY, "identify", AID_COMMISSION, fill_nothing},
-    {gasm_Command_READ_BALANCE, "read_balance", AID_COMMISSION, fill_nothing},
-    {gasm_Command_GET_PARAMETERS, "get_parameters", AID_COMMISSION, fill_nothing},
-    {gasm_Command_READ_RECEIPTS, "read_receipts, two", AID_COMMISSION, fill_receipts},
-    {gasm_Command_READ_EVENTS, "read_events, a page", AID_COMMISSION, fill_events},
-    {gasm_Command_INSTALL_KEY, "install_key", AID_COMMISSION, fill_key},
-    {gasm_Command_OPEN_ACCOUNT, "open_account", AID_ACTIVATE, fill_open},
-    {gasm_Command_PURGE_START, "purge_start", AID_OPEN_ACCOUNT, fill_purge},
-    {gasm_Command_ZERO_CLEAR, "zero_clear", AID_PURGE, fill_clear},
-    {gasm_Command_SET_CLOCK, "set_clock", AID_COMMISSION, fill_clock},
-    {gasm_Command_SET_PARAMETERS, "set_parameters, one", AID_COMMISSION, fill_parameter},
-    {gasm_Command_COMMISSION, "commission", AID_SET_PARAMETERS, fill_nothing},
-    {gasm_Command_RECHARGE, "recharge, sealed", AID_COMMISSION, fill_token},
-    {gasm_Command_RECHARGE, "recharge, typed", AID_COMMISSION, fill_typed},
-    {gasm_Command_VALVE_CLOSE, "valve_close", AID_COMMISSION, fill_nothing},
+    {gasm_Command_IDENTIFY, "identify", AID_COMMISSION, fill_nothing, NULL},
+    {gasm_Command_READ_BALANCE, "read_balance", AID_COMMISSION, fill_nothing, NULL},
+    {gasm_Command_GET_PARAMETERS, "get_parameters", AID_COMMISSION, fill_nothing, NULL},
+    {gasm_Command_READ_RECEIPTS, "read_receipts, two", AID_COMMISSION, fill_receipts, NULL},
+    {gasm_Command_READ_EVENTS, "read_events, a page", AID_COMMISSION, fill_events, NULL},
+    {gasm_Command_INSTALL_KEY, "install_key", AID_COMMISSION, fill_key, NULL},
+    {gasm_Command_OPEN_ACCOUNT, "open_account", AID_ACTIVATE, fill_open, NULL},
+    {gasm_Command_PURGE_START, "purge_start", AID_OPEN_ACCOUNT, fill_purge, NULL},
+    {gasm_Command_ZERO_CLEAR, "zero_clear", AID_PURGE, fill_clear, NULL},
+    {gasm_Command_SET_CLOCK, "set_clock", AID_COMMISSION, fill_clock, NULL},
+    {gasm_Command_SET_PARAMETERS, "set_parameters, one", AID_COMMISSION, fill_parameter, NULL},
+    {gasm_Command_COMMISSION, "commission", AID_SET_PARAMETERS, fill_nothing, NULL},
+    {gasm_Command_RECHARGE, "recharge, sealed", AID_COMMISSION, fill_token, NULL},
+    {gasm_Command_RECHARGE, "recharge, typed", AID_COMMISSION, fill_typed, NULL},
+    {gasm_Command_VALVE_CLOSE, "valve_close", AID_COMMISSION, fill_nothing, NULL},
+    {gasm_Command_PURGE_KEEPALIVE, "purge_keepalive", AID_OPEN_ACCOUNT, fill_nothing, grant},
+    {gasm_Command_PURGE_STOP, "purge_stop", AID_OPEN_ACCOUNT, fill_nothing, grant},
+    {gasm_Command_READ_HISTORY, "read_history, none", AID_COMMISSION, fill_page, NULL},
+    {gasm_Command_READ_PURCHASES, "read_purchases, one", AID_COMMISSION, fill_page,
+     credit_and_come_back},
+    {gasm_Command_VALVE_ARM, "valve_arm", AID_COMMISSION, fill_nothing, credit_and_come_back},
+    {gasm_Command_SELF_TEST, "self_test", AID_COMMISSION, fill_nothing, NULL},
+    {gasm_Command_CLOSE_ACCOUNT, "close_account", AID_COMMISSION, fill_close, NULL},
+    {gasm_Command_IMPORT_CREDIT, "import_credit", AID_COMMISSION, fill_import, NULL},
+    {gasm_Command_RESET_TO_FACTORY, "reset_to_factory", AID_COMMISSION, fill_reset, close_first},
 };
 
 static bool changes(gasm_Command command)
@@ -184,14 +283,22 @@ static bool changes(gasm_Command command)
  * the ticket. */
 static struct cost run_once(const struct command_case *c)
 {
-    struct aid_world *w = aid_story_opened(1, c->after);
+    bool swaps = c->command == gasm_Command_CLOSE_ACCOUNT || c->command == gasm_Command_IMPORT_CREDIT;
+    const char *id = c->command == gasm_Command_IMPORT_CREDIT ? AID_OTHER_ID : AID_METER_ID;
+    struct aid_world *w = swaps ? aid_swap_meter(id, c->after) : aid_story_opened(1, c->after);
     gasm_Ticket ticket = aid_world_ticket(1, 77);
-    gasm_Request first = aid_request(w, gasm_Command_IDENTIFY, 0), r;
+    gasm_Request r;
     struct cost cost;
 
+    swap = aid_swap_of(AID_METER_ID, AID_OTHER_ID, 1, 100000);
     w->meter->ports.crypto = bench_tape_crypto(w->ports.crypto);
-    aid_greet(w, &ticket);
-    bench_need(aid_world_ask(w, &first) == 0, "a session");
+    if (swaps)
+        aid_swap_greet(&swap, w);
+    else
+        aid_greet(w, &ticket);
+    ask_first(w, aid_request(w, gasm_Command_IDENTIFY, 0));
+    if (c->prepare != NULL)
+        c->prepare(w);
     r = aid_request(w, c->command, changes(c->command) ? 900 : 0);
     c->fill(w, &r);
     exchange(w, &r, &cost);
