@@ -283,7 +283,8 @@ static bool changes(gasm_Command command)
  * the ticket. */
 static struct cost run_once(const struct command_case *c)
 {
-    bool swaps = c->command == gasm_Command_CLOSE_ACCOUNT || c->command == gasm_Command_IMPORT_CREDIT;
+    bool swaps =
+        c->command == gasm_Command_CLOSE_ACCOUNT || c->command == gasm_Command_IMPORT_CREDIT;
     const char *id = c->command == gasm_Command_IMPORT_CREDIT ? AID_OTHER_ID : AID_METER_ID;
     struct aid_world *w = swaps ? aid_swap_meter(id, c->after) : aid_story_opened(1, c->after);
     gasm_Ticket ticket = aid_world_ticket(1, 77);
