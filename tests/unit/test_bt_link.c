@@ -22,6 +22,7 @@
 #include "meter-core/port/openssl/crypto.h"
 #include "meter-core/session.h"
 #include "tests/aid/dbus.h"
+#include "tests/aid/ear.h"
 #include "tests/aid/proc.h"
 
 #define METER_ID "GM2400001223"
@@ -31,23 +32,13 @@
 #define BOUND_MS 30000          /* of every wait here, real time */
 #define DEADLINE_MS 60000       /* of a connect(), port time */
 
-/* What came from the port. */
-struct seen {
-    unsigned sightings, ready, fragments, downs, written, radios;
-    struct link_sighting sighting;
-    struct link_ready link;
-    unsigned phases;            /* bit per phase */
-    int down, radio, wrote;
-    char detail[160];
-};
-
 struct world {
     struct aid_bus bus;
     pid_t bluez, meter;
     int meter_out;
     char nvm[512];
     struct bt_central *central;
-    struct seen seen;
+    struct aid_ear seen;
     struct link_events events;
     uint8_t id_hash[MC_ID_HASH_LEN];
     struct mc_pipe pipe;
@@ -55,62 +46,12 @@ struct world {
     bool has_answer;
 };
 
-/* ---- events ---- */
-
-static void on_sighting(void *ctx, const struct link_sighting *s)
-{
-    struct world *w = ctx;
-
-    w->seen.sightings++;
-    w->seen.sighting = *s;
-}
-
-static void on_phase(void *ctx, enum link_phase phase)
-{
-    ((struct world *)ctx)->seen.phases |= 1u << phase;
-}
-
-static void on_ready(void *ctx, const struct link_ready *ready)
-{
-    struct world *w = ctx;
-
-    w->seen.ready++;
-    w->seen.link = *ready;
-}
-
 static void on_fragment(void *ctx, const uint8_t *p, size_t n)
 {
     struct world *w = ctx;
 
-    w->seen.fragments++;
     if (mc_pipe_feed(&w->pipe, p, n) == MC_FEED_MESSAGE)
         w->has_answer = true;
-}
-
-static void on_written(void *ctx, int code)
-{
-    struct world *w = ctx;
-
-    w->seen.written++;
-    w->seen.wrote = code;
-}
-
-static void on_down(void *ctx, int code, const char *detail)
-{
-    struct world *w = ctx;
-
-    w->seen.downs++;
-    w->seen.down = code;
-    (void)snprintf(w->seen.detail, sizeof w->seen.detail, "%s", detail);
-}
-
-static void on_radio(void *ctx, int code, const char *detail)
-{
-    struct world *w = ctx;
-
-    (void)detail;
-    w->seen.radios++;
-    w->seen.radio = code;
 }
 
 /* ---- programs ---- */
@@ -228,8 +169,9 @@ static int setup(void **state)
     assert_int_equal(aid_bus_start(&w->bus), 0);
     manufacture(w);
     assert_int_equal(mc_id_hash(mc_crypto_openssl(), METER_ID, w->id_hash), 0);
-    w->events = (struct link_events){w, on_sighting, on_phase, on_ready, on_fragment, on_written,
-                                     on_down, on_radio};
+    w->seen.ctx = w;
+    w->seen.on_fragment = on_fragment;
+    w->events = aid_ear_events(&w->seen);
     w->central = new_central(w, "02:00:00:00:00:00");
     port(w)->bind(port(w)->ctx, &w->events);
     *state = w;
@@ -591,8 +533,7 @@ static void test_second_central(void **state)
     long long end = aid_now_ms() + BOUND_MS;
     unsigned fragments;
 
-    other.events = w->events;
-    other.events.ctx = &other;
+    other.events = aid_ear_events(&other.seen);
     start_bluez(w, "517");
     start_meter(w);
     connect_meter(w);
