@@ -22,6 +22,22 @@ gasm_Token aid_token(uint64_t sequence, uint64_t purchased_l)
     return t;
 }
 
+uint64_t *aid_token_number(gasm_Token *token, size_t i)
+{
+    uint64_t *const at[] = {&token->account_no, &token->sequence,   &token->purchased_l,
+                            &token->imported_l, &token->forgiven_l, &token->debited_l};
+
+    return at[i];
+}
+
+struct mc_token_for aid_token_for(void)
+{
+    static uint8_t root[MC_KEY_LEN];
+
+    aid_world_root(1, root);
+    return (struct mc_token_for){AID_METER_ID, 1, root};
+}
+
 size_t aid_token_sealed(const char *meter_id, uint32_t epoch, const gasm_Token *token,
                         uint8_t ret[static MC_TOKEN_MAX])
 {

@@ -12,6 +12,12 @@
  * order id that says the sequence. */
 gasm_Token aid_token(uint64_t sequence, uint64_t purchased_l);
 
+/* Its six numbers: account, sequence, and the ceilings as token.h counts them. */
+uint64_t *aid_token_number(gasm_Token *token, size_t i);
+
+/* AID_METER_ID under its first account key, for calls of token.h. */
+struct mc_token_for aid_token_for(void);
+
 /* Sealed for this meter under its account key of `epoch`; its length. */
 size_t aid_token_sealed(const char *meter_id, uint32_t epoch, const gasm_Token *token,
                         uint8_t ret[static MC_TOKEN_MAX]);

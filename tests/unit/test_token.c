@@ -1,5 +1,4 @@
-/* test_token.c - sealed tokens and typed ones, on each crypto port: what opens, and that nothing
- * else does. */
+/* test_token.c - sealed tokens on each crypto port: what opens, and that nothing else does. */
 #include "meter-core/token.h"
 
 #include <setjmp.h>
@@ -22,22 +21,9 @@ static struct gf_span span(const void *p, size_t n)
     return (struct gf_span){p, n};
 }
 
-static const uint8_t *root(void)
-{
-    static uint8_t key[MC_KEY_LEN];
-
-    aid_world_root(1, key);
-    return key;
-}
-
-static struct mc_token_for ours(void)
-{
-    return (struct mc_token_for){AID_METER_ID, 1, root()};
-}
-
 static size_t seal(const gasm_Token *t, uint8_t ret[static MC_TOKEN_MAX])
 {
-    const struct mc_token_for to = ours();
+    const struct mc_token_for to = aid_token_for();
     int n = mc_token_seal(aid_crypto(), &to, t, ret, MC_TOKEN_MAX);
 
     assert_true(n > 0);
@@ -46,7 +32,7 @@ static size_t seal(const gasm_Token *t, uint8_t ret[static MC_TOKEN_MAX])
 
 static int open_ours(const uint8_t *p, size_t n, gasm_Token *ret)
 {
-    const struct mc_token_for to = ours();
+    const struct mc_token_for to = aid_token_for();
 
     return mc_token_open(aid_crypto(), &to, span(p, n), ret);
 }
@@ -63,15 +49,6 @@ static void assert_same(const gasm_Token *a, const gasm_Token *b)
 
 static const uint64_t edges[] = {0, 1, 127, 128, UINT32_MAX, MC_CEILING_MAX_L, INT64_MAX,
                                  UINT64_MAX};
-
-/* The six numbers of a token. */
-static uint64_t *number(gasm_Token *t, size_t i)
-{
-    uint64_t *const at[] = {&t->account_no, &t->sequence,   &t->purchased_l,
-                            &t->imported_l, &t->forgiven_l, &t->debited_l};
-
-    return at[i];
-}
 
 /* ---- sealed ---- */
 
@@ -97,7 +74,7 @@ static void what_is_sealed_opens(void **state)
     for (size_t i = 0; i < 6; i++)
         for (size_t k = 0; k < COUNT(edges); k++) {
             t = aid_token(3, 40000);
-            *number(&t, i) = edges[k];
+            *aid_token_number(&t, i) = edges[k];
             check_round(&t);
         }
     for (size_t k = 0; k < COUNT(ends); k++) {
@@ -141,15 +118,15 @@ static void another_meter_epoch_or_key_does_not_open_it(void **state)
     gasm_Token t = aid_token(7, 123456), got;
     uint8_t bytes[MC_TOKEN_MAX], key[MC_KEY_LEN];
     size_t n = seal(&t, bytes);
-    struct mc_token_for to = ours();
+    struct mc_token_for to = aid_token_for();
 
     (void)state;
     to.meter_id = "GM2400001320";
     assert_int_equal(mc_token_open(aid_crypto(), &to, span(bytes, n), &got), GF_E_MISMATCH);
-    to = ours();
+    to = aid_token_for();
     to.epoch = 2;
     assert_int_equal(mc_token_open(aid_crypto(), &to, span(bytes, n), &got), GF_E_MISMATCH);
-    to = ours();
+    to = aid_token_for();
     aid_world_root(2, key);
     to.root = key;
     assert_int_equal(mc_token_open(aid_crypto(), &to, span(bytes, n), &got), GF_E_CRYPTO);
@@ -161,7 +138,7 @@ static void meter_and_epoch_are_authenticated(void **state)
     gasm_Token t = aid_token(7, 123456), got;
     uint8_t bytes[MC_TOKEN_MAX];
     gasm_SealedToken s;
-    struct mc_token_for to = ours();
+    struct mc_token_for to = aid_token_for();
     int n;
 
     (void)state;
@@ -181,7 +158,7 @@ static void meter_and_epoch_are_authenticated(void **state)
 static size_t seal_raw(struct gf_span plain, uint8_t ret[static MC_TOKEN_MAX])
 {
     uint8_t ad[10 + GF_METER_ID_LEN + 4] = "gasm token" AID_METER_ID "\1\0\0";
-    const struct mc_synthetic how = {.root = root(),
+    const struct mc_synthetic how = {.root = aid_token_for().root,
                                      .label = MC_LABEL("gasm token"),
                                      .nonce_label = MC_LABEL("gasm token nonce"),
                                      .ad = {ad, sizeof ad}};
@@ -250,7 +227,7 @@ static void peek_reads_without_a_key(void **state)
 
 static void too_little_room_is_said(void **state)
 {
-    const struct mc_token_for to = ours();
+    const struct mc_token_for to = aid_token_for();
     gasm_Token t = aid_token(7, 123456);
     uint8_t bytes[MC_TOKEN_MAX];
     size_t n = seal(&t, bytes);
@@ -266,7 +243,7 @@ static void too_little_room_is_said(void **state)
 /* Each call of the library fails once. */
 static void a_failing_library_is_said(void **state)
 {
-    const struct mc_token_for to = ours();
+    const struct mc_token_for to = aid_token_for();
     gasm_Token t = aid_token(7, 1234), got = aid_token(1, 1);
     const gasm_Token before = got;
     uint8_t bytes[MC_TOKEN_MAX], op_id[16], hash[MC_HASH_LEN];
@@ -307,7 +284,7 @@ static void content_is_the_six_numbers(void **state)
     t.forgiven_l = 4;
     t.debited_l = 5;
     for (size_t i = 0; i < 6; i++)
-        gf_wr_uint(&w, *number(&t, i), 8);
+        gf_wr_uint(&w, *aid_token_number(&t, i), 8);
     assert_int_equal(aid_crypto()->sha256(aid_crypto()->ctx, parts, 2, want), 0);
     assert_int_equal(mc_token_content(aid_crypto(), &t, got), 0);
     assert_memory_equal(got, want, sizeof want);
@@ -318,7 +295,7 @@ static void content_is_the_six_numbers(void **state)
     assert_memory_equal(got, want, sizeof want);
     for (size_t bit = 0; bit < 6 * 64; bit++) {
         other = t;
-        *number(&other, bit / 64) ^= UINT64_C(1) << bit % 64;
+        *aid_token_number(&other, bit / 64) ^= UINT64_C(1) << bit % 64;
         assert_int_equal(mc_token_content(aid_crypto(), &other, got), 0);
         assert_memory_not_equal(got, want, sizeof want);
     }
@@ -349,263 +326,6 @@ static void operation_id_is_of_meter_account_and_sequence(void **state)
     assert_memory_equal(id[0], hash, 16);
 }
 
-/* ---- typed ---- */
-
-/* Digits as token.h writes them, by other means: two decimal halves of a wide number. */
-__extension__ typedef unsigned __int128 wide;
-
-static char model_check(const char *digits, size_t n)
-{
-    unsigned p = 10;
-
-    for (size_t i = 0; i < n; i++) {
-        p += (unsigned)(digits[i] - '0');
-        p = p % 10 == 0 ? 10 : p % 10;
-        p = 2 * p % 11;
-    }
-    for (char c = '0'; c < '9'; c++)
-        if ((p + (unsigned)(c - '0')) % 10 == 1)
-            return c;
-    return '9';
-}
-
-static void model_digits(wide v, char ret[static MC_TYPED_TEXT])
-{
-    const wide half = 1000000000000;
-
-    (void)snprintf(ret, 25, "%012llu%012llu", (unsigned long long)(v / half),
-                   (unsigned long long)(v % half));
-    ret[24] = model_check(ret, 24);
-    ret[25] = '\0';
-}
-
-static wide model_value(const struct mc_typed *t)
-{
-    wide v = (wide)t->seq_low << 27 | t->purchased_l;
-
-    for (size_t i = 0; i < sizeof t->mac; i++)
-        v = v << 8 | t->mac[i];
-    return v;
-}
-
-/* What the meter makes of typed digits: a token with full sequence `seq`. */
-static int enter(const char *digits, const gasm_Token *held, uint64_t seq)
-{
-    const struct mc_token_for to = ours();
-    gasm_Token t = *held;
-    struct mc_typed typed;
-    int rc = mc_typed_parse(digits, &typed);
-
-    if (rc != 0)
-        return rc;
-    t.purchased_l = typed.purchased_l;
-    t.sequence = mc_typed_sequence(seq, typed.seq_low);
-    return mc_typed_verify(aid_crypto(), &to, &typed, &t);
-}
-
-static void make(const gasm_Token *t, char ret[static MC_TYPED_TEXT])
-{
-    const struct mc_token_for to = ours();
-
-    assert_int_equal(mc_typed_make(aid_crypto(), &to, t, ret), 0);
-    assert_int_equal(strlen(ret), MC_TYPED_DIGITS);
-}
-
-static void the_published_check_digit(void **state)
-{
-    (void)state;
-    assert_int_equal(model_check("0794", 4), '5');      /* the example of ISO/IEC 7064 */
-}
-
-static void typed_digits_read_back(void **state)
-{
-    static const uint64_t sold[] = {0, 1, 9, 255, 256, 65535, 65536, 16777215, 16777216,
-                                    (1 << 27) - 1};
-    char digits[MC_TYPED_TEXT], want[MC_TYPED_TEXT];
-    struct mc_typed typed;
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(sold); i++)
-        for (uint64_t seq = 1; seq < (1 << 20); seq = seq * 3 + 1) {
-            gasm_Token t = aid_token(seq, sold[i]);
-
-            make(&t, digits);
-            assert_int_equal(mc_typed_parse(digits, &typed), 0);
-            assert_int_equal(typed.purchased_l, sold[i]);
-            assert_int_equal(typed.seq_low, seq % 4096);
-            model_digits(model_value(&typed), want);
-            assert_string_equal(digits, want);
-            assert_int_equal(enter(digits, &t, seq - 1), 0);
-        }
-}
-
-static void typed_numbers_have_79_bits(void **state)
-{
-    const struct mc_token_for to = ours();
-    gasm_Token t = aid_token(1, UINT64_C(1) << 27);
-    const wide end = (wide)1 << 79;
-    char digits[MC_TYPED_TEXT];
-    struct mc_typed typed;
-
-    (void)state;
-    assert_int_equal(mc_typed_make(aid_crypto(), &to, &t, digits), GF_E_RANGE);
-    t.purchased_l = UINT64_MAX;
-    assert_int_equal(mc_typed_make(aid_crypto(), &to, &t, digits), GF_E_RANGE);
-    for (int bit = 0; bit < 80; bit++)
-        for (int less = 0; less < 2; less++) {
-            wide v = ((wide)1 << bit) - (unsigned)less;
-
-            model_digits(v, digits);
-            assert_int_equal(mc_typed_parse(digits, &typed), v < end ? 0 : GF_E_FORMAT);
-            if (v < end)
-                assert_true(model_value(&typed) == v);
-        }
-    model_digits((wide)1000000000000 * 1000000000000 - 1, digits);
-    assert_int_equal(mc_typed_parse(digits, &typed), GF_E_FORMAT);
-    assert_int_equal(mc_typed_parse("0000000000000000000000000", &typed), GF_E_MISMATCH);
-    model_digits(0, digits);
-    assert_int_equal(mc_typed_parse(digits, &typed), 0);
-    assert_true(model_value(&typed) == 0);
-}
-
-static void every_wrong_digit_and_transposition_is_caught(void **state)
-{
-    char digits[MC_TYPED_TEXT];
-    unsigned by_check = 0, by_mac = 0;
-
-    (void)state;
-    for (uint64_t seq = 1; seq <= 120; seq++) {
-        gasm_Token t = aid_token(seq * 37, seq * 1111);
-
-        make(&t, digits);
-        for (size_t i = 0; i < MC_TYPED_DIGITS; i++) {
-            const char was = digits[i];
-
-            for (char c = '0'; c <= '9'; c++) {
-                digits[i] = c;
-                assert_int_equal(enter(digits, &t, t.sequence - 1), c == was ? 0 : GF_E_MISMATCH);
-            }
-            digits[i] = was;
-        }
-        for (size_t i = 0; i + 1 < MC_TYPED_DIGITS; i++) {
-            const char a = digits[i], b = digits[i + 1];
-            struct mc_typed typed;
-            int parsed;
-
-            digits[i] = b;
-            digits[i + 1] = a;
-            parsed = mc_typed_parse(digits, &typed);
-            assert_true(a == b || enter(digits, &t, t.sequence - 1) != 0);
-            by_check += a != b && parsed == GF_E_MISMATCH;
-            by_mac += a != b && parsed != GF_E_MISMATCH;
-            digits[i] = a;
-            digits[i + 1] = b;
-        }
-    }
-    print_message("# transpositions: %u by the check digit, %u by the mac\n", by_check, by_mac);
-    assert_true(by_check > 30 * by_mac);
-}
-
-/* One wrong digit never needs the key. */
-static void the_check_digit_alone_catches_a_wrong_digit(void **state)
-{
-    gasm_Token t = aid_token(77, 4711);
-    char digits[MC_TYPED_TEXT];
-    struct mc_typed typed;
-
-    (void)state;
-    make(&t, digits);
-    for (size_t i = 0; i < MC_TYPED_DIGITS; i++) {
-        const char was = digits[i];
-
-        for (char c = '0'; c <= '9'; c++) {
-            digits[i] = c;
-            assert_int_equal(mc_typed_parse(digits, &typed), c == was ? 0 : GF_E_MISMATCH);
-        }
-        digits[i] = was;
-    }
-}
-
-static void typed_text_takes_spaces_and_hyphens(void **state)
-{
-    gasm_Token t = aid_token(77, 4711);
-    char digits[MC_TYPED_TEXT], text[64];
-    struct mc_typed typed;
-
-    (void)state;
-    make(&t, digits);
-    (void)snprintf(text, sizeof text, " %.5s-%.5s %.5s--%.5s  %.5s ", digits, digits + 5,
-                   digits + 10, digits + 15, digits + 20);
-    assert_int_equal(mc_typed_parse(text, &typed), 0);
-    assert_int_equal(typed.purchased_l, 4711);
-    for (size_t n = 0; n < MC_TYPED_DIGITS; n++) {
-        (void)snprintf(text, sizeof text, "%.*s", (int)n, digits);
-        assert_int_equal(mc_typed_parse(text, &typed), GF_E_FORMAT);
-    }
-    (void)snprintf(text, sizeof text, "%s0", digits);
-    assert_int_equal(mc_typed_parse(text, &typed), GF_E_FORMAT);
-    for (int c = 1; c < 256; c++)
-        for (size_t i = 0; i < MC_TYPED_DIGITS; i++) {
-            if ((c >= '0' && c <= '9') || c == ' ' || c == '-')
-                continue;
-            (void)snprintf(text, sizeof text, "%s", digits);
-            text[i] = (char)c;
-            assert_int_equal(mc_typed_parse(text, &typed), GF_E_FORMAT);
-        }
-}
-
-/* Whatever the mac covers, and does not travel, has to be the same. */
-static void typed_mac_covers_everything(void **state)
-{
-    gasm_Token t = aid_token(5000, 4711), other;
-    struct mc_token_for to = ours();
-    char digits[MC_TYPED_TEXT];
-    uint8_t key[MC_KEY_LEN];
-    struct mc_typed typed;
-
-    (void)state;
-    t.imported_l = 10;
-    t.forgiven_l = 20;
-    t.debited_l = 30;
-    make(&t, digits);
-    assert_int_equal(mc_typed_parse(digits, &typed), 0);
-    for (size_t bit = 0; bit < 6 * 64; bit++) {
-        other = t;
-        *number(&other, bit / 64) ^= UINT64_C(1) << bit % 64;
-        assert_int_equal(mc_typed_verify(aid_crypto(), &to, &typed, &other), GF_E_MISMATCH);
-    }
-    for (size_t bit = 0; bit < 40; bit++) {
-        typed.mac[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        assert_int_equal(mc_typed_verify(aid_crypto(), &to, &typed, &t), GF_E_MISMATCH);
-        typed.mac[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    other = t;
-    other.not_after_s = 5;
-    other.order_id.size = 0;
-    assert_int_equal(mc_typed_verify(aid_crypto(), &to, &typed, &other), 0);
-    to.meter_id = "GM2400001320";
-    assert_int_equal(mc_typed_verify(aid_crypto(), &to, &typed, &t), GF_E_MISMATCH);
-    to = ours();
-    aid_world_root(2, key);
-    to.root = key;
-    assert_int_equal(mc_typed_verify(aid_crypto(), &to, &typed, &t), GF_E_MISMATCH);
-}
-
-static void sequences_are_the_nearest_above(void **state)
-{
-    static const uint64_t lasts[] = {0,    1,    2,    4094,  4095,          4096,
-                                     4097, 8191, 8192, 123456789, UINT64_C(1) << 40};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(lasts); i++)
-        for (uint16_t low = 0; low < 4096; low++) {
-            uint64_t seq = mc_typed_sequence(lasts[i], low);
-
-            assert_true(seq > lasts[i] && seq <= lasts[i] + 4096);
-            assert_int_equal(seq % 4096, low);
-        }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -619,14 +339,6 @@ int main(void)
         cmocka_unit_test(a_failing_library_is_said),
         AID_WITH_EACH_CRYPTO(content_is_the_six_numbers),
         AID_WITH_EACH_CRYPTO(operation_id_is_of_meter_account_and_sequence),
-        cmocka_unit_test(the_published_check_digit),
-        AID_WITH_EACH_CRYPTO(typed_digits_read_back),
-        AID_WITH_EACH_CRYPTO(typed_numbers_have_79_bits),
-        AID_WITH_EACH_CRYPTO(every_wrong_digit_and_transposition_is_caught),
-        cmocka_unit_test(the_check_digit_alone_catches_a_wrong_digit),
-        cmocka_unit_test(typed_text_takes_spaces_and_hyphens),
-        AID_WITH_EACH_CRYPTO(typed_mac_covers_everything),
-        cmocka_unit_test(sequences_are_the_nearest_above),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
