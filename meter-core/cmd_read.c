@@ -81,18 +81,24 @@ static int take_event(void *ctx, uint32_t no, struct gf_reader *r)
     return ++out->entries_count == COUNT(out->entries);
 }
 
+/* A page of a log from number `from` on; *ret_first and *ret_last: what of it is kept. */
+static int read_page(struct mc_meter *m, enum mc_log log, uint32_t from, mc_log_visit *take,
+                     void *page, uint32_t *ret_first, uint32_t *ret_last)
+{
+    *ret_first = mc_log_first(&m->core, log);
+    *ret_last = mc_log_last(&m->core, log);
+    return mc_log_read(m, log, from, take, page) == 0 ? gasm_Refusal_OK : gasm_Refusal_NVM;
+}
+
 int mc_cmd_read_history(struct mc_meter *m, struct mc_tx *tx)
 {
     const gasm_ReadHistory *want = &m->request.body.read_history;
-    enum mc_log log = want->monthly ? MC_LOG_MONTHS : MC_LOG_DAYS;
     gasm_History *out = &m->response.body.history;
 
     (void)tx;
     m->response.which_body = gasm_Response_history_tag;
-    out->first_no = mc_log_first(&m->core, log);
-    out->last_no = mc_log_last(&m->core, log);
-    return mc_log_read(m, log, want->from_no, take_period, out) == 0 ? gasm_Refusal_OK
-                                                                     : gasm_Refusal_NVM;
+    return read_page(m, want->monthly ? MC_LOG_MONTHS : MC_LOG_DAYS, want->from_no, take_period, out,
+                     &out->first_no, &out->last_no);
 }
 
 int mc_cmd_read_purchases(struct mc_meter *m, struct mc_tx *tx)
@@ -101,12 +107,8 @@ int mc_cmd_read_purchases(struct mc_meter *m, struct mc_tx *tx)
 
     (void)tx;
     m->response.which_body = gasm_Response_purchases_tag;
-    out->first_no = mc_log_first(&m->core, MC_LOG_PURCHASES);
-    out->last_no = mc_log_last(&m->core, MC_LOG_PURCHASES);
-    return mc_log_read(m, MC_LOG_PURCHASES, m->request.body.read_purchases.from_no, take_purchase,
-                       out) == 0
-               ? gasm_Refusal_OK
-               : gasm_Refusal_NVM;
+    return read_page(m, MC_LOG_PURCHASES, m->request.body.read_purchases.from_no, take_purchase, out,
+                     &out->first_no, &out->last_no);
 }
 
 int mc_cmd_read_events(struct mc_meter *m, struct mc_tx *tx)
@@ -115,9 +117,6 @@ int mc_cmd_read_events(struct mc_meter *m, struct mc_tx *tx)
 
     (void)tx;
     m->response.which_body = gasm_Response_events_tag;
-    out->first_no = mc_log_first(&m->core, MC_LOG_EVENTS);
-    out->last_no = mc_log_last(&m->core, MC_LOG_EVENTS);
-    return mc_log_read(m, MC_LOG_EVENTS, m->request.body.read_events.from_no, take_event, out) == 0
-               ? gasm_Refusal_OK
-               : gasm_Refusal_NVM;
+    return read_page(m, MC_LOG_EVENTS, m->request.body.read_events.from_no, take_event, out,
+                     &out->first_no, &out->last_no);
 }
