@@ -63,16 +63,20 @@ gasmeter_LIBS      := host bt openssl meter real common
 gasmeter_PKG       := ncursesw libsystemd openssl
 gasoffice_MAIN     := backend/main.c
 gasoffice_LIBS     := backend openssl meter real common
-gasoffice_PKG      := libevent libevent_openssl openssl sqlite3 jansson libqrencode libpng
+gasoffice_PKG      := libevent libevent_openssl libevent_pthreads openssl sqlite3 libpq libp11 jansson libqrencode libpng \
+                      cairo cairo-pdf cairo-svg
+payprovider_MAIN   := backend/provider/main.c
+payprovider_LIBS   := real common
+payprovider_PKG    := libcurl jansson openssl
 virtual-bluez_MAIN := bt/virtual/main.c
 virtual-bluez_LIBS := virtual real common
 virtual-bluez_PKG  := libsystemd
-PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
+PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice payprovider virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
 TEST_LIBS  := aid tui backend client db bt virtual host field openssl bearssl meter real common
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
-              jansson libevent libevent_openssl openssl
+              jansson libevent libevent_openssl libevent_pthreads libpq libp11 cairo cairo-pdf cairo-svg openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
 # The meter's own unit tests, and what they link: nothing of the office, the laptop, the radio.
 ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|office|store|vb|bluez|dbus|screen|picture|proc|fake|peer|tui)
@@ -102,6 +106,7 @@ LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:m
   meter-core/port/host:meter-core,meter-core/port/openssl,bt,common/host,common \
   field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common/host,common \
   backend:meter-core,meter-core/port/openssl,common/host,common backend/client:field/ports.h,common \
+  backend/provider:common/host,common \
   tui:field,db,bt,backend/client,meter-core,meter-core/port/openssl,common/host,common
 
 # ---- rules ----------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ struct http_request {
     const char *peer;         /* address of the other side, without its port */
     const char *
         identity; /* common name of the verified client certificate; "" on a listener without one */
+    const char *query;         /* behind the "?", as it came; "" or NULL for none */
+    const char *authorization; /* the header of that name; "" or NULL for none */
+    const char *signature;     /* the header Gasm-Signature; "" or NULL for none */
     bool is_mutual; /* came over the listener that requires a client certificate */
     struct gf_span body;
 };
@@ -21,6 +24,7 @@ struct http_response {
     int status;               /* 200, ... */
     const char *content_type; /* a literal */
     struct buf body;          /* the caller frees it */
+    int retry_after_s;        /* header Retry-After when above 0 */
 };
 
 #endif

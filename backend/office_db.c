@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "backend/odb_ddl.h"
 #include "common/text.h"
 
 #define ORG_ID 1     /* one organisation a database; the keys are ready for more */
@@ -59,32 +60,49 @@ static int pragma_number(struct odb *db, const char *sql, int *ret)
     return ok ? 0 : failed(db, "database");
 }
 
-/* Bring the schema up, one version a transaction. Another process may do the same at the same time,
- * so the version is read again under the write lock. */
+/* Make every table and index of the description. */
+static int create_tables(struct odb *db)
+{
+    struct buf sql = { 0 };
+    int r = 0;
+
+    for (size_t t = 0; r == 0 && t < odb_n_tables; t++) {
+        buf_clear(&sql);
+        odb_ddl_table(ODB_SQLITE, &odb_tables[t], &sql);
+        r = run(db, (const char *)sql.p);
+        for (size_t i = 0; r == 0; i++) {
+            buf_clear(&sql);
+            if (!odb_ddl_index(&odb_tables[t], i, &sql))
+                break;
+            r = run(db, (const char *)sql.p);
+        }
+    }
+    buf_free(&sql);
+    return r;
+}
+
+/* Bring the schema to this program's version. Another process may do the same at the same time, so
+ * the version is read under the write lock. */
 static int migrate(struct odb *db)
 {
-    for (;;) {
-        char set[64];
-        int version = 0, r = odb_begin(db);
+    char set[64];
+    int version = 0, r = odb_begin(db);
 
-        if (r == 0)
-            r = pragma_number(db, "PRAGMA user_version", &version);
-        if (r == 0 && version > odb_schema_version) {
-            db->fail = (struct gf_fail){ 0 };
-            r = gf_fail(&db->fail, GF_E_STORE_NEWER, "database", "office.db");
-        }
-        if (r == 0 && version < odb_schema_version) {
-            (void)snprintf(set, sizeof set, "PRAGMA user_version=%d", version + 1);
-            for (const char *const *sql = odb_migrations[version]; r == 0 && *sql != NULL; sql++)
-                r = run(db, *sql);
-            r = r == 0 ? run(db, set) : r;
-        }
-        r = r == 0 ? odb_commit(db) : r;
-        if (r != 0)
-            odb_rollback(db);
-        if (r != 0 || version >= odb_schema_version)
-            return r;
+    if (r == 0)
+        r = pragma_number(db, "PRAGMA user_version", &version);
+    if (r == 0 && version > ODB_SCHEMA_VERSION) {
+        db->fail = (struct gf_fail){ 0 };
+        r = gf_fail(&db->fail, GF_E_STORE_NEWER, "database", "office.db");
     }
+    if (r == 0 && version == 0) {
+        (void)snprintf(set, sizeof set, "PRAGMA user_version=%d", ODB_SCHEMA_VERSION);
+        r = create_tables(db);
+        r = r == 0 ? run(db, set) : r;
+    }
+    r = r == 0 ? odb_commit(db) : r;
+    if (r != 0)
+        odb_rollback(db);
+    return r;
 }
 
 static int set_up(struct odb *db, bool create)

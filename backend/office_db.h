@@ -83,9 +83,4 @@ int odb_number(struct odb *db, int64_t *ret, const char *sql, const struct odb_v
 int odb_code(const struct odb *db);
 int odb_fail(const struct odb *db, struct gf_fail *why);
 
-/* The schema (office_schema.c): the statements that bring version n to n + 1, each list ended by
- * NULL. */
-extern const char *const *const odb_migrations[];
-extern const int odb_schema_version;
-
 #endif

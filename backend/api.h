@@ -1,0 +1,158 @@
+/* api.h - the HTTP interface: one table of routes, one table of fields for each message.
+ *
+ * Requests are checked against the tables before a handler sees them, docs/api.yaml is printed from
+ * them, answers are compared with them in the tests. A domain has its own file of routes, messages
+ * and handlers (api_*.c); api.c lists them. Handlers need no socket.
+ */
+#ifndef GF_API_H
+#define GF_API_H
+
+#include <jansson.h>
+
+#include "backend/http_msg.h"
+#include "backend/office_in.h"
+
+/* ---- who ---- */
+
+/* X(name, word, what): roles. Products: the enum, the words of staff.role, docs. */
+#define API_ROLE_TABLE(X)                                                                          \
+    X(TECHNICIAN, "technician", "works at meters; sees own orders")                                \
+    X(CLERK, "clerk", "customers, orders, counter payments")                                       \
+    X(SUPERVISOR, "supervisor", "approves: corrections, refunds, estimates, tariffs, staff")       \
+    X(KEY_OFFICER, "key-officer", "keys, devices, enrolment")                                      \
+    X(AUDITOR, "auditor", "reads everything, changes nothing")                                     \
+    X(CUSTOMER, "customer", "own meters, accounts, payments")
+
+enum api_role {
+#define X(name, word, what) API_##name,
+    API_ROLE_TABLE(X)
+#undef X
+        API_ROLES
+};
+#define API_BIT(role) (1u << API_##role)
+#define API_ALL_STAFF                                                                              \
+    (API_BIT(TECHNICIAN) | API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER)             \
+     | API_BIT(AUDITOR))
+
+/* How a caller is known. */
+enum api_door {
+    API_STAFF,    /* main listener: an enrolled device that is not revoked, of staff with a role */
+    API_ANY_CERT, /* main listener: any certificate of this CA (health, metrics) */
+    API_LOGGED_IN, /* public listener: a customer's session token */
+    API_OPEN,      /* public listener: nobody in particular; limited by address */
+};
+
+/* ---- messages ---- */
+
+enum api_type {
+    API_TEXT,   /* visible UTF-8, min..max bytes */
+    API_ID,     /* letters, digits, . _ - /, min..max */
+    API_INT,    /* min..max, within +-(2^53 - 1) */
+    API_BOOL,
+    API_UUID,   /* canonical text */
+    API_HEX,    /* min..max bytes */
+    API_DATE,   /* 2026-11-22 */
+    API_WORD,   /* one of `words`: "a|b" */
+    API_SECRET, /* like API_TEXT, and never logged: passwords, codes */
+    API_OBJECT, /* of `of` */
+    API_LIST,   /* min..max elements, each an object of `of` */
+    API_TEXTS,  /* list of texts, each up to 256 bytes; min..max elements */
+};
+struct api_message;
+struct api_field {
+    const char *name;
+    enum api_type type;
+    bool is_optional;
+    int64_t min, max;
+    const char *words;
+    const struct api_message *of;
+    const char *what; /* unit and meaning */
+};
+struct api_message {
+    const char *name; /* "PaymentRequest" */
+    const struct api_field *fields;
+    size_t n;
+};
+#define API_MESSAGE(message_name, array)                                                           \
+    { .name = message_name, .fields = array, .n = sizeof(array) / sizeof((array)[0]) }
+
+/* ---- a call ---- */
+
+struct api_call {
+    struct office *o;
+    const struct http_request *request;
+    const struct ho_device *device; /* of staff; NULL else */
+    enum api_role role;             /* of staff and customers */
+    char who[64]; /* for the books: "S001", "customer C-1001", "192.0.2.7" */
+    char customer_no[32];
+    json_t *body;       /* checked; NULL for routes without one. Borrowed */
+    char words[2][128]; /* what stood at {a} and {b} of the path, decoded, checked to be API_ID */
+    char after[128];    /* of lists: the query's `after`, "" for the first page */
+    int limit;          /* of lists: 1..200, 50 unless said */
+    struct http_response *ret;
+};
+
+/* Answer. The json is taken over. */
+void api_answer(struct api_call *c, int status, json_t *json);
+/* An error: {"error","message","field"}; 4xx of api_errors (api.c). */
+void api_refuse(struct api_call *c, int status, const char *error, const char *field,
+                const char *message);
+/* A failure that is in o->fail: the status that belongs to its code (FORMAT, RANGE 400; NOT_NOW,
+ * MISMATCH 409; ...), with its words for the codes that are the caller's fault. */
+void api_fail(struct api_call *c);
+
+/* A page of a list: rows are added with the key that `after` names; api_list_full() says when to
+ * stop the query; api_list_answer() answers {"items":[...],"next":key or null}. Queries ask for
+ * limit + 1 rows with key > after, ordered by key. */
+struct api_list {
+    json_t *items;
+    char last[128];
+    bool more;
+};
+void api_list_begin(struct api_list *l);
+bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item);
+void api_list_answer(struct api_call *c, struct api_list *l);
+
+/* ---- routes ---- */
+
+#define API_LIST_ROUTE 1u /* takes after and limit */
+#define API_SLOW 2u       /* scrypt, audit: limited more strictly */
+
+struct api_route {
+    const char *method, *path; /* "/v1/meters/{meter_id}" */
+    enum api_door door;
+    uint32_t roles; /* bits of enum api_role; 0 where the door has no roles */
+    const struct api_message *takes; /* JSON body; NULL: none */
+    const struct api_message *gives; /* of 200; of a list route: of an item */
+    unsigned flags;
+    const char *content_type; /* of bodies that are not JSON; NULL: application/json when `takes` */
+    size_t body_max;          /* 0: 64 KiB */
+    void (*handler)(struct api_call *c);
+    const char *what;
+    const char *errors; /* "409 NOT_NOW account not open|404 not_found ..." beyond the common ones */
+};
+
+struct api_part {
+    const char *name; /* tag in docs/api.yaml */
+    const struct api_route *routes;
+    size_t n;
+};
+/* One per domain file. */
+extern const struct api_part api_part_system;    /* healthz, metrics, sync, enrol */
+extern const struct api_part api_part_staff;     /* staff, devices */
+extern const struct api_part api_part_customers; /* registers: customers, supply points, accounts */
+extern const struct api_part api_part_public;    /* the customer's own: register, login, bind, ... */
+extern const struct api_part api_part_meters;    /* meters, keys, receipts */
+extern const struct api_part api_part_orders;    /* work orders, swap cases */
+extern const struct api_part api_part_money;     /* tariffs, payments, tokens, refunds, webhooks */
+extern const struct api_part api_part_reports;   /* reports, audit, audit log */
+extern const struct api_part *const api_parts[];
+extern const size_t api_n_parts;
+
+/* Check a body against a message. 0, or GF_E_FORMAT/GF_E_RANGE with the place ("steps[2].from_l"). */
+int api_check(const struct api_message *message, const json_t *body, struct gf_fail *why);
+
+/* docs/api.yaml: OpenAPI 3.0, printed from the tables. */
+void api_print_yaml(struct buf *ret);
+
+#endif

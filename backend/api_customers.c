@@ -1,0 +1,4 @@
+/* api_customers.c - routes of this domain; see api.h. */
+#include "backend/api.h"
+
+const struct api_part api_part_customers = { .name = "customers" };

@@ -1,0 +1,4 @@
+/* api_orders.c - routes of this domain; see api.h. */
+#include "backend/api.h"
+
+const struct api_part api_part_orders = { .name = "orders" };

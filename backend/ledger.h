@@ -1,0 +1,92 @@
+/* ledger.h - double entry: immutable journal entries of litres and money, in integers.
+ *
+ * An entry is what one operation caused: its id (16 bytes) and kind are its key, so posting twice is
+ * impossible, not just checked. It has two or more postings; of each unit they sum to zero. Units:
+ * "litre", and currencies ("EUR"), of which thousandths of the minor unit are counted. A ledger
+ * account is (unit, code, owner): the code is from the table below, the owner an account number, a
+ * swap case in hex, a provider's name, or "". Amounts: debit above zero, credit below. Nothing is
+ * ever changed: a correction is an entry of its own. Each entry's hash goes to the audit log.
+ */
+#ifndef GF_LEDGER_H
+#define GF_LEDGER_H
+
+#include "backend/office_in.h"
+#include "meter-core/proto/meter.pb.h"
+
+#define LEDGER_LITRE "litre"
+#define LEDGER_POSTINGS_MAX 8
+
+/* X(name, code, what it is; whose it is). Litres first, then money. */
+#define LEDGER_CODE_TABLE(X)                                                                       \
+    X(SOLD, "sold", "litres sold, of an account")                                                  \
+    X(FORGIVEN, "forgiven", "debt forgiven, of an account")                                        \
+    X(DEBITED, "debited", "settled downwards, of an account")                                      \
+    X(IN_TOKENS, "in-tokens", "in tokens not yet taken, signed, of an account")                    \
+    X(RESIDUAL, "residual", "credit on the meter, of an account")                                  \
+    X(CONSUMED, "consumed", "gas consumed, of an account")                                         \
+    X(CLEARED, "cleared", "removed by zero-clears, of an account")                                 \
+    X(TRANSIT, "transit",                                                                          \
+      "exported by an old meter, not yet on the new one; of a swap case, or of "                   \
+      "an account closed without one")                                                             \
+    X(ADJUSTED, "adjusted", "estimates and differences of a dead meter, of a swap case")           \
+    X(CASH, "cash", "money taken, of a provider")                                                  \
+    X(CUSTOMER, "customer", "prepaid money and change, of an account")                             \
+    X(TOKEN_MONEY, "token-money", "price of tokens not yet taken, of an account")                  \
+    X(REVENUE, "revenue", "price of tokens taken, of a currency")                                  \
+    X(ROUNDING, "rounding", "what rounding to whole minor units left, of a currency")
+
+enum ledger_code {
+#define X(name, code, what) LEDGER_##name,
+    LEDGER_CODE_TABLE(X)
+#undef X
+        LEDGER_CODES
+};
+
+struct ledger_posting {
+    const char *unit;
+    enum ledger_code code;
+    const char *owner;
+    int64_t amount; /* 0: this line is left out */
+};
+
+struct ledger_entry {
+    uint8_t op_id[16];
+    const char *kind;    /* "sale", "taken": see docs/ledger.md */
+    int64_t effective_s; /* when it happened, UTC */
+    const char *made_by; /* a member of the staff, "customer C-1001", "meter GM..." */
+    const char *note;
+    struct ledger_posting postings[LEDGER_POSTINGS_MAX];
+    size_t n;
+};
+
+/* Post an entry in the caller's transaction, with its row of the audit log. 0: posted; 1: it was
+ * posted before with the same content; GF_E_MISMATCH: before with other content; GF_E_BUG: it does
+ * not balance; GF_E_OVERFLOW is GF_E_RANGE; store errors. All in o->fail. An entry whose lines are
+ * all zero is not posted, and 0. */
+int ledger_post(struct office *o, const struct ledger_entry *entry);
+
+/* Debits less credits of a ledger account; 0 for one that has no posting. 0 or a store error. */
+int ledger_balance(struct office *o, const char *unit, enum ledger_code code, const char *owner,
+                   int64_t *ret);
+
+/* An account number as an owner. */
+void ledger_owner(uint64_t account_no, char ret[static 24]);
+
+const char *ledger_code_text(enum ledger_code code);
+
+/* Post what a receipt's totals say beyond posted_totals of its meter and account: consumption,
+ * credit that arrived (against in-tokens; imports by certificate against transit), zero-clears,
+ * export. In the caller's transaction, after the receipt is stored; receipts older than
+ * posted_totals post nothing. The sum of all entries of an account is its meter's residual, whatever
+ * the order in which its receipts came. `imported_by_token_l` is what of a rise of imported_l came
+ * by token (credit.h knows), the rest came by certificate of `swap_case` (NULL: of none). 0 or a
+ * failure. */
+struct ledger_reading {
+    const char *meter_id;
+    const gasm_Receipt *receipt;
+    uint64_t imported_by_token_l;
+    const uint8_t *swap_case; /* 16 bytes or NULL: whose transit an export or import is */
+};
+int ledger_follow(struct office *o, const struct ledger_reading *reading);
+
+#endif
