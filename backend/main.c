@@ -75,7 +75,7 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
 {
     const char *listen[1], *enrol[1], *told[1];
     struct admin_option options[] = { { "--listen", true, listen, 1, 0 },
-                                      { "--enrol-listen", true, enrol, 1, 0 },
+                                      { "--public-listen", true, enrol, 1, 0 },
                                       { "--url", true, told, 1, 0 } };
     struct admin_args args = { .argv = argv, .options = options, .n_options = 3 };
     char url[HO_URL_MAX], enrol_url[HO_URL_MAX];
@@ -83,7 +83,7 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
     int r = admin_args(&args, why);
 
     if (r == 0 && (options[0].n == 0 || options[1].n == 0))
-        r = gf_fail(why, GF_E_USAGE, "serve", "--listen and --enrol-listen are needed");
+        r = gf_fail(why, GF_E_USAGE, "serve", "--listen and --public-listen are needed");
     if (r == 0 && (srv = http_srv_new()) == NULL)
         r = gf_fail(why, GF_E_MEMORY, "serve", "");
     if (r == 0)
@@ -93,7 +93,7 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
     if (r == 0 && !office_set_url(a->office, options[2].n > 0 ? told[0] : url))
         r = gf_fail(why, GF_E_SPACE, "url", "at most 255 bytes");
     if (r == 0) {
-        (void)fprintf(a->out, "ready URL=%s ENROL=%s\n", url, enrol_url);
+        (void)fprintf(a->out, "ready URL=%s PUBLIC=%s\n", url, enrol_url);
         (void)fflush(a->out);
         r = http_srv_run(srv);
     }
@@ -104,7 +104,7 @@ static int admin_serve(struct admin *a, const char *const *argv, struct gf_fail 
 static const struct admin_command commands[] = {
     { "init", "[--host NAME]...", "make a head office: database, CA, keys", false, admin_init },
     { "serve",
-      "--listen HOST:PORT --enrol-listen HOST:PORT [--url URL]\n"
+      "--listen HOST:PORT --public-listen HOST:PORT [--url URL]\n"
       "       URL: what laptops are told to synchronise with, when that is not the address of "
       "--listen",
       "serve laptops until it is told to stop", true, admin_serve },

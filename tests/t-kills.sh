@@ -41,7 +41,7 @@ office_up() {
     [ -z "${1:-}" ] || wrap=$(inject "$W/office/office.db-wal" pwrite64 "$1")
     read -r port enrol <"$W/port"
     world_spawn office $wrap "$BUILD/gasoffice" --dir "$W/office" serve --listen "127.0.0.1:$port" \
-        --enrol-listen "127.0.0.1:$enrol"
+        --public-listen "127.0.0.1:$enrol"
     world_wait office ready
 }
 alive() { [ -f "$W/$1.pid" ] && kill -0 "$(cat "$W/$1.pid")" 2>/dev/null; }
@@ -143,7 +143,7 @@ count_points() {
     world_kill office
     read -r port enrol <"$W/port"
     world_spawn office $trace -o "$W/count.office" -P "$W/office/office.db-wal" -e trace=pwrite64 "$BUILD/gasoffice" \
-        --dir "$W/office" serve --listen "127.0.0.1:$port" --enrol-listen "127.0.0.1:$enrol"
+        --dir "$W/office" serve --listen "127.0.0.1:$port" --public-listen "127.0.0.1:$enrol"
     world_wait office ready
     world_spawn fitter $trace -o "$W/count.fitter" -P "$W/laptop/gasfitter.db-wal" -P "$W/fitter.log" \
         -e trace=write,fdatasync "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" \

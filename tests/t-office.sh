@@ -27,7 +27,7 @@ office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
 
 start() {
     : >"$W/log"
-    "$BUILD/gasoffice" --dir "$W/office" serve --listen 127.0.0.1:0 --enrol-listen 127.0.0.1:0 >>"$W/log" 2>"$W/errors" &
+    "$BUILD/gasoffice" --dir "$W/office" serve --listen 127.0.0.1:0 --public-listen 127.0.0.1:0 >>"$W/log" 2>"$W/errors" &
     SERVER=$!
     for _ in $(seq 500); do
         grep -q '^ready' "$W/log" && break
@@ -35,7 +35,7 @@ start() {
         sleep 0.02
     done
     URL=$(sed -n 's/^ready URL=\([^ ]*\) .*/\1/p' "$W/log")
-    ENROL=$(sed -n 's/^ready .*ENROL=//p' "$W/log")
+    PUBLIC=$(sed -n 's/^ready .*PUBLIC=//p' "$W/log")
 }
 
 # ---- administration ----
@@ -103,7 +103,7 @@ exits "a label of an unknown meter" 3 office label GM2499999978
 
 # ---- the service ----
 start
-has "ready" "$(cat "$W/log")" '^ready URL=https://127\.0\.0\.1:[0-9]+ ENROL=https://127\.0\.0\.1:[0-9]+$'
+has "ready" "$(cat "$W/log")" '^ready URL=https://127\.0\.0\.1:[0-9]+ PUBLIC=https://127\.0\.0\.1:[0-9]+$'
 CA=(--cacert "$W/office/ca.pem")
 req() { curl -sS --max-time 20 "${CA[@]}" "$@" 2>&1 || echo "curl exit $?"; }
 json() { req -H 'Content-Type: application/json' "$@"; }
@@ -116,7 +116,7 @@ device() { # NAME CODE - enrol a laptop: its files NAME.key NAME.pem
         -out "$W/$1.csr" 2>/dev/null
     awk -v code="$2" -v name="$1" 'BEGIN { printf "{\"code\":\"%s\",\"name\":\"%s\",\"csr_pem\":\"", code, name }
         { printf "%s\\n", $0 } END { printf "\"}" }' "$W/$1.csr" >"$W/$1.json"
-    json --data-binary @"$W/$1.json" "$ENROL/v1/enrol" >"$W/$1.answer"
+    json --data-binary @"$W/$1.json" "$PUBLIC/v1/enrol" >"$W/$1.answer"
     sed -n 's/.*"cert_pem":"\([^"]*\)".*/\1/p' "$W/$1.answer" | sed 's/\\n/\n/g' >"$W/$1.pem"
 }
 device one "$CODE"
@@ -139,7 +139,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W
 refused "a certificate of another CA" "$(req --cert "$W/foreign.pem" --key "$W/foreign.key" "$URL/healthz")"
 refused "the server's own certificate" "$(req --cert "$W/office/server.pem" --key "$W/office/server.key" "$URL/healthz")"
 refused "TLS 1.2" "$(req "${mine[@]}" --tls-max 1.2 "$URL/healthz")"
-refused "TLS 1.2 for strangers" "$(req --tls-max 1.2 "$ENROL/v1/enrol")"
+refused "TLS 1.2 for strangers" "$(req --tls-max 1.2 "$PUBLIC/v1/enrol")"
 has "plain HTTP" "$(req "http${URL#https}/healthz")" 'curl exit (1|52|56)$'
 has "a client that knows another CA" "$(CA=(--cacert "$W/foreign.pem"); req "${mine[@]}" "$URL/healthz")" 'curl exit 60$'
 
@@ -156,8 +156,8 @@ is "too large a body" "$(sync "$W/big")" 413
 is "a wrong type" "$(req "${mine[@]}" --data-binary @"$W/head" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 415
 is "an unknown path" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/none")" 404
 is "a wrong method" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 405
-is "only enrolling without a certificate" "$(req -o /dev/null -w '%{http_code}' "$ENROL/v1/sync")" 404
-has "bad JSON" "$(json --data-binary '{' "$ENROL/v1/enrol")" '"error":"format".*"field":"body"'
+is "only enrolling without a certificate" "$(req -o /dev/null -w '%{http_code}' "$PUBLIC/v1/sync")" 404
+has "bad JSON" "$(json --data-binary '{' "$PUBLIC/v1/enrol")" '"error":"format".*"field":"body"'
 
 # killed and started again on the same data; then revoked
 kill -KILL "$SERVER"; wait "$SERVER" 2>/dev/null || true; SERVER=""
@@ -168,9 +168,9 @@ is "says how many" "$out" "1 device revoked"
 is "a revoked laptop" "$(sync "$W/head")" 403
 has "is told so" "$(cat "$W/body")" '^\{"error":"revoked"'
 exits "revoke nobody" 3 office revoke S777
-exits "the port is taken" 8 office serve --listen "${URL#https://}" --enrol-listen 127.0.0.1:0
+exits "the port is taken" 8 office serve --listen "${URL#https://}" --public-listen 127.0.0.1:0
 has "says which" "$out" "Address already in use"
-exits "no address" 2 office serve --listen 127.0.0.1 --enrol-listen 127.0.0.1:0
+exits "no address" 2 office serve --listen 127.0.0.1 --public-listen 127.0.0.1:0
 is "the audit" "$(office audit | tail -1)" "audit: clean"
 exits "the audit in JSON" 0 office audit --json
 has "is clean" "$out" '"clean": true'

@@ -151,7 +151,7 @@ static void serve(struct bench_world *w, char *ret_url, size_t cap)
 {
     const char *const args[] = {
         "--dir", path_of(w, "office"), "serve", "--listen", "127.0.0.1:0",
-        "--enrol-listen", "127.0.0.1:0", NULL,
+        "--public-listen", "127.0.0.1:0", NULL,
     };
     char line[300];
     const char *url;
@@ -159,8 +159,8 @@ static void serve(struct bench_world *w, char *ret_url, size_t cap)
     w->office = start(w, "gasoffice", args, &w->out[2]);
     bench_need(aid_wait_line_get(w->out[2], "ready", BOUND_MS, line, sizeof line) == 0,
                "gasoffice is ready");
-    url = strstr(line, "ENROL=");
-    bench_need(url != NULL && snprintf(ret_url, cap, "%s", url + strlen("ENROL=")) < (int)cap,
+    url = strstr(line, "PUBLIC=");
+    bench_need(url != NULL && snprintf(ret_url, cap, "%s", url + strlen("PUBLIC=")) < (int)cap,
                "a place to enrol");
 }
 

@@ -84,9 +84,9 @@ world_meter() {
 world_serve() {
     local port=0 enrol=0
     [ ! -f "$W/port" ] || read -r port enrol <"$W/port"
-    world_spawn office "$BUILD/gasoffice" --dir "$W/office" serve --listen "127.0.0.1:$port" --enrol-listen "127.0.0.1:$enrol"
+    world_spawn office "$BUILD/gasoffice" --dir "$W/office" serve --listen "127.0.0.1:$port" --public-listen "127.0.0.1:$enrol"
     world_wait office ready
-    sed -n 's/^ready URL=https:\/\/127.0.0.1:\([0-9]*\) ENROL=https:\/\/127.0.0.1:\([0-9]*\).*/\1 \2/p' "$W/office.log" >"$W/port"
+    sed -n 's/^ready URL=https:\/\/127.0.0.1:\([0-9]*\) PUBLIC=https:\/\/127.0.0.1:\([0-9]*\).*/\1 \2/p' "$W/office.log" >"$W/port"
 }
 
 office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
