@@ -3,7 +3,8 @@
  * A folder holds all of it: office.db; ca.pem ca.key; server.pem server.key (the PEM holds the CA's
  * certificate too, so that a laptop that enrols can check the CA's fingerprint); sign.pem sign.key
  * (acknowledgements, certificates); master.key (32 bytes that seal every meter's keys at rest).
- * Keys are for the owner alone (0600).
+ * Keys are for the owner alone (0600). With a database on PostgreSQL the file db.url stands in
+ * the place of office.db and holds its URL (0600: there may be a password in it).
  */
 #ifndef GF_OFFICE_H
 #define GF_OFFICE_H
@@ -28,6 +29,15 @@ struct office;
  * GF_E_CRYPTO. What an interrupted init left is made anew. */
 int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
                 const struct office_ports *ports, struct gf_fail *why);
+
+/* What else can be said of a new office; all zero is right for most. */
+struct office_setup {
+    const char *db; /* "postgresql://...": its database; NULL: the file office.db in the folder */
+};
+/* The same with that. GF_E_NOT_NOW too when the database named is a head office's already. */
+int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
+                     const struct office_setup *setup, const struct office_ports *ports,
+                     struct gf_fail *why);
 
 /* Open it. 0; GF_E_FILE (no such office: say init), store errors, GF_E_CRYPTO (a key file cannot be
  * used). */

@@ -45,6 +45,7 @@ enum ho_file {
     HO_SIGN_PEM,
     HO_SIGN_KEY,
     HO_MASTER_KEY,
+    HO_DB_URL,
     HO_FILES,
 };
 /* dir/name. 0 or GF_E_SPACE. */

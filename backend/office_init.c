@@ -15,6 +15,7 @@
 #define CA_DAYS (30 * 365)
 #define SERVER_DAYS (10 * 365)
 #define HOSTS_MAX 16
+#define HO_DB_URL_MAX 2048
 
 int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
 {
@@ -22,6 +23,7 @@ int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
         [HO_DB] = "office.db",          [HO_CA_PEM] = "ca.pem",         [HO_CA_KEY] = "ca.key",
         [HO_SERVER_PEM] = "server.pem", [HO_SERVER_KEY] = "server.key", [HO_SIGN_PEM] = "sign.pem",
         [HO_SIGN_KEY] = "sign.key",     [HO_MASTER_KEY] = "master.key",
+        [HO_DB_URL] = "db.url",
     };
     int n = snprintf(ret, cap, "%s/%s", dir, names[file]);
 
@@ -137,7 +139,7 @@ static int make_master_key(const char *dir, const struct office_ports *ports, st
 
 /* The database is made under another name and moved into place when it is whole: it is the mark of
  * a finished init. */
-static int make_database(const char *path, struct gf_fail *why)
+static int make_database_file(const char *path, struct gf_fail *why)
 {
     static const char *const tails[] = { "", "-wal", "-shm" };
     char fresh[4096 + 8], old[4096 + 16];
@@ -157,9 +159,94 @@ static int make_database(const char *path, struct gf_fail *why)
     return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
 }
 
+/* On a server a setting is the mark of a finished init. 1, 0, or a store error. */
+static int is_made(struct odb *db, struct gf_fail *why)
+{
+    struct odb_query *q = odb_query(
+        db, "SELECT value FROM setting WHERE org_id = ?1 AND name = 'made'", ODB_NONE);
+    int r = odb_next(db, q);
+
+    odb_end(q);
+    return r < 0 ? odb_fail(db, why) : r;
+}
+
+/* 0 when the database at this URL can become a head office's. */
+static int check_server(const char *url, struct odb **ret, struct gf_fail *why)
+{
+    int r = odb_open(url, true, ret, why);
+
+    if (r == 0)
+        r = is_made(*ret, why);
+    return r <= 0 ? r
+                  : gf_fail(why, GF_E_NOT_NOW, "init",
+                            "there is a head office in this database already");
+}
+
+static int make_on_server(const char *dir, const char *url, struct odb *db, struct gf_fail *why)
+{
+    int r = write_file(dir, HO_DB_URL, (struct gf_span){ (const uint8_t *)url, strlen(url) }, 0600,
+                       why);
+
+    if (r != 0)
+        return r;
+    r = odb_begin(db);
+    if (r == 0)
+        r = odb_exec(db,
+                     "INSERT INTO setting (org_id, name, value) VALUES (?1, 'made', 'whole')",
+                     ODB_NONE);
+    if (r >= 0)
+        r = odb_commit(db);
+    if (r < 0) {
+        (void)odb_fail(db, why);
+        odb_rollback(db);
+    }
+    return r;
+}
+
+/* The URL in the folder, "" when there is none. 0 or a failure. */
+static int read_url(const char *dir, char *ret, size_t cap, struct gf_fail *why)
+{
+    char path[4096];
+
+    ret[0] = '\0';
+    if (ho_path(dir, HO_DB_URL, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    if (access(path, F_OK) != 0)
+        return 0;
+
+    int n = gf_file_read(path, (uint8_t *)ret, cap - 1, why);
+    if (n < 0)
+        return n;
+    ret[n] = '\0';
+    ret[strcspn(ret, "\r\n")] = '\0';
+    return 0;
+}
+
+/* 0 when there is no finished head office of this folder on a server. */
+static int check_folder(const char *dir, struct gf_fail *why)
+{
+    char url[HO_DB_URL_MAX];
+    struct odb *db = NULL;
+    int r = read_url(dir, url, sizeof url, why);
+
+    if (r != 0 || url[0] == '\0')
+        return r;
+    r = check_server(url, &db, why);
+    (void)odb_close(db);
+    return r;
+}
+
 int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
                 const struct office_ports *ports, struct gf_fail *why)
 {
+    return office_init_with(dir, hosts, n_hosts, &(struct office_setup){ 0 }, ports, why);
+}
+
+int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
+                     const struct office_setup *setup, const struct office_ports *ports,
+                     struct gf_fail *why)
+{
+    struct odb *server = NULL;
     const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
     char path[4096];
 
@@ -174,10 +261,18 @@ int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
     if (mkdir(dir, 0700) != 0 && access(dir, W_OK | X_OK) != 0)
         return gf_fail(why, GF_E_FILE, "folder", dir);
 
-    int r = make_certificates(dir, all, n_hosts + 2, ports, why);
+    int r = check_folder(dir, why);
+    if (r == 0 && setup->db != NULL)
+        r = check_server(setup->db, &server, why);
+    if (r == 0)
+        r = make_certificates(dir, all, n_hosts + 2, ports, why);
     if (r == 0)
         r = make_master_key(dir, ports, why);
-    return r == 0 ? make_database(path, why) : r;
+    if (r == 0)
+        r = server != NULL ? make_on_server(dir, setup->db, server, why)
+                           : make_database_file(path, why);
+    (void)odb_close(server);
+    return r;
 }
 
 /* ---- opening ---- */
@@ -233,26 +328,38 @@ static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
     return o->ca_pem.bad || o->sign_pem.bad ? gf_fail(why, GF_E_MEMORY, "keys", "") : 0;
 }
 
+static int open_database(const char *dir, struct odb **ret, struct gf_fail *why)
+{
+    static const char none[] = "there is no head office in this folder: make one with init";
+    char path[4096], url[HO_DB_URL_MAX];
+
+    if (ho_path(dir, HO_DB, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    if (access(path, F_OK) == 0)
+        return odb_open(path, false, ret, why);
+
+    int r = read_url(dir, url, sizeof url, why);
+    if (r == 0 && url[0] == '\0')
+        return gf_fail(why, GF_E_FILE, "office", none);
+    if (r == 0)
+        r = odb_open(url, false, ret, why);
+    if (r == 0)
+        r = is_made(*ret, why);
+    return r == 0 ? gf_fail(why, GF_E_FILE, "office", none) : r < 0 ? r : 0;
+}
+
 int office_open(const char *dir, const struct office_ports *ports, struct office **ret,
                 struct gf_fail *why)
 {
     struct office *o = calloc(1, sizeof *o);
-    char path[4096];
 
     if (o == NULL)
         return gf_fail(why, GF_E_MEMORY, "office", "");
     o->ports = *ports;
 
-    int r = ho_path(dir, HO_DB, path, sizeof path);
-    if (r != 0)
-        (void)gf_fail(why, r, "folder", dir);
-    else if (access(path, F_OK) != 0)
-        r = gf_fail(why, GF_E_FILE, "office",
-                    "there is no head office in this folder: make one with init");
+    int r = open_database(dir, &o->db, why);
     if (r == 0)
         r = read_keys(dir, o, why);
-    if (r == 0)
-        r = odb_open(path, false, &o->db, why);
     if (r != 0) {
         (void)office_close(o);
         return r;
