@@ -57,13 +57,16 @@ enum api_type {
     API_OBJECT, /* of `of` */
     API_LIST,   /* min..max elements, each an object of `of` */
     API_TEXTS,  /* list of texts, each up to 256 bytes; min..max elements */
+    API_LINES,  /* like API_TEXT, with line ends: PEM, a certificate's text */
+    API_TYPES,
 };
 struct api_message;
 struct api_field {
     const char *name;
     enum api_type type;
     bool is_optional;
-    int64_t min, max;
+    int64_t min, max; /* both 0: texts 1..256 bytes, whole numbers and lists without limits of their
+                         own */
     const char *words;
     const struct api_message *of;
     const char *what; /* unit and meaning */
@@ -86,6 +89,7 @@ struct api_call {
     char who[64]; /* for the books: "S001", "customer C-1001", "192.0.2.7" */
     char customer_no[32];
     json_t *body;       /* checked; NULL for routes without one. Borrowed */
+    json_t *asked;      /* checked parameters of the query; NULL for routes without. Borrowed */
     char words[2][128]; /* what stood at {a} and {b} of the path, decoded, checked to be API_ID */
     char after[128];    /* of lists: the query's `after`, "" for the first page */
     int limit;          /* of lists: 1..200, 50 unless said */
@@ -117,11 +121,13 @@ void api_list_answer(struct api_call *c, struct api_list *l);
 
 #define API_LIST_ROUTE 1u /* takes after and limit */
 #define API_SLOW 2u       /* scrypt, audit: limited more strictly */
+#define API_SIGNED 4u     /* the handler checks the header Gasm-Signature over the body's bytes */
 
 struct api_route {
     const char *method, *path; /* "/v1/meters/{meter_id}" */
     enum api_door door;
     uint32_t roles; /* bits of enum api_role; 0 where the door has no roles */
+    const struct api_message *asks;  /* query parameters besides after and limit; NULL: none */
     const struct api_message *takes; /* JSON body; NULL: none */
     const struct api_message *gives; /* of 200; of a list route: of an item */
     unsigned flags;
@@ -149,8 +155,29 @@ extern const struct api_part api_part_reports;   /* reports, audit, audit log */
 extern const struct api_part *const api_parts[];
 extern const size_t api_n_parts;
 
-/* Check a body against a message. 0, or GF_E_FORMAT/GF_E_RANGE with the place ("steps[2].from_l"). */
+/* The route of a request on its listener, with the words of its path in words[] (may be NULL). The
+ * one with the fewest {words} wins. NULL: none; *ret_allow (may be NULL) then says which methods the
+ * path takes ("GET, POST"), NULL when there is no such path. */
+const struct api_route *api_find_route(const struct http_request *request, char words[][128],
+                                       const char **ret_allow);
+
+/* Check a body against a message. 0, or GF_E_FORMAT/GF_E_RANGE with the place ("steps[2].from_l"):
+ * a missing field, an unknown one, a value of another type or outside its limits. JSON null is no
+ * value: leave the field out. */
 int api_check(const struct api_message *message, const json_t *body, struct gf_fail *why);
+
+/* The JSON of a body: nested at most API_DEPTH_MAX deep, no key twice. NULL with the place in *why;
+ * the caller releases it. */
+#define API_DEPTH_MAX 32
+json_t *api_decode(struct gf_span body, struct gf_fail *why);
+
+/* The parameters of a query as an object by the fields of `message` (may be NULL: none), checked;
+ * `after` (128 bytes) and `limit` are read too when is_list. NULL with the place in *why. */
+json_t *api_decode_query(const char *query, const struct api_message *message, bool is_list,
+                         char *after, int *limit, struct gf_fail *why);
+
+/* Percent-encoded text of n bytes, decoded. False: a bad escape, a NUL, or too long. */
+bool api_unescape(const char *from, size_t n, char *ret, size_t cap);
 
 /* docs/api.yaml: OpenAPI 3.0, printed from the tables. */
 void api_print_yaml(struct buf *ret);

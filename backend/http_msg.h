@@ -25,6 +25,7 @@ struct http_response {
     const char *content_type; /* a literal */
     struct buf body;          /* the caller frees it */
     int retry_after_s;        /* header Retry-After when above 0 */
+    const char *allow;        /* header Allow of a 405: a literal; NULL for none */
 };
 
 #endif

@@ -6,13 +6,13 @@
 
 #include <jansson.h>
 
+#include "backend/api.h"
 #include "backend/office_http.h"
 #include "backend/office_pki.h"
 #include "common/text.h"
 
 #define CODE_HOURS 24
 #define DEVICE_DAYS (3 * 365)
-#define NAME_MAX_LEN 64
 #define TRIES 5 /* failed attempts of one address in a window */
 #define WINDOW_MS (60 * 1000)
 
@@ -312,46 +312,20 @@ static void enrol(struct office *o, const struct http_request *request, struct e
     answer_enrolled(o, e, ret);
 }
 
-void ho_route_enrol(struct office *o, const struct http_request *request,
-                    const struct ho_device *device, struct http_response *ret)
+void ho_route_enrol(struct api_call *c)
 {
-    const struct mc_crypto *c = o->ports.crypto;
-    json_error_t at;
-    json_t *json =
-        json_loadb((const char *)request->body.p, request->body.n, JSON_REJECT_DUPLICATES, &at);
-    struct enrolment e = { 0 };
-    char message[HO_TEXT_MAX], shown[NAME_MAX_LEN + 1];
+    const struct mc_crypto *crypto = c->o->ports.crypto;
+    struct enrolment e = { .code = json_string_value(json_object_get(c->body, "code")),
+                           .csr_pem = json_string_value(json_object_get(c->body, "csr_pem")),
+                           .name = json_string_value(json_object_get(c->body, "name")) };
+    const struct gf_span csr = { (const uint8_t *)e.csr_pem, strlen(e.csr_pem) };
 
-    (void)device;
-    if (json == NULL) {
-        (void)snprintf(message, sizeof message, "this is not JSON at line %d, column %d", at.line,
-                       at.column);
-        ho_answer_error(ret, 400, "format", message, "body");
-        return;
-    }
-    e.code = json_string_value(json_object_get(json, "code"));
-    e.csr_pem = json_string_value(json_object_get(json, "csr_pem"));
-    e.name = json_string_value(json_object_get(json, "name"));
-    if (e.code == NULL || e.csr_pem == NULL || e.name == NULL)
-        ho_answer_error(ret, 400, "format", "a text is missing",
-                        e.code == NULL      ? "code"
-                        : e.csr_pem == NULL ? "csr_pem"
-                                            : "name");
-    else if (e.name[0] == '\0' || strlen(e.name) > NAME_MAX_LEN)
-        ho_answer_error(ret, 400, "format", "a laptop's name has 1 to 64 bytes", "name");
+    if (crypto->sha256(crypto->ctx, &csr, 1, e.csr_hash) == 0)
+        enrol(c->o, c->request, &e, c->ret);
     else {
-        const struct gf_span csr = { (const uint8_t *)e.csr_pem, strlen(e.csr_pem) };
-
-        gf_visible(shown, sizeof shown, e.name, strlen(e.name));
-        e.name = shown;
-        if (c->sha256(c->ctx, &csr, 1, e.csr_hash) == 0)
-            enrol(o, request, &e, ret);
-        else {
-            (void)ho_fail(o, GF_E_CRYPTO, "csr", "");
-            ho_answer_fail(o, ret);
-        }
+        (void)ho_fail(c->o, GF_E_CRYPTO, "csr", "");
+        ho_answer_fail(c->o, c->ret);
     }
     EVP_PKEY_free(e.key);
     buf_free(&e.cert_pem);
-    json_decref(json);
 }

@@ -1,35 +1,12 @@
-/* office_http.c - the table of routes, and who may use them; see office.h. */
+/* office_http.c - answers: JSON, errors, pages of lists; see office_http.h and api.h. */
 #include "backend/office_http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include "backend/api.h"
 #include "common/text.h"
-
-/* Who may call a route. */
-enum who {
-    WHO_DEVICE,      /* an enrolled laptop that is not revoked */
-    WHO_CERTIFICATE, /* whoever has a certificate of this CA */
-    WHO_STRANGER,    /* the enrolment listener, without a certificate */
-};
-
-static const struct route {
-    const char *method, *path;
-    enum who who;
-    const char *content_type; /* of the body; NULL: there is none */
-    size_t body_max;
-    void (*handler)(struct office *o, const struct http_request *request,
-                    const struct ho_device *device, struct http_response *ret);
-} routes[] = {
-    { "POST", "/v1/sync", WHO_DEVICE, "application/x-protobuf", HO_SYNC_BODY_MAX, ho_route_sync },
-    { "POST", "/v1/enrol", WHO_STRANGER, "application/json", HO_ENROL_BODY_MAX, ho_route_enrol },
-    { "GET", "/healthz", WHO_CERTIFICATE, NULL, 0, ho_route_health },
-};
-
-/* ---- answers ---- */
 
 static void answer_json(struct http_response *ret, int status, json_t *json)
 {
@@ -75,80 +52,83 @@ void ho_answer_fail(struct office *o, struct http_response *ret)
     ho_answer_error(ret, is_store ? 503 : 500, row->name, message, NULL);
 }
 
-void ho_route_health(struct office *o, const struct http_request *request,
-                     const struct ho_device *device, struct http_response *ret)
-{
-    int64_t version;
+/* ---- what handlers answer with ---- */
 
-    (void)request;
-    (void)device;
-    if (odb_number(o->db, &version, "SELECT COUNT(*) FROM setting WHERE org_id = ?1", ODB_NONE)
-        < 0) {
-        (void)ho_db_fail(o);
-        ho_answer_fail(o, ret);
-        return;
-    }
-    answer_json(ret, 200,
-                json_pack("{s:s, s:I}", "status", "ok", "utc_ms", (json_int_t)ho_now_ms(o)));
+void api_answer(struct api_call *c, int status, json_t *json)
+{
+    answer_json(c->ret, status, json);
 }
 
-/* ---- who is calling ---- */
-
-/* True when the caller is an enrolled laptop that may go on; else the answer is made. */
-static bool is_device(struct office *o, const struct http_request *request,
-                      struct ho_device *device, struct http_response *ret)
+void api_refuse(struct api_call *c, int status, const char *error, const char *field,
+                const char *message)
 {
-    uint8_t id[GF_UUID_LEN];
-    int r = gf_uuid_parse(request->identity, id) == 0 ? ho_find_device(o, id, device) : 0;
+    ho_answer_error(c->ret, status, error, message, field);
+}
 
-    if (r < 0)
-        ho_answer_fail(o, ret);
-    else if (r == 0)
-        ho_answer_error(ret, 403, "unknown_device",
-                        "head office does not know this laptop; enrol it again", NULL);
-    else if (device->is_revoked)
-        ho_answer_error(ret, 403, "revoked", "this laptop is revoked; call head office", NULL);
+/* The status of a failure that is the caller's; 0 when it is this office's. A database that is busy
+ * says NOT_NOW too, and is no fault of the caller's. */
+static int caller_status(const struct gf_fail *fail)
+{
+    static const struct {
+        int code, status;
+    } rows[] = {
+        { GF_E_FORMAT, 400 },       { GF_E_RANGE, 400 },     { GF_E_SPACE, 400 },
+        { GF_E_METER_ID, 400 },     { GF_E_SIGNATURE, 400 }, { GF_E_PROOF, 400 },
+        { GF_E_UNREGISTERED, 404 }, { GF_E_NO_JOB, 404 },    { GF_E_REVOKED, 403 },
+        { GF_E_NOT_NOW, 409 },      { GF_E_MISMATCH, 409 },  { GF_E_JOB_STATE, 409 },
+        { GF_E_TICKET, 409 },       { GF_E_REFUSED, 409 },   { GF_E_ID_MISMATCH, 409 },
+    };
+
+    if (fail->code == GF_E_NOT_NOW && strcmp(fail->where, "database") == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].code == fail->code)
+            return rows[i].status;
+    return 0;
+}
+
+void api_fail(struct api_call *c)
+{
+    const struct gf_fail *fail = &c->o->fail;
+    const struct gf_err_row *row = gf_err_row(fail->code);
+    int status = caller_status(fail);
+
+    if (status == 0)
+        ho_answer_fail(c->o, c->ret);
     else
-        return true;
-    return false;
+        ho_answer_error(c->ret, status, row->name,
+                        fail->detail[0] != '\0' ? fail->detail : row->what,
+                        fail->where[0] != '\0' ? fail->where : NULL);
 }
 
-static const struct route *find_route(const struct http_request *request, bool *ret_path_known)
+/* ---- lists ---- */
+
+void api_list_begin(struct api_list *l)
 {
-    *ret_path_known = false;
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (strcmp(routes[i].path, request->path) != 0
-            || (routes[i].who == WHO_STRANGER) == request->is_mutual)
-            continue;
-        *ret_path_known = true;
-        if (strcmp(routes[i].method, request->method) == 0)
-            return &routes[i];
+    *l = (struct api_list){ .items = json_array() };
+}
+
+bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item)
+{
+    if (json_array_size(l->items) >= (size_t)c->limit) {
+        json_decref(item);
+        l->more = true;
+        return false;
     }
-    return NULL;
+    if (item == NULL || json_array_append_new(l->items, item) != 0) {
+        c->ret->body.bad = true; /* answered as want of memory */
+        return false;
+    }
+    (void)gf_copy(l->last, sizeof l->last, key);
+    return true;
 }
 
-void office_handle(struct office *o, const struct http_request *request, struct http_response *ret)
+void api_list_answer(struct api_call *c, struct api_list *l)
 {
-    struct ho_device device;
-    bool path_known;
-    const struct route *route = find_route(request, &path_known);
+    json_t *next = l->more ? json_string(l->last) : json_null();
+    bool is_bad = c->ret->body.bad;
 
-    *ret = (struct http_response){ .status = 500, .content_type = "application/json" };
-    o->fail = (struct gf_fail){ 0 };
-    if (route == NULL && path_known)
-        ho_answer_error(ret, 405, "method", "this path does not take this method", NULL);
-    else if (route == NULL)
-        ho_answer_error(ret, 404, "not_found", "there is no such path here", NULL);
-    else if (route->who == WHO_DEVICE && !is_device(o, request, &device, ret))
-        return;
-    else if (request->body.n > route->body_max)
-        ho_answer_error(ret, 413, "too_large",
-                        "the request is larger than this path takes; send less at once", "body");
-    else if (route->content_type != NULL && strcmp(route->content_type, request->content_type) != 0)
-        ho_answer_error(ret, 415, "content_type", "this path takes another content type",
-                        "content-type");
-    else
-        route->handler(o, request, route->who == WHO_DEVICE ? &device : NULL, ret);
-    if (ret->body.bad)
-        ho_answer_error(ret, 500, "MEMORY", "head office cannot answer now; try later", NULL);
+    api_answer(c, 200, json_pack("{s:o, s:o}", "items", l->items, "next", next));
+    c->ret->body.bad = c->ret->body.bad || is_bad;
+    l->items = NULL;
 }

@@ -1,4 +1,4 @@
-/* office_http.h - the routes of head office and what their handlers share; not for anybody else. */
+/* office_http.h - what the first routes share; not for anybody else. */
 #ifndef GF_OFFICE_HTTP_H
 #define GF_OFFICE_HTTP_H
 
@@ -16,13 +16,11 @@ void ho_answer_error(struct http_response *ret, int status, const char *error, c
  * Details go no further than to the operator's log: the answer has the table's sentence. */
 void ho_answer_fail(struct office *o, struct http_response *ret);
 
-/* Handlers. `device` is the caller's row, NULL on routes that are not for devices. */
+/* Handlers of api_system.c's routes. */
+struct api_call;
 void ho_route_sync(struct office *o, const struct http_request *request,
                    const struct ho_device *device, struct http_response *ret);
-void ho_route_enrol(struct office *o, const struct http_request *request,
-                    const struct ho_device *device, struct http_response *ret);
-void ho_route_health(struct office *o, const struct http_request *request,
-                     const struct ho_device *device, struct http_response *ret);
+void ho_route_enrol(struct api_call *c);
 
 /* Make a one-time code for a member of the staff, valid 24 h: "K7Q2M9XW4T-" and the first 16 hex
  * digits of SHA-256 of the CA's certificate. 0; GF_E_FORMAT when there is no such person; store

@@ -1,0 +1,261 @@
+/* api.c - from a request to its handler: route, door, role, body; see api.h. */
+#include "backend/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/customer.h"
+#include "backend/office_http.h"
+#include "backend/office_register.h"
+#include "common/text.h"
+
+#define BODY_MAX_DEFAULT (64u << 10)
+
+const struct api_part *const api_parts[] = {
+    &api_part_system, &api_part_staff,  &api_part_customers, &api_part_public,
+    &api_part_meters, &api_part_orders, &api_part_money,     &api_part_reports,
+};
+const size_t api_n_parts = sizeof api_parts / sizeof api_parts[0];
+
+static const char *const role_words[] = {
+#define X(name, word, what) word,
+    API_ROLE_TABLE(X)
+#undef X
+};
+
+/* ---- routes ---- */
+
+/* True when a path fits a pattern; how many words it has, and what they are. */
+static bool fits(const char *pattern, const char *path, char words[][128], size_t *ret_n)
+{
+    char word[128];
+
+    *ret_n = 0;
+    for (;;) {
+        size_t k = strcspn(pattern, "/"), n = strcspn(path, "/");
+
+        if (pattern[0] == '{') {
+            if (*ret_n == 2 || !api_unescape(path, n, word, sizeof word)
+                || !ho_is_id(word, sizeof word - 1))
+                return false;
+            if (words != NULL)
+                (void)gf_copy(words[*ret_n], sizeof word, word);
+            (*ret_n)++;
+        } else if (k != n || memcmp(pattern, path, n) != 0) {
+            return false;
+        }
+        if (pattern[k] == '\0' || path[n] == '\0')
+            return pattern[k] == path[n];
+        pattern += k + 1;
+        path += n + 1;
+    }
+}
+
+static bool is_here(const struct api_route *route, bool is_mutual)
+{
+    return is_mutual == (route->door == API_STAFF || route->door == API_ANY_CERT);
+}
+
+const struct api_route *api_find_route(const struct http_request *request, char words[][128],
+                                       const char **ret_allow)
+{
+    const struct api_route *found = NULL;
+    bool has_get = false, has_post = false;
+    size_t n, fewest = SIZE_MAX;
+
+    for (size_t p = 0; p < api_n_parts; p++)
+        for (size_t i = 0; i < api_parts[p]->n; i++) {
+            const struct api_route *route = &api_parts[p]->routes[i];
+
+            if (!is_here(route, request->is_mutual)
+                || !fits(route->path, request->path, NULL, &n))
+                continue;
+            has_get = has_get || strcmp(route->method, "GET") == 0;
+            has_post = has_post || strcmp(route->method, "POST") == 0;
+            if (strcmp(route->method, request->method) != 0 || n >= fewest)
+                continue;
+            found = route;
+            fewest = n;
+        }
+    if (found != NULL && words != NULL)
+        (void)fits(found->path, request->path, words, &n);
+    if (ret_allow != NULL)
+        *ret_allow = has_get && has_post ? "GET, POST"
+                     : has_get           ? "GET"
+                     : has_post          ? "POST"
+                                         : NULL;
+    return found;
+}
+
+/* ---- doors; each returns true when the caller may go on, else the answer is made ---- */
+
+static bool find_role(const char *word, enum api_role *ret)
+{
+    for (size_t i = 0; i < API_ROLES; i++)
+        if (strcmp(role_words[i], word) == 0) {
+            *ret = (enum api_role)i;
+            return true;
+        }
+    return false;
+}
+
+/* The role of a member of the staff who has not left: 1, 0 or a failure. */
+static int staff_role(struct office *o, const char *staff_no, enum api_role *ret)
+{
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT role FROM staff WHERE org_id = ?1 AND staff_no = ?2 "
+                                    "AND left_at_ms IS NULL",
+                                    ODB(ODB_T(staff_no)));
+    char word[32] = "";
+    int r = odb_next(o->db, q);
+
+    if (r == 1)
+        odb_text(q, 0, word, sizeof word);
+    odb_end(q);
+    if (r < 0)
+        return ho_db_fail(o);
+    return r == 1 && find_role(word, ret);
+}
+
+static bool is_staff(struct api_call *c, struct ho_device *device)
+{
+    struct office *o = c->o;
+    uint8_t id[GF_UUID_LEN];
+    int r = gf_uuid_parse(c->request->identity, id) == 0 ? ho_find_device(o, id, device) : 0;
+
+    if (r == 0) {
+        api_refuse(c, 403, "unknown_device", NULL,
+                   "head office does not know this laptop; enrol it again");
+        return false;
+    }
+    if (r == 1 && device->is_revoked) {
+        api_refuse(c, 403, "revoked", NULL, "this laptop is revoked; call head office");
+        return false;
+    }
+    if (r == 1)
+        r = staff_role(o, device->staff_no, &c->role);
+    if (r == 0)
+        api_refuse(c, 403, "left", NULL, "this member of the staff has left; call head office");
+    else if (r < 0)
+        ho_answer_fail(o, c->ret);
+    if (r != 1)
+        return false;
+    c->device = device;
+    (void)gf_copy(c->who, sizeof c->who, device->staff_no);
+    return true;
+}
+
+/* "Bearer TOKEN": the session's customer. */
+static bool is_customer(struct api_call *c)
+{
+    const char *header = c->request->authorization;
+    int r = 0;
+
+    if (header != NULL && strncmp(header, "Bearer ", 7) == 0)
+        r = customer_session(c->o, header + 7, c->customer_no);
+    if (r < 0)
+        ho_answer_fail(c->o, c->ret);
+    else if (r == 0)
+        api_refuse(c, 401, "login", NULL, "log in first: there is no such session, or it is over");
+    if (r != 1)
+        return false;
+    c->role = API_CUSTOMER;
+    (void)snprintf(c->who, sizeof c->who, "customer %s", c->customer_no);
+    return true;
+}
+
+static bool has_role(struct api_call *c, const struct api_route *route)
+{
+    char message[HO_TEXT_MAX] = "this needs the role ";
+
+    if (route->roles == 0 || (route->roles & (1u << c->role)) != 0)
+        return true;
+    for (size_t i = 0, n = 0; i < API_ROLES; i++)
+        if ((route->roles & (1u << i)) != 0) {
+            size_t at = strlen(message);
+
+            (void)snprintf(message + at, sizeof message - at, "%s%s", n++ > 0 ? " or " : "",
+                           role_words[i]);
+        }
+    api_refuse(c, 403, "role", NULL, message);
+    return false;
+}
+
+static bool passes_door(struct api_call *c, const struct api_route *route, struct ho_device *device)
+{
+    switch (route->door) {
+    case API_STAFF:
+        return is_staff(c, device) && has_role(c, route);
+    case API_LOGGED_IN:
+        return is_customer(c) && has_role(c, route);
+    case API_ANY_CERT:
+        (void)gf_copy(c->who, sizeof c->who, c->request->identity);
+        return true;
+    case API_OPEN:
+        (void)gf_copy(c->who, sizeof c->who, c->request->peer);
+        return true;
+    }
+    return false;
+}
+
+/* ---- what came ---- */
+
+static void refuse_format(struct api_call *c, const struct gf_fail *why)
+{
+    if (why->code == GF_E_MEMORY)
+        c->ret->body.bad = true;
+    else
+        api_refuse(c, 400, "format", why->where, why->detail);
+}
+
+/* Body and query as the route wants them; else the answer is made. */
+static bool is_understood(struct api_call *c, const struct api_route *route)
+{
+    const struct http_request *request = c->request;
+    bool has_body = route->takes != NULL || route->content_type != NULL;
+    const char *type = route->content_type != NULL ? route->content_type : "application/json";
+    size_t body_max = route->body_max > 0 ? route->body_max : BODY_MAX_DEFAULT;
+    struct gf_fail why = { 0 };
+
+    if (request->body.n > (has_body ? body_max : 0)) {
+        api_refuse(c, 413, "too_large", "body",
+                   has_body ? "the request is larger than this path takes; send less at once"
+                            : "this path takes no body");
+        return false;
+    }
+    if (has_body && strcmp(type, request->content_type) != 0) {
+        api_refuse(c, 415, "content_type", "content-type", "this path takes another content type");
+        return false;
+    }
+    c->asked = api_decode_query(request->query, route->asks,
+                                (route->flags & API_LIST_ROUTE) != 0, c->after, &c->limit, &why);
+    if (c->asked != NULL && route->takes != NULL
+        && (c->body = api_decode(request->body, &why)) != NULL)
+        (void)api_check(route->takes, c->body, &why);
+    if (why.code != 0)
+        refuse_format(c, &why);
+    return why.code == 0;
+}
+
+void office_handle(struct office *o, const struct http_request *request, struct http_response *ret)
+{
+    struct api_call c = { .o = o, .request = request, .ret = ret, .role = API_ROLES };
+    struct ho_device device;
+    const char *allow;
+    const struct api_route *route = api_find_route(request, c.words, &allow);
+
+    *ret = (struct http_response){ .status = 500, .content_type = "application/json" };
+    o->fail = (struct gf_fail){ 0 };
+    if (route == NULL && allow != NULL) {
+        api_refuse(&c, 405, "method", NULL, "this path does not take this method");
+        ret->allow = allow;
+    } else if (route == NULL) {
+        api_refuse(&c, 404, "not_found", NULL, "there is no such path here");
+    } else if (passes_door(&c, route, &device) && is_understood(&c, route)) {
+        route->handler(&c);
+    }
+    json_decref(c.body);
+    json_decref(c.asked);
+    if (ret->body.bad)
+        ho_answer_error(ret, 500, "MEMORY", "head office cannot answer now; try later", NULL);
+}
