@@ -61,32 +61,67 @@ struct ledger_entry {
 
 /* Post an entry in the caller's transaction, with its row of the audit log. 0: posted; 1: it was
  * posted before with the same content; GF_E_MISMATCH: before with other content; GF_E_BUG: it does
- * not balance; GF_E_OVERFLOW is GF_E_RANGE; store errors. All in o->fail. An entry whose lines are
- * all zero is not posted, and 0. */
+ * not balance, a text is empty or too long, a code is none; GF_E_RANGE: a sum leaves 64 bits; store
+ * errors. All in o->fail. An entry whose lines are all zero is not posted, and 0. */
 int ledger_post(struct office *o, const struct ledger_entry *entry);
+
+/* Longest texts of an entry, with their NUL. */
+#define LEDGER_KIND_MAX 24
+#define LEDGER_WHO_MAX 64
+#define LEDGER_NOTE_MAX 200
+#define LEDGER_OWNER_MAX 64
+#define LEDGER_UNIT_MAX 8
+
+/* What the audit log says of an entry that was posted at at_ms: SHA-256 over all of it, postings in
+ * their order. 0, GF_E_MEMORY or GF_E_CRYPTO. */
+int ledger_hash(struct office *o, const struct ledger_entry *entry, int64_t at_ms,
+                uint8_t ret[static 32]);
+
+/* The detail of its row there, whose `what` is LEDGER_POSTED: "<op id> <kind> <hash>" in hex. */
+#define LEDGER_POSTED "posted"
+#define LEDGER_DETAIL_MAX (32 + 1 + LEDGER_KIND_MAX + 1 + 65)
+void ledger_detail(const struct ledger_entry *entry, const uint8_t hash[static 32],
+                   char ret[static LEDGER_DETAIL_MAX]);
 
 /* Debits less credits of a ledger account; 0 for one that has no posting. 0 or a store error. */
 int ledger_balance(struct office *o, const char *unit, enum ledger_code code, const char *owner,
                    int64_t *ret);
 
-/* An account number as an owner. */
+/* An account number as an owner; a swap case as one. */
 void ledger_owner(uint64_t account_no, char ret[static 24]);
+void ledger_owner_case(const uint8_t swap_case[static 16], char ret[static 33]);
 
+/* Static words; LEDGER_CODES for a word that is none. */
 const char *ledger_code_text(enum ledger_code code);
+enum ledger_code ledger_code_find(const char *word);
 
 /* Post what a receipt's totals say beyond posted_totals of its meter and account: consumption,
- * credit that arrived (against in-tokens; imports by certificate against transit), zero-clears,
- * export. In the caller's transaction, after the receipt is stored; receipts older than
- * posted_totals post nothing. The sum of all entries of an account is its meter's residual, whatever
- * the order in which its receipts came. `imported_by_token_l` is what of a rise of imported_l came
- * by token (credit.h knows), the rest came by certificate of `swap_case` (NULL: of none). 0 or a
- * failure. */
+ * credit that arrived (against in-tokens; what came by certificate against transit), zero-clears,
+ * export (a debt too, which the meter's registers keep). In the caller's transaction, after the
+ * receipt is stored; receipts older than posted_totals post nothing, nor do totals that
+ * contradict it. The sum of all entries of an account is its meter's residual, whatever the order
+ * in which its receipts came; that of a closed account is zero. An opening posts the last totals of
+ * the account before it too. 0 or a failure. */
 struct ledger_reading {
     const char *meter_id;
     const gasm_Receipt *receipt;
-    uint64_t imported_by_token_l;
+    /* What of a rise of imported_l and debited_l since posted_totals came by token: credit.h knows.
+     * The rest came by certificate. */
+    uint64_t imported_by_token_l, debited_by_token_l;
     const uint8_t *swap_case; /* 16 bytes or NULL: whose transit an export or import is */
 };
 int ledger_follow(struct office *o, const struct ledger_reading *reading);
+
+/* Up to where an account is posted on a meter. 1, 0 (nothing yet) or a store error. */
+struct ledger_totals {
+    uint64_t seq;
+    int64_t at_s;
+    uint64_t index_l, purged_l, opening_index_l, opening_purged_l, purchased_l, imported_l,
+        forgiven_l, debited_l, cleared_l, exported_l;
+    int64_t certified_l; /* came in by certificate: credit less debt */
+    int64_t debt_l;      /* that its own closing certificate says */
+};
+int ledger_posted(struct office *o, const char *meter_id, uint64_t account_no,
+                  struct ledger_totals *ret);
 
 #endif

@@ -377,6 +377,8 @@ static const struct odb_column posted_totals_columns[] = {
     INT("debited_l"),
     INT("cleared_l"),
     INT("exported_l"),
+    INT_ELSE("certified_l", "0"),
+    INT_ELSE("debt_l", "0"),
 };
 
 static const struct odb_column closing_columns[] = {
@@ -535,7 +537,10 @@ const struct odb_table odb_tables[] = {
      .what = "receipts that verified; gap: the one before it is not home; flowed_l, cleared_l: by "
              "this operation"},
     {TABLE(posted_totals), .key = "meter_id, account_no", .refers = {"meter_id > meter (meter_id)"},
-     .indexes = {"account_no"}, .what = "the totals of a meter up to which the ledger is posted"},
+     .indexes = {"account_no"},
+     .what = "the totals of a meter up to which the ledger is posted; index_l: without what flowed "
+             "after the closing, certified_l: credit less debt that came by certificate, debt_l: "
+             "that its own closing certificate says"},
     {TABLE(closing), .key = "meter_id, account_no", .refers = {"meter_id > meter (meter_id)"},
      .what = "closing certificates as meters made them"},
     {TABLE(certificate), .key = "order_id", .unique = {"number"},

@@ -27,18 +27,29 @@ struct tariff {
 /* "0=850;500000=1200": the first from 0, each further one higher. 0, or GF_E_FORMAT, GF_E_RANGE with
  * the place ("step 2"). Writes n and steps only. */
 int tariff_parse_steps(const char *text, struct tariff *ret, struct gf_fail *why);
+/* The other way. */
+void tariff_steps_text(const struct tariff *t, char ret[static TARIFF_STEPS_TEXT]);
 
-/* F(to) - F(from) in milli-minor; 0 <= from <= to <= TARIFF_LITRES_MAX, else GF_E_RANGE. 0. */
+/* "none", "month", "year"; GF_E_FORMAT for another word. */
+const char *tariff_period_word(enum tariff_period period);
+int tariff_period_find(const char *word, enum tariff_period *ret);
+
+/* F(to) - F(from) in milli-minor. 0; GF_E_RANGE unless 0 <= from <= to <= TARIFF_LITRES_MAX and the
+ * cost fits 64 bits. */
 int tariff_cost(const struct tariff *t, int64_t from_l, int64_t to_l, int64_t *ret_milli);
 
 /* The most whole litres from `from_l` on that cost at most money_milli (>= 0): never gives more than
- * was paid, and one litre more would. */
+ * was paid, and one litre more would. 0 from TARIFF_LITRES_MAX on. */
 int64_t tariff_litres(const struct tariff *t, int64_t from_l, int64_t money_milli);
 
 /* The tariff of a class at a time: the latest that is valid from then or before. 1, 0 none, or a
  * store error. */
 int tariff_find(struct office *o, const char *class_name, int64_t at_s, struct tariff *ret);
 int tariff_by_id(struct office *o, const char *id, struct tariff *ret);
+
+/* Each tariff whose id sorts behind `after`, by id, until `each` returns not 0. 0 or a failure. */
+int tariff_each(struct office *o, const char *after, int (*each)(void *ctx, const struct tariff *t),
+                void *ctx);
 
 /* Register a tariff, for good: in the caller's transaction. GF_E_FORMAT, GF_E_RANGE with the place;
  * GF_E_NOT_NOW when there is one of this id, or of this class and time. */
