@@ -29,7 +29,13 @@ struct credit_token {
     uint8_t op_id[16], order_ref[16];
     bool has_payment;
     uint8_t payment_id[16];
+    bool has_case;
+    uint8_t swap_case[16];
+    char currency[4], tariff_id[32], reason[160];
+    int64_t from_l, to_l;
+    uint64_t refunds_seq, settled_seq;
 };
+/* 1, 0 (no such token) or a store error. */
 int credit_find_token(struct office *o, uint64_t account_no, uint64_t sequence,
                       struct credit_token *ret);
 
@@ -110,5 +116,21 @@ int payment_fail(struct office *o, const uint8_t payment_id[static 16], const ch
 int refund_ask(struct office *o, const uint8_t refund_id[static 16], uint64_t account_no,
                uint64_t sequence, const char *asked_by, const char *approved_by, const char *reason,
                uint64_t *ret_sequence);
+
+/* The same in two steps: one person wants it, another approves or rejects it. wanted -> asked -> paid
+ * or refused; wanted -> refused. */
+struct refund {
+    uint8_t refund_id[16];
+    uint64_t account_no, sequence, by_sequence; /* by_sequence 0: not approved yet */
+    char state[16], currency[4], asked_by[64], approved_by[64], reason[160];
+    int64_t amount_minor, asked_at_ms, ended_at_ms;
+};
+int refund_find(struct office *o, const uint8_t refund_id[static 16], struct refund *ret);
+int refund_want(struct office *o, const uint8_t refund_id[static 16], uint64_t account_no,
+                uint64_t sequence, const char *asked_by, const char *reason);
+int refund_approve(struct office *o, const uint8_t refund_id[static 16], const char *approved_by,
+                   struct refund *ret);
+int refund_reject(struct office *o, const uint8_t refund_id[static 16], const char *by,
+                  struct refund *ret);
 
 #endif
