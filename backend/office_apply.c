@@ -13,11 +13,11 @@
 /* True when the order is this person's; else the verdict is set. */
 static bool is_assigned(const struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
 {
-    if (strcmp(item->order.staff_no, s->device->staff_no) == 0)
+    if (strcmp(item->order.staff_no, s->device.staff_no) == 0)
         return true;
     ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id",
              "order %s is assigned to %s, this laptop is of %s", item->order.number,
-             item->order.staff_no, s->device->staff_no);
+             item->order.staff_no, s->device.staff_no);
     return false;
 }
 
@@ -60,7 +60,7 @@ static bool same_number(const char *field, uint64_t said, uint64_t registered,
 static int may_be_ahead(struct office *o, const struct ho_sync *s, const struct ho_order *order)
 {
     const struct odb_value id = ODB_B(order->id, GF_UUID_LEN),
-                           device = ODB_B(s->device->id, GF_UUID_LEN);
+                           device = ODB_B(s->device.id, GF_UUID_LEN);
     int64_t others = 0, before = 0;
 
     if (odb_number(o->db, &others,
@@ -187,10 +187,10 @@ int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_ite
         return r;
     if (ret->kind != sync_VerdictKind_APPLIED) {
         ho_touch(s, order); /* the laptop gets what is registered with the same answer */
-        return ho_log(o, s->device->staff_no, "application refused", "%s: %s: %s", order->number,
+        return ho_log(o, s->device.staff_no, "application refused", "%s: %s: %s", order->number,
                       ret->field, ret->reason);
     }
-    r = ho_log(o, s->device->staff_no, "application registered", "%s, account %llu", order->number,
+    r = ho_log(o, s->device.staff_no, "application registered", "%s, account %llu", order->number,
                (unsigned long long)order->account_no);
     return r == 0 ? set_state(o, s, order, "on-site") : r;
 }
@@ -230,7 +230,7 @@ static int close_order(struct office *o, struct ho_sync *s, const struct ho_orde
         < 0)
         return ho_db_fail(o);
     ho_touch(s, order);
-    return ho_log(o, s->device->staff_no, "order closed", "%s %s %s", order->number, done->outcome,
+    return ho_log(o, s->device.staff_no, "order closed", "%s %s %s", order->number, done->outcome,
                   code);
 }
 

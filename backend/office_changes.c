@@ -106,7 +106,7 @@ static int add_secrets(struct office *o, struct ho_sync *s, struct ho_order *ord
         && odb_exec(o->db,
                     "INSERT INTO ticket_holder (org_id, order_id, device_id, since_ms) VALUES (?1, "
                     "?2, ?3, ?4) ON CONFLICT (org_id, order_id, device_id) DO NOTHING",
-                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_B(s->device->id, GF_UUID_LEN),
+                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_B(s->device.id, GF_UUID_LEN),
                         ODB_I(ho_now_ms(o))))
                < 0)
         r = ho_db_fail(o);
@@ -145,7 +145,7 @@ static int add_order(struct office *o, struct ho_sync *s, const uint8_t id[stati
     struct ho_meter meter;
     int r = ho_find_order(o, id, &order);
 
-    if (r != 1 || strcmp(order.staff_no, s->device->staff_no) != 0)
+    if (r != 1 || strcmp(order.staff_no, s->device.staff_no) != 0)
         return r < 0 ? r : 0;
     if ((r = ho_find_meter(o, order.meter_id, &meter)) != 1)
         return r;
@@ -177,7 +177,7 @@ static int choose_end(struct office *o, const struct ho_sync *s, int64_t *ret_fr
         odb_query(o->db,
                   "SELECT MAX(change_no) AS last FROM change_feed WHERE org_id = ?1 AND staff_no = "
                   "?2 AND change_no > ?3 GROUP BY order_id ORDER BY last",
-                  ODB(ODB_T(s->device->staff_no), ODB_I(*ret_from)));
+                  ODB(ODB_T(s->device.staff_no), ODB_I(*ret_from)));
     while ((r = odb_next(o->db, q)) == 1 && !*ret_more) {
         if (++n <= HO_ORDERS_AT_ONCE)
             *ret_to = odb_int(q, 0);
@@ -217,7 +217,7 @@ static int list_orders(struct office *o, const struct ho_sync *s, int64_t from, 
                                  "SELECT order_id, MAX(change_no) AS last FROM change_feed WHERE "
                                  "org_id = ?1 AND staff_no = ?2 AND change_no > ?3 GROUP BY "
                                  "order_id HAVING MAX(change_no) <= ?4 ORDER BY last",
-                                 ODB(ODB_T(s->device->staff_no), ODB_I(from), ODB_I(to))),
+                                 ODB(ODB_T(s->device.staff_no), ODB_I(from), ODB_I(to))),
                        ret);
 }
 
@@ -234,7 +234,7 @@ static int feed_expiring(struct office *o, const struct ho_sync *s)
                   "w.closed_at_ms IS NULL AND w.key_epoch IS NOT NULL AND NOT EXISTS (SELECT 1 "
                   "FROM ticket t WHERE t.org_id = w.org_id AND t.order_id = w.order_id AND t.epoch "
                   "= w.key_epoch AND t.is_void = 0 AND t.not_after_s > ?3)",
-                  ODB(ODB_T(s->device->staff_no), ODB_I(good_s))),
+                  ODB(ODB_T(s->device.staff_no), ODB_I(good_s))),
         &ids);
 
     for (size_t at = 0; r == 0 && at < ids.n; at += GF_UUID_LEN) {
@@ -266,6 +266,6 @@ int ho_add_changes(struct office *o, struct ho_sync *s)
     down.body.end.cursor = (uint64_t)to;
     down.body.end.office_ms = ho_now_ms(o);
     down.body.end.more = more;
-    down.body.end.items = s->verdicts;
+    down.body.end.items = ho_verdicts(s);
     return ho_down(o, s, &down);
 }

@@ -22,7 +22,7 @@ static int find_stray(struct office *o, const struct ho_sync *s, const struct ho
     struct odb_query *q = odb_query(o->db,
                                     "SELECT verdict, field, reason FROM stray WHERE org_id = ?1 "
                                     "AND device_id = ?2 AND hash = ?3",
-                                    ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_B(item->hash, 32)));
+                                    ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_B(item->hash, 32)));
     int r = odb_next(o->db, q);
 
     if (r == 1)
@@ -56,12 +56,12 @@ static int find_item(struct office *o, const struct ho_item *item, bool *ret_sam
 static int move_chain(struct office *o, struct ho_sync *s, uint64_t seq,
                       const uint8_t hash[static 32])
 {
-    s->device->chain_seq = seq;
-    memcpy(s->device->chain_hash, hash, 32);
+    s->device.chain_seq = seq;
+    memcpy(s->device.chain_hash, hash, 32);
     if (odb_exec(o->db,
                  "UPDATE device SET chain_seq = ?3, chain_hash = ?4 WHERE org_id = ?1 AND "
                  "device_id = ?2",
-                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(seq), ODB_B(hash, 32)))
+                 ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(seq), ODB_B(hash, 32)))
         < 0)
         return ho_db_fail(o);
     return 0;
@@ -78,7 +78,7 @@ static int keep_stray(struct office *o, struct ho_sync *s, const struct ho_item 
                  "INSERT INTO stray (org_id, device_id, hash, seq, assumed_seq, item_id, bytes, "
                  "received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
                  "?9, ?10, ?11)",
-                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_B(item->hash, 32),
+                 ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_B(item->hash, 32),
                      seq > 0 ? ODB_I(seq) : none, assumed > 0 ? ODB_I(assumed) : none,
                      ODB_B(item->msg.id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n),
                      ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))
@@ -92,12 +92,12 @@ static int keep_stray(struct office *o, struct ho_sync *s, const struct ho_item 
 static int keep_undecoded(struct office *o, struct ho_sync *s, const struct ho_item *item,
                           const struct ho_verdict *v)
 {
-    int64_t last = (int64_t)s->device->chain_seq;
+    int64_t last = (int64_t)s->device.chain_seq;
 
     if (odb_number(o->db, &last,
                    "SELECT MAX(assumed_seq) FROM stray WHERE org_id = ?1 AND device_id = ?2 AND "
                    "assumed_seq > ?3",
-                   ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(last)))
+                   ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(last)))
         < 0)
         return ho_db_fail(o);
     return keep_stray(o, s, item, v, 0, (uint64_t)last + 1);
@@ -107,8 +107,8 @@ static int keep_undecoded(struct office *o, struct ho_sync *s, const struct ho_i
  * them, they get those places. 1, 0 or a failure. */
 static int fill_gap(struct office *o, struct ho_sync *s, const struct ho_item *item)
 {
-    const struct odb_value device = ODB_B(s->device->id, GF_UUID_LEN),
-                           from = ODB_I(s->device->chain_seq), to = ODB_I(item->msg.seq);
+    const struct odb_value device = ODB_B(s->device.id, GF_UUID_LEN),
+                           from = ODB_I(s->device.chain_seq), to = ODB_I(item->msg.seq);
     int64_t n = 0, follows = 0;
 
     if (odb_number(o->db, &n,
@@ -122,7 +122,7 @@ static int fill_gap(struct office *o, struct ho_sync *s, const struct ho_item *i
                       ODB(device, ODB_I(item->msg.seq - 1), ODB_B(item->msg.prev_hash, 32)))
                < 0)
         return ho_db_fail(o);
-    if (follows == 0 || (uint64_t)n != item->msg.seq - 1 - s->device->chain_seq)
+    if (follows == 0 || (uint64_t)n != item->msg.seq - 1 - s->device.chain_seq)
         return 0;
     if (odb_exec(o->db,
                  "UPDATE stray SET seq = assumed_seq WHERE org_id = ?1 AND device_id = ?2 AND "
@@ -148,7 +148,7 @@ static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_i
         || (known > 0
             && odb_exec(o->db,
                         "UPDATE device SET chain_start = ?3 WHERE org_id = ?1 AND device_id = ?2",
-                        ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(item->msg.seq)))
+                        ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(item->msg.seq)))
                    < 0))
         return ho_db_fail(o);
     if (known == 0)
@@ -160,7 +160,7 @@ static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_i
 static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item *item,
                        struct ho_verdict *ret)
 {
-    unsigned long long seq = item->msg.seq, last = s->device->chain_seq;
+    unsigned long long seq = item->msg.seq, last = s->device.chain_seq;
     int r = 0;
 
     if (seq > INT64_MAX || seq == 0) {
@@ -181,13 +181,13 @@ static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item
         r = continue_chain(o, s, item);
     if (r < 0)
         return r;
-    last = s->device->chain_seq;
+    last = s->device.chain_seq;
     if (seq > last + 1) {
         ho_judge(ret, sync_VerdictKind_HELD, "seq",
                  "record %llu came before record %llu: send that one first", seq, last + 1);
         return 0;
     }
-    if (memcmp(item->msg.prev_hash, s->device->chain_hash, 32) != 0) {
+    if (memcmp(item->msg.prev_hash, s->device.chain_hash, 32) != 0) {
         ho_judge(ret, sync_VerdictKind_QUARANTINED, "prev_hash",
                  "record %llu does not follow record %llu that is home: the laptop went back to an "
                  "old copy; enrol it again",
@@ -256,7 +256,7 @@ static int keep_item(struct office *o, struct ho_sync *s, const struct ho_item *
                  "INSERT INTO item (org_id, item_id, device_id, seq, hash, kind, order_id, run_id, "
                  "bytes, received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
                  "?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                 ODB(ODB_B(m->id, GF_UUID_LEN), ODB_B(s->device->id, GF_UUID_LEN), ODB_I(m->seq),
+                 ODB(ODB_B(m->id, GF_UUID_LEN), ODB_B(s->device.id, GF_UUID_LEN), ODB_I(m->seq),
                      ODB_B(item->hash, 32), ODB_I(m->kind), ODB_B(m->job_id, GF_UUID_LEN),
                      ODB_B(m->run_id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n),
                      ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))

@@ -1,39 +1,16 @@
-/* office_sync.c - the stream of a sync request, signed verdicts, the answer; see office_sync.h and
- * sync.proto. */
+/* office_sync.c - the stream of a sync request, and its answer; see office_sync.h and sync.proto. */
 #include "backend/office_sync.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <pb_decode.h>
 
 #include "backend/office_http.h"
-#include "backend/office_pki.h"
 #include "common/text.h"
 #include "meter-core/pb.h"
 
 #define SCHEMA 1
-
-_Static_assert(sizeof((sync_Verdict *)0)->field == sizeof((struct ho_verdict *)0)->field,
-               "a field's name fits");
-_Static_assert(sizeof((sync_Verdict *)0)->reason == sizeof((struct ho_verdict *)0)->reason,
-               "a reason fits");
-_Static_assert(sizeof((sync_Verdict *)0)->signature.bytes >= PKI_SIGNATURE_MAX, "a signature fits");
-
-void ho_judge(struct ho_verdict *v, sync_VerdictKind kind, const char *field, const char *reason,
-              ...)
-{
-    char text[4 * sizeof v->reason];
-    va_list args;
-
-    va_start(args, reason);
-    (void)vsnprintf(text, sizeof text, reason, args);
-    va_end(args);
-    *v = (struct ho_verdict){ .kind = kind };
-    (void)gf_copy(v->field, sizeof v->field, field);
-    gf_visible(v->reason, sizeof v->reason, text, strlen(text));
-}
 
 void ho_touch(struct ho_sync *s, const struct ho_order *order)
 {
@@ -149,54 +126,24 @@ int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
     return s->out->bad ? ho_fail(o, GF_E_MEMORY, "answer", "") : 0;
 }
 
-/* Sign a verdict over what sync.proto says, and add it. */
-static int add_verdict(struct office *o, struct ho_sync *s, const struct ho_item *item,
-                       const struct ho_verdict *v)
-{
-    sync_Down down = { .which_body = sync_Down_verdict_tag };
-    sync_Verdict *out = &down.body.verdict;
-    uint8_t message[8 + 16 + 16 + 32 + 1 + 8];
-    struct gf_writer w = { .p = message, .cap = sizeof message };
-
-    out->kind = v->kind;
-    out->office_ms = ho_now_ms(o);
-    memcpy(out->id, item->msg.id, GF_UUID_LEN);
-    memcpy(out->item_hash, item->hash, sizeof item->hash);
-    (void)gf_copy(out->field, sizeof out->field, v->field);
-    (void)gf_copy(out->reason, sizeof out->reason, v->reason);
-    gf_wr(&w, "gasm ack", 8);
-    gf_wr(&w, s->device->id, GF_UUID_LEN);
-    gf_wr(&w, out->id, GF_UUID_LEN);
-    gf_wr(&w, out->item_hash, sizeof out->item_hash);
-    gf_wr_uint(&w, (uint64_t)v->kind, 1);
-    gf_wr_uint(&w, (uint64_t)out->office_ms, 8);
-
-    int n = pki_sign(o->sign_key, (struct gf_span){ message, w.n }, out->signature.bytes);
-    if (n < 0)
-        return ho_fail(o, n, "sign.key", "a verdict cannot be signed");
-    out->signature.size = (pb_size_t)n;
-    s->verdicts++;
-    return ho_down(o, s, &down);
-}
-
 /* What the head says of the laptop. Its sequence going back means that it was restored from an old
  * copy. */
 static int take_head(struct office *o, struct ho_sync *s)
 {
     char id[GF_UUID_TEXT], version[sizeof s->head.version];
 
-    gf_uuid_text(s->device->id, id);
+    gf_uuid_text(s->device.id, id);
     gf_visible(version, sizeof version, s->head.version, strlen(s->head.version));
-    if (s->head.last_seq < s->device->claimed_seq
-        && ho_log(o, s->device->staff_no, "sequence went back",
+    if (s->head.last_seq < s->device.claimed_seq
+        && ho_log(o, s->device.staff_no, "sequence went back",
                   "%s made %llu records, says %llu now", id,
-                  (unsigned long long)s->device->claimed_seq, (unsigned long long)s->head.last_seq)
+                  (unsigned long long)s->device.claimed_seq, (unsigned long long)s->head.last_seq)
                != 0)
         return o->fail.code;
     if (odb_exec(o->db,
                  "UPDATE device SET claimed_seq = ?3, cursor_no = ?4, seen_at_ms = ?5, version = "
                  "?6 WHERE org_id = ?1 AND device_id = ?2",
-                 ODB(ODB_B(s->device->id, GF_UUID_LEN), ODB_I(s->head.last_seq & INT64_MAX),
+                 ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(s->head.last_seq & INT64_MAX),
                      ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version)))
         < 0)
         return ho_db_fail(o);
@@ -224,6 +171,7 @@ static int follow_up(struct office *o, struct ho_sync *s)
     return 0;
 }
 
+/* May be run again from its begin, when the database asks for that. */
 static int take_all(struct office *o, void *ctx)
 {
     struct ho_sync *s = ctx;
@@ -231,15 +179,22 @@ static int take_all(struct office *o, void *ctx)
     struct gf_span message, body;
     struct ho_verdict verdict;
     struct ho_item item;
-    int code = take_head(o, s);
+    int code;
 
+    s->device = s->before;
+    buf_clear(s->out);
+    buf_clear(&s->touched);
+    buf_clear(&s->said);
+    code = take_head(o, s);
     while (code == 0 && ho_stream_next(&r, &message) == 1) {
         if (up_body(message, &body) != sync_Up_item_tag)
             continue;
         code = ho_take_item(o, s, body, &item, &verdict);
         if (code == 0)
-            code = add_verdict(o, s, &item, &verdict);
+            ho_say(o, s, &item, &verdict);
     }
+    if (code == 0)
+        code = ho_sign_verdicts(o, s);
     if (code == 0)
         code = follow_up(o, s);
     return code == 0 ? ho_add_changes(o, s) : code;
@@ -248,8 +203,7 @@ static int take_all(struct office *o, void *ctx)
 void ho_route_sync(struct office *o, const struct http_request *request,
                    const struct ho_device *device, struct http_response *ret)
 {
-    struct ho_device mine = *device;
-    struct ho_sync s = { .device = &mine, .body = request->body, .out = &ret->body };
+    struct ho_sync s = { .before = *device, .body = request->body, .out = &ret->body };
     const char *reason;
     char where[40] = "";
 
@@ -262,4 +216,5 @@ void ho_route_sync(struct office *o, const struct http_request *request,
         ret->content_type = "application/x-protobuf";
     }
     buf_free(&s.touched);
+    buf_free(&s.said);
 }

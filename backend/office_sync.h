@@ -25,12 +25,13 @@ __attribute__((format(printf, 4, 5))) void ho_judge(struct ho_verdict *v, sync_V
 
 /* The request under way. */
 struct ho_sync {
-    struct ho_device *device;
+    struct ho_device before; /* as it was when the request came */
+    struct ho_device device; /* as the items so far left it */
     struct gf_span body;
     sync_SyncHead head;
     struct buf *out;    /* Down messages */
     struct buf touched; /* ids of orders whose laptops have something to fetch, 16 bytes each */
-    uint32_t verdicts;
+    struct buf said;    /* of each item: what is said of it */
 };
 
 /* An item under judgement. */
@@ -44,6 +45,16 @@ struct ho_item {
 
 /* This order's laptops have something to fetch. */
 void ho_touch(struct ho_sync *s, const struct ho_order *order);
+
+/* Note what is said of an item; its verdict leaves with all the others. */
+void ho_say(struct office *o, struct ho_sync *s, const struct ho_item *item,
+            const struct ho_verdict *v);
+
+/* Sign all verdicts at once and add them to the answer. 0 or a failure. */
+int ho_sign_verdicts(struct office *o, struct ho_sync *s);
+
+/* How many items were judged so far. */
+uint32_t ho_verdicts(const struct ho_sync *s);
 
 /* Add a Down message to the answer. 0 or a failure. */
 int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down);

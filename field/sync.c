@@ -4,7 +4,7 @@
  * time, until all were sent once and head office has no more to tell. A record that head office
  * holds is sent again in a later round, not in the same one.
  *
- * An answer may end anywhere. Verdicts carry a signature each and count as they are read; changes
+ * An answer may end anywhere. Verdicts carry a proof each and count as they are read; changes
  * and the cursor count only with the end of the answer, in one transaction.
  */
 #include "field/sync.h"
@@ -17,8 +17,10 @@
 #include <pb_encode.h>
 
 #include "common/bytes.h"
+#include "common/proof.h"
 #include "common/text.h"
 #include "common/version.h"
+#include "meter-core/crypto.h"
 
 #define SCHEMA 1
 #define BATCH 100                   /* records in one post */
@@ -43,6 +45,8 @@ struct sync {
     int64_t next_mono, post_until;  /* mono */
     int64_t good_mono;              /* mono: end of the last good round */
     uint8_t device[GF_UUID_LEN];
+    sync_Verdict proved;            /* the last one whose signature was checked, and held */
+    struct gf_digest proved_root;
     uint8_t body[BODY_MAX];
     struct outbox_row rows[BATCH];
 };
@@ -203,25 +207,47 @@ struct answer {
     struct gf_fail why;         /* the first thing that was wrong */
 };
 
-static int check_signature(const struct sync *s, const sync_Verdict *v)
+/* The root that the verdict's path leads to is signed by head office for this laptop. The verdicts of
+ * an answer have one root, so that its signature is checked once. */
+static int check_root(struct sync *s, const sync_Verdict *v, const struct gf_digest *root)
 {
-    uint8_t msg[8 + GF_UUID_LEN + sizeof v->id + sizeof v->item_hash + 1 + 8];
-    struct gf_writer w = {msg, sizeof msg, 0, false};
+    uint8_t msg[GF_ACK_MESSAGE];
+    sync_Verdict *p = &s->proved;
+    int code;
 
-    gf_wr(&w, "gasm ack", 8);
-    gf_wr(&w, s->device, sizeof s->device);
-    gf_wr(&w, v->id, sizeof v->id);
-    gf_wr(&w, v->item_hash, sizeof v->item_hash);
-    gf_wr_uint(&w, (uint64_t)v->kind, 1);
-    gf_wr_uint(&w, (uint64_t)v->office_ms, 8);
-    return s->ports->office->verify(s->ports->office->ctx, msg, w.n, v->signature.bytes,
+    if (p->leaves == v->leaves && p->signature.size == v->signature.size &&
+        memcmp(p->signature.bytes, v->signature.bytes, v->signature.size) == 0 &&
+        memcmp(s->proved_root.b, root->b, sizeof root->b) == 0)
+        return 0;
+    gf_ack_message(s->device, v->leaves, root, msg);
+    code = s->ports->office->verify(s->ports->office->ctx, msg, sizeof msg, v->signature.bytes,
                                     v->signature.size);
+    if (code >= 0) {
+        *p = *v;
+        s->proved_root = *root;
+    }
+    return code;
+}
+
+static int check_proof(struct sync *s, const sync_Verdict *v)
+{
+    const struct gf_hash_port h = {s->ports->crypto->ctx, s->ports->crypto->sha256};
+    const struct gf_ack ack = {v->id, v->item_hash, (uint8_t)v->kind, v->office_ms};
+    struct gf_digest leaf, root;
+    int code = gf_ack_leaf(&h, &ack, &leaf);
+
+    if (code == 0)
+        code = gf_proof_root(&h, &leaf, v->leaf, v->leaves,
+                             (struct gf_span){v->path.bytes, v->path.size}, &root);
+    if (code == GF_E_FORMAT)
+        return GF_E_ACK_BAD;
+    return code == 0 ? check_root(s, v, &root) : code;
 }
 
 static void take_verdict(struct sync *s, const sync_Verdict *v, struct answer *a)
 {
     char id[GF_UUID_TEXT];
-    int code = check_signature(s, v);
+    int code = check_proof(s, v);
 
     gf_uuid_text(v->id, id);
     a->verdicts++;

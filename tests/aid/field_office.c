@@ -6,10 +6,12 @@
 #include <pb_decode.h>
 #include <pb_encode.h>
 
+#include "common/proof.h"
 #include "common/text.h"
 #include "tests/aid/field_world.h"
 
 #define ANSWER_MS 30
+#define VERDICTS_MAX 128  /* of one answer */
 
 static const uint8_t device[GF_UUID_LEN] = "laptop of a test";
 
@@ -25,9 +27,11 @@ static void sign(const struct field_office *o, const uint8_t *msg, size_t n, con
 
 static int verify(void *ctx, const uint8_t *msg, size_t msg_len, const uint8_t *sig, size_t sig_len)
 {
+    struct field_office *o = ctx;
     uint8_t right[32];
 
-    sign(ctx, msg, msg_len, "office", right);
+    o->verified++;
+    sign(o, msg, msg_len, "office", right);
     return sig_len == sizeof right && memcmp(sig, right, sizeof right) == 0 ? 0 : GF_E_ACK_BAD;
 }
 
@@ -149,14 +153,10 @@ static void sign_certificate(struct field_office *o, sync_Certificate *c)
     sign(o, msg, w.n, "office", c->signature.bytes);
 }
 
-static void take_item(struct field_office *o, const sync_Up_item_t *bytes, pb_ostream_t *out)
+static void take_item(struct field_office *o, const sync_Up_item_t *bytes, sync_Verdict *v)
 {
     struct gf_span part = {bytes->bytes, bytes->size};
     pb_istream_t in = pb_istream_from_buffer(bytes->bytes, bytes->size);
-    sync_Down down = {.which_body = sync_Down_verdict_tag};
-    sync_Verdict *v = &down.body.verdict;
-    uint8_t msg[81];
-    struct gf_writer w = {msg, sizeof msg, 0, false};
     struct field_item *it, fresh = {.sent = 0};
     bool ok = pb_decode(&in, sync_Item_fields, &fresh.item);
 
@@ -179,16 +179,45 @@ static void take_item(struct field_office *o, const sync_Up_item_t *bytes, pb_os
     memcpy(v->id, it->id, sizeof v->id);
     memcpy(v->item_hash, it->hash, sizeof v->item_hash);
     v->office_ms = o->meter->utc_ms;
-    gf_wr(&w, "gasm ack", 8);
-    gf_wr(&w, device, sizeof device);
-    gf_wr(&w, v->id, sizeof v->id);
-    gf_wr(&w, v->item_hash, sizeof v->item_hash);
-    gf_wr_uint(&w, (uint64_t)v->kind, 1);
-    gf_wr_uint(&w, (uint64_t)v->office_ms, 8);
-    assert(!w.bad && w.n == sizeof msg);
-    v->signature.size = 32;
-    sign(o, msg, w.n, o->forge ? "somebody" : "office", v->signature.bytes);
-    put(out, &down);
+}
+
+/* One signature over all verdicts, each with its path. */
+static void put_verdicts(struct field_office *o, const sync_Verdict *verdicts, uint32_t n,
+                         pb_ostream_t *out)
+{
+    const struct mc_crypto *c = o->meter->ports.crypto;
+    const struct gf_hash_port h = {c->ctx, c->sha256};
+    struct gf_digest nodes[GF_PROOF_NODES(VERDICTS_MAX)];
+    sync_Down down = {.which_body = sync_Down_verdict_tag};
+    uint8_t msg[GF_ACK_MESSAGE], signature[32];
+    int code = 0;
+
+    for (uint32_t i = 0; i < n && code == 0; i++) {
+        const struct gf_ack ack = {verdicts[i].id, verdicts[i].item_hash,
+                                   (uint8_t)verdicts[i].kind, verdicts[i].office_ms};
+
+        code = gf_ack_leaf(&h, &ack, &nodes[i]);
+    }
+    if (n == 0)
+        return;
+    if (code == 0)
+        code = gf_proof_build(&h, nodes, n);
+    assert(code > 0);
+    gf_ack_message(device, n, &nodes[code - 1], msg);
+    sign(o, msg, sizeof msg, o->forge ? "somebody" : "office", signature);
+    for (uint32_t i = 0; i < n; i++) {
+        sync_Verdict *v = &down.body.verdict;
+
+        *v = verdicts[i];
+        v->leaf = i;
+        v->leaves = n;
+        v->path.size = (pb_size_t)gf_proof_path(nodes, n, i, v->path.bytes);
+        v->signature.size = sizeof signature;
+        memcpy(v->signature.bytes, signature, sizeof signature);
+        if (o->spoil != NULL)
+            o->spoil(v);
+        put(out, &down);
+    }
 }
 
 /* The certificate is due when the job is done, its application agreed to, and no receipt is
@@ -220,6 +249,7 @@ static void work(struct field_office *o)
     sync_Down down = {.which_body = sync_Down_end_tag};
     uint32_t items = 0;
     static sync_Up up;
+    static sync_Verdict verdicts[VERDICTS_MAX];
 
     o->posts++;
     while (in.bytes_left > 0) {
@@ -230,10 +260,12 @@ static void work(struct field_office *o)
         if (up.which_body == sync_Up_head_tag) {
             o->head = up.body.head;
         } else if (o->only_verdicts == 0 || items < o->only_verdicts) {
-            take_item(o, &up.body.item, &out);
-            items++;
+            assert(items < VERDICTS_MAX);
+            verdicts[items] = (sync_Verdict){.kind = sync_VerdictKind_VERDICT_NONE};
+            take_item(o, &up.body.item, &verdicts[items++]);
         }
     }
+    put_verdicts(o, verdicts, items, &out);
     if (certificate_due(o) && o->head.cursor == 0 && o->n_changes == 0) {
         sync_Down c = {
             .which_body = sync_Down_certificate_tag,

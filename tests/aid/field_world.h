@@ -62,6 +62,7 @@ struct field_office {
     const char *conflict;       /* the field of an application that differs; NULL: none */
     unsigned hold;              /* records that are held at first: so many */
     bool forge;                 /* verdicts are signed by somebody else */
+    void (*spoil)(sync_Verdict *v); /* changes each on its way; NULL: none */
     bool cut;                   /* the answer breaks off after cut_at bytes */
     size_t cut_at;
     bool cut_seems_whole;       /* ... and the transport does not notice */
@@ -73,7 +74,7 @@ struct field_office {
     bool drip;
     size_t only_verdicts;       /* answer so many items at most, and say so; 0: all */
     /* what it has */
-    uint64_t posts;
+    uint64_t posts, verified;   /* requests; signatures that the laptop checked */
     size_t answer_n;            /* length of the last whole answer */
     sync_SyncHead head;         /* of the last request */
     struct field_item {

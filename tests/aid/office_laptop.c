@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "backend/office_pki.h"
+#include "common/proof.h"
 #include "common/text.h"
 #include "meter-core/keys.h"
 #include "meter-core/pb.h"
@@ -97,21 +98,23 @@ void oaid_add(struct oaid_laptop *l, sync_Item *item)
     (void)oaid_add_get(l, item, bytes, sizeof bytes);
 }
 
-/* A verdict's signature is head office's over what sync.proto says. */
+/* A verdict's path leads to a root that head office signed for this laptop. */
 static void check_signature(const struct oaid_laptop *l, const sync_Verdict *v)
 {
-    uint8_t message[8 + 16 + 16 + 32 + 1 + 8];
-    struct gf_writer w = { .p = message, .cap = sizeof message };
+    const struct gf_hash_port h = { mc_crypto_openssl()->ctx, mc_crypto_openssl()->sha256 };
+    const struct gf_ack ack = { v->id, v->item_hash, (uint8_t)v->kind, v->office_ms };
     X509 *cert = pki_cert_parse((struct gf_span){ l->a->o->sign_pem.p, l->a->o->sign_pem.n });
     EVP_PKEY *key = X509_get_pubkey(cert);
+    uint8_t message[GF_ACK_MESSAGE];
+    struct gf_digest leaf, root;
 
-    gf_wr(&w, "gasm ack", 8);
-    gf_wr(&w, l->id, 16);
-    gf_wr(&w, v->id, 16);
-    gf_wr(&w, v->item_hash, 32);
-    gf_wr_uint(&w, (uint64_t)v->kind, 1);
-    gf_wr_uint(&w, (uint64_t)v->office_ms, 8);
-    assert_int_equal(pki_verify(key, (struct gf_span){ message, w.n },
+    assert_int_equal(v->leaf, l->n_verdicts);
+    assert_int_equal(gf_ack_leaf(&h, &ack, &leaf), 0);
+    assert_int_equal(gf_proof_root(&h, &leaf, v->leaf, v->leaves,
+                                   (struct gf_span){ v->path.bytes, v->path.size }, &root),
+                     0);
+    gf_ack_message(l->id, v->leaves, &root, message);
+    assert_int_equal(pki_verify(key, (struct gf_span){ message, sizeof message },
                                 (struct gf_span){ v->signature.bytes, v->signature.size }),
                      0);
     EVP_PKEY_free(key);

@@ -448,7 +448,8 @@ static void certificates_are_kept(void **state)
 static void an_answer_is_applied_whole_or_not(void **state)
 {
     struct store_world w;
-    sync_Down job = sync_Down_init_zero, end = sync_Down_init_zero, unknown = sync_Down_init_zero;
+    sync_Down job = sync_Down_init_zero, end = sync_Down_init_zero, unknown = sync_Down_init_zero,
+              swap = {.which_body = sync_Down_swap_tag}, token = {.which_body = sync_Down_token_tag};
     sync_Job got;
     uint64_t cursor = 1;
 
@@ -465,6 +466,8 @@ static void an_answer_is_applied_whole_or_not(void **state)
         assert_int_equal(w.port->changes_begin(w.port->ctx), 0);
         assert_int_equal(w.port->changes_apply(w.port->ctx, &job), 0);
         assert_int_equal(w.port->changes_apply(w.port->ctx, &unknown), 0);
+        assert_int_equal(w.port->changes_apply(w.port->ctx, &swap), 0);
+        assert_int_equal(w.port->changes_apply(w.port->ctx, &token), 0);
         assert_int_equal(w.port->changes_apply(w.port->ctx, &end), 0);
         assert_int_equal(w.port->changes_end(w.port->ctx, commit), 0);
         assert_int_equal(w.port->cursor(w.port->ctx, &cursor), 0);

@@ -166,6 +166,40 @@ static void changes_after_an_end(void **state)
     end(&s);
 }
 
+/* What a newer head office tells besides: swaps, tokens, and messages of a tag that is not known
+ * here. They are passed over, and all else counts. */
+static void messages_for_newer_laptops_are_passed_over(void **state)
+{
+    static const uint8_t unknown[] = {6, 0xD2, 0x0F, 3, 'n', 'e', 'w'}; /* tag 250, a string */
+    static const uint8_t number[] = {3, 0xD0, 0x0F, 9};                 /* tag 250, a number */
+    sync_Down swap = {.which_body = sync_Down_swap_tag,
+                      .body.swap = {.old_meter_id = AID_METER_ID, .wrap_epoch = 3}},
+              token = {.which_body = sync_Down_token_tag,
+                       .body.token = {.meter_id = AID_METER_ID, .sequence = 7}},
+              job = job_change(1),
+              finish = {.which_body = sync_Down_end_tag, .body.end = {.cursor = 5}};
+    uint8_t bytes[4096];
+    struct scene s;
+    size_t n;
+
+    (void)state;
+    swap.body.swap.swap_key.size = sizeof swap.body.swap.swap_key.bytes;
+    token.body.token.token.size = sizeof token.body.token.token.bytes;
+    begin(&s, 25);
+    n = put(bytes, put(bytes, 0, &swap), &token);
+    memcpy(bytes + n, unknown, sizeof unknown);
+    n += sizeof unknown;
+    n = put(bytes, n, &job);
+    memcpy(bytes + n, number, sizeof number);
+    n = put(bytes, n + sizeof number, &finish);
+    s.w->office->script = bytes;
+    s.w->office->script_n = n;
+    assert_int_equal(round_now(&s)->fail.code, 0);
+    assert_int_equal(s.w->store->data.n_jobs, 2);
+    assert_int_equal(s.w->store->data.cursor, 5);
+    end(&s);
+}
+
 /* One change of several is refused by the store: none of them is kept, the verdicts are. */
 static void changes_that_the_store_refuses(void **state)
 {
@@ -198,6 +232,7 @@ int main(void)
         cmocka_unit_test(more_without_an_end),
         cmocka_unit_test(changes_after_an_end),
         cmocka_unit_test(changes_that_the_store_refuses),
+        cmocka_unit_test(messages_for_newer_laptops_are_passed_over),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

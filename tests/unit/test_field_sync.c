@@ -209,6 +209,120 @@ static void a_forged_verdict_counts_for_nothing(void **state)
     end(&s);
 }
 
+/* The signature of an answer is checked once, whatever the number of its verdicts. */
+static void one_signature_an_answer(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 23);
+    make_records(&s, 100, 10);
+    assert_int_equal(round_now(&s)->counts.acknowledged, 100);
+    assert_int_equal(s.w->office->posts, 1);
+    assert_int_equal(s.w->office->verified, 1);
+    make_records(&s, 20, 10);
+    assert_int_equal(round_now(&s)->counts.acknowledged, 120);
+    assert_int_equal(s.w->office->posts, 2);
+    assert_int_equal(s.w->office->verified, 2);
+    end(&s);
+}
+
+static void other_id(sync_Verdict *v)
+{
+    v->id[15] ^= 1;
+}
+
+static void other_hash(sync_Verdict *v)
+{
+    v->item_hash[0] ^= 0x80;
+}
+
+static void other_kind(sync_Verdict *v)
+{
+    v->kind = sync_VerdictKind_DUPLICATE;
+}
+
+static void other_time(sync_Verdict *v)
+{
+    v->office_ms++;
+}
+
+static void other_leaf(sync_Verdict *v)
+{
+    v->leaf ^= 1;
+}
+
+static void no_such_leaf(sync_Verdict *v)
+{
+    v->leaf = v->leaves;
+}
+
+static void other_size(sync_Verdict *v)
+{
+    v->leaves++;
+}
+
+static void other_path(sync_Verdict *v)
+{
+    v->path.bytes[v->path.size - 1] ^= 1;
+}
+
+static void shorter_path(sync_Verdict *v)
+{
+    v->path.size--;
+}
+
+static void longer_path(sync_Verdict *v)
+{
+    v->path.size += 32;
+}
+
+static void other_signature(sync_Verdict *v)
+{
+    v->signature.bytes[0] ^= 1;
+}
+
+static void no_signature(sync_Verdict *v)
+{
+    v->signature.size = 0;
+}
+
+/* A signature that held for the verdict before does not help one whose path leads elsewhere. */
+static void only_the_third(sync_Verdict *v)
+{
+    if (v->leaf == 2)
+        v->office_ms++;
+}
+
+static void an_altered_proof_counts_for_nothing(void **state)
+{
+    static void (*const spoils[])(sync_Verdict *v) = {
+        other_id,     other_hash, other_kind,   other_time,  other_leaf,      no_such_leaf,
+        other_size,   other_path, shorter_path, longer_path, other_signature, no_signature,
+        only_the_third,
+    };
+    const struct sync_view *v;
+    struct scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spoils / sizeof spoils[0]; i++) {
+        bool all = spoils[i] != only_the_third;
+
+        begin(&s, 24);
+        make_records(&s, 4, 10);
+        s.w->office->spoil = spoils[i];
+        v = round_now(&s);
+        assert_int_equal(v->fail.code, GF_E_ACK_BAD);
+        assert_int_equal(v->counts.waiting, all ? 4 : 1);
+        assert_int_equal(s.w->store->data.outbox[2].state, OUTBOX_PENDING);
+        s.w->office->spoil = NULL;
+        v = round_now(&s);
+        assert_int_equal(v->fail.code, 0);
+        assert_int_equal(v->counts.acknowledged, 4);
+        end(&s);
+    }
+}
+
 /* ---- failures ---- */
 
 static void backs_off_and_starts_by_itself(void **state)
@@ -372,6 +486,8 @@ int main(void)
         cmocka_unit_test(new_records_go_home_by_themselves),
         cmocka_unit_test(a_forged_certificate_is_not_stored),
         cmocka_unit_test(a_forged_verdict_counts_for_nothing),
+        cmocka_unit_test(one_signature_an_answer),
+        cmocka_unit_test(an_altered_proof_counts_for_nothing),
         cmocka_unit_test(backs_off_and_starts_by_itself),
         cmocka_unit_test(now_does_not_wait_for_the_back_off),
         cmocka_unit_test(jitter_differs),
