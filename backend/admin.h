@@ -1,55 +1,139 @@
-/* admin.h - the administration commands of gasoffice: one table, one way to read arguments. */
+/* admin.h - gasoffice as a command: rows of commands, their arguments, what they print.
+ *
+ * A command is a row: name, words, options with their meanings, body. From the row come the reading
+ * of arguments (getopt_long), `--help`, the list of commands and docs/gasoffice.md. A domain keeps
+ * its rows in a file of its own (admin_money.c) and hands them over as a group; admin_commands.c
+ * lists the groups. Every command also takes --dir, --json and --help, which stand in no row.
+ *
+ * What a command does: it prints for people, or one JSON document with --json. admin_answer() makes
+ * both from one document; a command with more to show people asks a->json and prints itself.
+ * Failures go up as GF_E_* in *why; they are printed, with --json as JSON, at one place.
+ */
 #ifndef GF_OFFICE_ADMIN_H
 #define GF_OFFICE_ADMIN_H
 
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "backend/office_in.h"
 
 /* What a command works with. */
 struct admin {
-    const char *dir;
+    const char *dir; /* of the office; --dir */
     const struct office_ports *ports;
-    struct office *office; /* NULL for a command that makes one */
-    FILE *out;
+    struct office *office; /* NULL for a command that needs none */
+    FILE *in, *out, *err;
+    bool json;
 };
 
-/* An option of a command: its values are collected, the last counts where one is wanted. */
+/* An option of a command: "--due DATE", or "--ascii" where `value` is NULL. */
 struct admin_option {
-    const char *name; /* "--due" */
-    bool has_value;
-    const char **values; /* room for `room`; NULL for one without a value */
-    size_t room, n;      /* n: how often it stood there */
+    const char *name;  /* without its hyphens */
+    const char *value; /* what stands behind it, as help shows it: "DATE" */
+    const char *what;  /* meaning, unit, and what holds without it */
+    unsigned max;      /* how often it may stand there; 0 is once */
+    bool is_needed;
 };
 
-/* Read arguments: `words` gets what is no option, at least min and at most max of them. GF_E_USAGE
- * names the argument. */
-struct admin_args {
-    const char *const *argv; /* ended by NULL */
-    struct admin_option *options;
-    size_t n_options;
-    const char **words;
-    size_t min, max, n_words;
-};
-int admin_args(struct admin_args *args, struct gf_fail *why);
+struct admin_args;
 
-/* A command: 0, or a failure in *why. */
 struct admin_command {
-    const char *name, *args, *help;
-    bool needs_office; /* opened before, closed after */
-    int (*run)(struct admin *a, const char *const *argv, struct gf_fail *why);
+    const char *name;  /* one word or two: "label", "tariff add" */
+    const char *words; /* "METER STAFF", "[FILE]" one that may be left out, "METER..." one or more,
+                          "[METER...]" none or more; "" none */
+    const char *what;  /* one line of help, no stop at its end */
+    const char *more;  /* further sentences of help; NULL: none */
+    const struct admin_option *options;
+    size_t n_options;
+    bool without_office; /* else the office is opened before and closed after */
+    int (*run)(struct admin *a, const struct admin_args *args, struct gf_fail *why);
+};
+/* The options of a row: `ADMIN_OPTIONS(label_options)`. */
+#define ADMIN_OPTIONS(array) .options = array, .n_options = sizeof(array) / sizeof((array)[0])
+
+/* Commands of one domain. */
+struct admin_group {
+    const char *title; /* in help and in docs/gasoffice.md */
+    const struct admin_command *commands;
+    size_t n;
+};
+#define ADMIN_GROUP(group_title, array)                                                            \
+    { .title = group_title, .commands = array, .n = sizeof(array) / sizeof((array)[0]) }
+
+extern const struct admin_group admin_group_office;    /* admin_office.c, admin_serve.c */
+extern const struct admin_group admin_group_registers; /* admin_registers.c */
+extern const struct admin_group admin_group_orders;    /* admin_orders.c */
+extern const struct admin_group admin_group_labels;    /* admin_label.c */
+extern const struct admin_group admin_group_proofs;    /* admin_show.c */
+extern const struct admin_group *const admin_groups[]; /* all, in the order of help */
+extern const size_t admin_n_groups;
+
+/* ---- arguments ---- */
+
+#define ADMIN_WORDS_MAX 64 /* also of all options of a command line together */
+
+struct admin_args {
+    const struct admin_command *command;
+    const char *words[ADMIN_WORDS_MAX + 1]; /* ended by NULL: words[1] may be asked without n_words */
+    size_t n_words;
+    struct {
+        const struct admin_option *option;
+        const char *value;
+    } given[ADMIN_WORDS_MAX]; /* private */
+    size_t n_given;           /* private */
+    bool wants_help, wants_json;
+    const char *dir; /* NULL: not said */
 };
 
-int admin_init(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_add_staff(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_enrol(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_revoke(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_import_meters(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_import_customers(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_work_order(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_label(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_audit(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_show(struct admin *a, const char *const *argv, struct gf_fail *why);
-int admin_verify_certificate(struct admin *a, const char *const *argv, struct gf_fail *why);
+/* Read the arguments of a command: argv[0] is its name. Options may stand anywhere, "--" ends them.
+ * argv is put in another order. 0, or GF_E_USAGE that names the argument; with --help nothing else
+ * is asked for. */
+int admin_args(const struct admin_command *command, int argc, char **argv, struct admin_args *ret,
+               struct gf_fail *why);
+
+/* An option's value, the last when there are several; NULL when it is not there. */
+const char *admin_value(const struct admin_args *args, const char *name);
+bool admin_has(const struct admin_args *args, const char *name);
+/* All its values in order: at most cap of them; how many. */
+size_t admin_values(const struct admin_args *args, const char *name, const char **ret, size_t cap);
+/* Its number, or `without` when it is not there. 0, GF_E_USAGE (none, or outside min..max). */
+int admin_int(const struct admin_args *args, const char *name, int64_t without, int64_t min,
+              int64_t max, int64_t *ret, struct gf_fail *why);
+/* A word or value that has to be a number; `name` is what a failure calls it. */
+int admin_number(const char *text, const char *name, int64_t min, int64_t max, int64_t *ret,
+                 struct gf_fail *why);
+/* The id of what is made, --id UUID; a new one when it is not there. */
+int admin_id(struct admin *a, const struct admin_args *args, uint8_t ret[static GF_UUID_LEN],
+             struct gf_fail *why);
+
+/* ---- answers ---- */
+
+/* The office's failure as the command's: 0 for r >= 0. */
+int admin_failed(const struct admin *a, int r, struct gf_fail *why);
+
+/* Print one JSON document and its line end. The document is taken over; NULL is GF_E_MEMORY. */
+int admin_json(struct admin *a, json_t *doc, struct gf_fail *why);
+
+/* Print a document: as JSON with --json, else for people: a list of objects as a table, an object as
+ * lines of name and value with its lists as tables below. Taken over; NULL is GF_E_MEMORY. */
+int admin_answer(struct admin *a, json_t *doc, struct gf_fail *why);
+
+/* ---- the program ---- */
+
+/* The command that a command line names: argv[0] is its first word; *ret_words is how many it has.
+ * NULL when there is none; then *ret_words is 1 when several begin with this word, else 0. */
+const struct admin_command *admin_find(int argc, char *const *argv, int *ret_words);
+
+/* What --help says: of the program, of the commands that begin with this word, of a command. */
+void admin_help(FILE *out);
+void admin_help_of(const char *first_word, FILE *out);
+void admin_help_command(const struct admin_command *command, FILE *out);
+
+/* The commands in Markdown, as docs/gasoffice.md has them. */
+void admin_print_page(FILE *out);
+
+/* gasoffice itself: a->dir is the folder without --dir. The exit status. */
+int admin_main(struct admin *a, int argc, char **argv);
 
 #endif

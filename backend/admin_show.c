@@ -7,7 +7,9 @@
 
 #include "backend/admin.h"
 #include "backend/office_audit.h"
+#include "backend/office_certify.h"
 #include "backend/office_words.h"
+#include "common/host/real.h"
 #include "common/text.h"
 
 /* ---- registers ---- */
@@ -21,6 +23,7 @@ struct column {
 };
 
 #define COLUMNS_MAX 12
+#define CERTIFICATE_FILE_MAX 8192
 
 static const struct register_view {
     const char *name, *sql;
@@ -198,21 +201,12 @@ static int print_register(struct admin *a, const struct register_view *view, boo
     return r < 0 ? odb_fail(a->office->db, why) : 0;
 }
 
-int admin_show(struct admin *a, const char *const *argv, struct gf_fail *why)
+static int run_show(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    const char *words[1];
-    struct admin_option options[] = { { "--json", false, NULL, 0, 0 } };
-    struct admin_args args = {
-        .argv = argv, .options = options, .n_options = 1, .words = words, .min = 1, .max = 1
-    };
-    int r = admin_args(&args, why);
-
-    if (r != 0)
-        return r;
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (strcmp(views[i].name, words[0]) == 0)
-            return print_register(a, &views[i], options[0].n > 0, why);
-    return gf_fail(why, GF_E_USAGE, "there is no register", words[0]);
+        if (strcmp(views[i].name, args->words[0]) == 0)
+            return print_register(a, &views[i], a->json, why);
+    return gf_fail(why, GF_E_USAGE, "there is no register", args->words[0]);
 }
 
 /* ---- audit ---- */
@@ -270,23 +264,19 @@ static void print_audit(const struct ho_audit *audit, uint64_t broken, FILE *out
         (void)fprintf(out, "audit: %llu broken\n", (unsigned long long)broken);
 }
 
-int admin_audit(struct admin *a, const char *const *argv, struct gf_fail *why)
+static int run_audit(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    struct admin_option options[] = { { "--json", false, NULL, 0, 0 } };
-    struct admin_args args = { .argv = argv, .options = options, .n_options = 1 };
     struct ho_audit audit;
     uint64_t broken = 0;
     char detail[40];
-    int r = admin_args(&args, why);
+    int r = ho_audit_run(a->office, &audit);
 
-    if (r != 0)
-        return r;
-    r = ho_audit_run(a->office, &audit);
+    (void)args; /* has none */
     for (size_t i = 0; i < HO_STATEMENTS; i++)
         broken += audit.of[i].n_broken;
     if (r != 0)
         (void)gf_fail(why, r, a->office->fail.where, a->office->fail.detail);
-    else if (options[0].n == 0)
+    else if (!a->json)
         print_audit(&audit, broken, a->out);
     else if (print_audit_json(&audit, broken, a->out) != 0)
         r = gf_fail(why, GF_E_MEMORY, "audit", "");
@@ -296,3 +286,41 @@ int admin_audit(struct admin *a, const char *const *argv, struct gf_fail *why)
     (void)snprintf(detail, sizeof detail, "%llu broken", (unsigned long long)broken);
     return gf_fail(why, GF_E_AUDIT, "audit", detail);
 }
+
+/* ---- certificates ---- */
+
+static int run_verify_certificate(struct admin *a, const struct admin_args *args,
+                                  struct gf_fail *why)
+{
+    char text[CERTIFICATE_FILE_MAX];
+    int n = gf_file_read(args->words[0], (uint8_t *)text, sizeof text - 1, why);
+
+    if (n < 0)
+        return n;
+    text[n] = '\0';
+
+    int r = ho_certificate_check(a->office, text, why);
+    if (r == 0 && a->json)
+        return admin_json(a, json_pack("{s:b}", "valid", true), why);
+    if (r == 0)
+        (void)fprintf(a->out, "%.*s: signed by this head office, unchanged\n",
+                      (int)strcspn(text, "\n"), text);
+    return r;
+}
+
+static const struct admin_command commands[] = {
+    { .name = "show",
+      .words = "REGISTER",
+      .what = "list a register: meters, orders, receipts, accounts, devices",
+      .run = run_show },
+    { .name = "audit",
+      .words = "",
+      .what = "prove what the records can prove",
+      .run = run_audit },
+    { .name = "verify-certificate",
+      .words = "FILE",
+      .what = "check a certificate as gasfitter printed it",
+      .run = run_verify_certificate },
+};
+
+const struct admin_group admin_group_proofs = ADMIN_GROUP("Reading and proving", commands);
