@@ -134,7 +134,7 @@ int64_t tariff_litres(const struct tariff *t, int64_t from_l, int64_t money_mill
 
         if (room <= 0)
             continue;
-        if (bought <= room) {
+        if (bought < room) {
             at += bought;
             break;
         }
