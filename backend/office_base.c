@@ -58,6 +58,11 @@ int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t
 
 /* ---- the audit log ---- */
 
+const char *ho_who(const struct office *o)
+{
+    return o->who[0] != '\0' ? o->who : "administration";
+}
+
 int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms,
                 const char *const texts[3], uint8_t ret[static 32])
 {
@@ -256,6 +261,10 @@ static void read_order(struct odb_query *q, struct ho_order *ret)
     ret->is_closed = !odb_is_null(q, 21);
     ret->last_receipt_seq = (uint64_t)odb_int(q, 22);
     ret->key_epoch = (uint32_t)odb_int(q, 23);
+    ret->has_swap = odb_copy(q, 24, ret->swap_case, sizeof ret->swap_case);
+    odb_text(q, 25, ret->old_meter_id, sizeof ret->old_meter_id);
+    ret->old_account_no = (uint64_t)odb_int(q, 26);
+    odb_text(q, 27, ret->reason, sizeof ret->reason);
 }
 
 int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct ho_order *ret)
@@ -265,9 +274,11 @@ int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct
         "SELECT w.order_id, w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, "
         "w.staff_no, w.due, w.parameters, w.note, s.address, c.name, c.phone, w.account_no, "
         "w.priority, w.purge_volume_l, w.purge_limit_s, w.began_state, w.began_epoch, w.began_seq, "
-        "w.closed_at_ms, w.last_receipt_seq, w.key_epoch FROM work_order w JOIN supply_point s ON "
-        "s.org_id = w.org_id AND s.supply_point = w.supply_point JOIN customer c ON c.org_id = "
-        "w.org_id AND c.customer_no = w.customer_no WHERE w.org_id = ?1 AND w.order_id = ?2",
+        "w.closed_at_ms, w.last_receipt_seq, w.key_epoch, w.swap_case, k.old_meter_id, "
+        "k.old_account_no, k.reason FROM work_order w JOIN supply_point s ON s.org_id = w.org_id "
+        "AND s.supply_point = w.supply_point JOIN customer c ON c.org_id = w.org_id AND "
+        "c.customer_no = w.customer_no LEFT JOIN swap_case k ON k.org_id = w.org_id AND k.case_id "
+        "= w.swap_case WHERE w.org_id = ?1 AND w.order_id = ?2",
         ODB(ODB_B(id, GF_UUID_LEN)));
     int r = odb_next(o->db, q);
 

@@ -8,6 +8,7 @@
 
 #include "backend/office_issue.h"
 #include "backend/office_sync.h"
+#include "backend/swap_case.h"
 #include "common/text.h"
 
 /* "7=5000;8=0" to the job's list. False when it is not of that form. */
@@ -57,6 +58,11 @@ static int add_job(struct office *o, struct ho_sync *s, const struct ho_order *o
     job->account_no = order->account_no;
     job->purge_volume_l = order->purge_volume_l;
     job->purge_limit_s = order->purge_limit_s;
+    job->swap_case.size = order->has_swap ? sizeof order->swap_case : 0;
+    memcpy(job->swap_case.bytes, order->swap_case, job->swap_case.size);
+    (void)gf_copy(job->old_meter_id, sizeof job->old_meter_id, order->old_meter_id);
+    (void)gf_copy(job->reason, sizeof job->reason, order->reason);
+    job->old_account_no = order->old_account_no;
     if (!read_parameters(order->parameters, job))
         return ho_fail(o, GF_E_STORE_DAMAGED, "parameters", order->number);
     return ho_down(o, s, &down);
@@ -74,34 +80,108 @@ static int add_meter(struct office *o, struct ho_sync *s, const struct ho_meter 
     return ho_down(o, s, &down);
 }
 
-/* The ticket for one epoch, when there is one. */
-static int add_ticket(struct office *o, struct ho_sync *s, const struct ho_order *order,
-                      uint32_t epoch)
+/* Every ticket that is good now, with its key: this device's. Until the receipt of a change of keys
+ * is home, those of both epochs are out. */
+static int add_tickets(struct office *o, struct ho_sync *s, const struct ho_order *order,
+                       const struct ho_meter *meter)
 {
+    sync_TicketGrant grants[HO_TICKETS_MAX];
     sync_Down down = { .which_body = sync_Down_ticket_tag };
-    int r = ho_ticket_grant(o, order, epoch, &down.body.ticket);
+    int n = ho_ticket_grants(o, order, meter, grants), r = n < 0 ? n : 0;
 
-    if (r == 1)
+    for (int i = 0; r == 0 && i < n; i++) {
+        down.body.ticket = grants[i];
         r = ho_down(o, s, &down);
+    }
+    gf_wipe(grants, sizeof grants);
     gf_wipe(&down, sizeof down);
     return r;
 }
 
-/* Everything that an open order needs: the key of its envelope stays sealed, the tickets' keys are
- * this device's. */
+/* What the old meter of a swap needs to close its account for the new one: under each epoch that it
+ * may have. Its meter's row goes too. */
+static int add_swap(struct office *o, struct ho_sync *s, const struct ho_order *order)
+{
+    struct swap_case c;
+    struct ho_meter old;
+    uint32_t epochs[2];
+    int n, r = swap_find(o, order->swap_case, &c);
+
+    if (r != 1 || (r = ho_find_meter(o, c.old_meter_id, &old)) != 1
+        || (r = add_meter(o, s, &old)) != 0)
+        return r;
+    n = strcmp(c.state, "planned") == 0 ? ho_live_epochs(o, &old, epochs) : 0;
+    for (int e = 0; r == 0 && e < n; e++) {
+        sync_Down down = { .which_body = sync_Down_swap_tag };
+        sync_SwapIssue *issue = &down.body.swap;
+
+        memcpy(issue->job_id, order->id, GF_UUID_LEN);
+        (void)gf_copy(issue->old_meter_id, sizeof issue->old_meter_id, c.old_meter_id);
+        issue->wrap_epoch = epochs[e];
+        r = swap_key_for(o, &c, epochs[e], issue->swap_key.bytes, sizeof issue->swap_key.bytes);
+        if (r > 0) {
+            issue->swap_key.size = (pb_size_t)r;
+            r = ho_down(o, s, &down);
+        }
+    }
+    return n < 0 ? n : r;
+}
+
+/* A token that waits, under each epoch that its meter may have. */
+static int add_token(struct office *o, struct ho_sync *s, const struct ho_order *order,
+                     const struct credit_token *token)
+{
+    sync_Down down = { .which_body = sync_Down_token_tag };
+    sync_TokenIssue *issue = &down.body.token;
+    struct credit_carrier carrier;
+    int r;
+
+    memcpy(issue->job_id, order->id, GF_UUID_LEN);
+    (void)gf_copy(issue->meter_id, sizeof issue->meter_id, token->meter_id);
+    issue->account_no = token->account_no;
+    issue->sequence = token->sequence;
+    while ((r = credit_epochs(o, token->meter_id, issue->epoch, &issue->epoch)) == 1) {
+        if ((r = credit_carrier(o, token, issue->epoch, &carrier)) != 0)
+            return r;
+        issue->token.size = (pb_size_t)carrier.n;
+        memcpy(issue->token.bytes, carrier.sealed, carrier.n);
+        if ((r = ho_down(o, s, &down)) != 0)
+            return r;
+    }
+    return r;
+}
+
+/* The newest token of the order's account that waits: it brings what all before it would. */
+static int add_credit(struct office *o, struct ho_sync *s, const struct ho_order *order)
+{
+    struct credit_token token;
+    int64_t sequence = 0;
+    int r = odb_number(o->db, &sequence,
+                       "SELECT MAX(sequence) FROM token WHERE org_id = ?1 AND account_no = ?2 AND "
+                       "state = 'pending'",
+                       ODB(ODB_I(order->account_no)));
+
+    if (r != 1)
+        return r < 0 ? ho_db_fail(o) : 0;
+    r = credit_find_token(o, order->account_no, (uint64_t)sequence, &token);
+    return r == 1 ? add_token(o, s, order, &token) : r;
+}
+
+/* Everything that an open order needs: the key of its envelope stays sealed. */
 static int add_secrets(struct office *o, struct ho_sync *s, struct ho_order *order,
                        const struct ho_meter *meter)
 {
     sync_Down down = { .which_body = sync_Down_key_tag };
     int r = ho_issue(o, order, meter);
 
-    /* until the receipt of the change is home, tickets of both epochs are out */
-    if (r == 0 && meter->active_epoch < order->key_epoch)
-        r = add_ticket(o, s, order, order->began_epoch);
     if (r == 0)
-        r = add_ticket(o, s, order, order->key_epoch);
+        r = add_tickets(o, s, order, meter);
     if (r == 0 && (r = ho_key_issue(o, order, &down.body.key)) == 1)
         r = ho_down(o, s, &down);
+    if (r == 0 && order->has_swap)
+        r = add_swap(o, s, order);
+    if (r == 0)
+        r = add_credit(o, s, order);
     if (r == 0
         && odb_exec(o->db,
                     "INSERT INTO ticket_holder (org_id, order_id, device_id, since_ms) VALUES (?1, "

@@ -32,6 +32,7 @@ struct office {
     struct buf ca_pem, sign_pem; /* with their NUL */
     char url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
+    char who[64];        /* who asks, of the request under way; "": administration */
     struct gf_fail fail; /* of the request under way: what went wrong inside */
 };
 
@@ -60,6 +61,9 @@ int ho_fail(struct office *o, int code, const char *where, const char *detail);
 
 /* The next number of a counter that starts at first; never given twice. 0 or a store error. */
 int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t *ret);
+
+/* Who acts, for the audit log: the caller of the request under way, or "administration". */
+const char *ho_who(const struct office *o);
 
 /* Append to the audit log, in the caller's transaction: who did what, on what. No secret may stand
  * in `detail`. */
@@ -115,6 +119,10 @@ struct ho_order {
     uint64_t began_seq;
     bool is_closed;            /* done, unable, checked */
     uint64_t last_receipt_seq; /* as job done said */
+    bool has_swap;             /* of a swap: the case, and the meter that goes; meter_id comes */
+    uint8_t swap_case[16];
+    char old_meter_id[GF_METER_ID_TEXT], reason[16];
+    uint64_t old_account_no;
 };
 int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct ho_order *ret);
 
