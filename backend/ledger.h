@@ -79,7 +79,7 @@ int ledger_hash(struct office *o, const struct ledger_entry *entry, int64_t at_m
 
 /* The detail of its row there, whose `what` is LEDGER_POSTED: "<op id> <kind> <hash>" in hex. */
 #define LEDGER_POSTED "posted"
-#define LEDGER_DETAIL_MAX (32 + 1 + LEDGER_KIND_MAX + 1 + 65)
+#define LEDGER_DETAIL_MAX (32 + 1 + LEDGER_KIND_MAX + 65)
 void ledger_detail(const struct ledger_entry *entry, const uint8_t hash[static 32],
                    char ret[static LEDGER_DETAIL_MAX]);
 
