@@ -17,7 +17,7 @@ const struct api_part *const api_parts[] = {
 };
 const size_t api_n_parts = sizeof api_parts / sizeof api_parts[0];
 
-static const char *const role_words[] = {
+const char *const api_role_words[API_ROLES] = {
 #define X(name, word, what) word,
     API_ROLE_TABLE(X)
 #undef X
@@ -92,7 +92,7 @@ const struct api_route *api_find_route(const struct http_request *request, char 
 static bool find_role(const char *word, enum api_role *ret)
 {
     for (size_t i = 0; i < API_ROLES; i++)
-        if (strcmp(role_words[i], word) == 0) {
+        if (strcmp(api_role_words[i], word) == 0) {
             *ret = (enum api_role)i;
             return true;
         }
@@ -175,7 +175,7 @@ static bool has_role(struct api_call *c, const struct api_route *route)
             size_t at = strlen(message);
 
             (void)snprintf(message + at, sizeof message - at, "%s%s", n++ > 0 ? " or " : "",
-                           role_words[i]);
+                           api_role_words[i]);
         }
     api_refuse(c, 403, "role", NULL, message);
     return false;
@@ -252,7 +252,9 @@ void office_handle(struct office *o, const struct http_request *request, struct 
     } else if (route == NULL) {
         api_refuse(&c, 404, "not_found", NULL, "there is no such path here");
     } else if (passes_door(&c, route, &device) && is_understood(&c, route)) {
+        memcpy(o->who, c.who, sizeof o->who);
         route->handler(&c);
+        o->who[0] = '\0';
     }
     json_decref(c.body);
     json_decref(c.asked);

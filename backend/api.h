@@ -30,6 +30,7 @@ enum api_role {
         API_ROLES
 };
 #define API_BIT(role) (1u << API_##role)
+extern const char *const api_role_words[API_ROLES];
 #define API_ALL_STAFF                                                                              \
     (API_BIT(TECHNICIAN) | API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER)             \
      | API_BIT(AUDITOR))
@@ -117,6 +118,23 @@ void api_list_begin(struct api_list *l);
 bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item);
 void api_list_answer(struct api_call *c, struct api_list *l);
 
+/* A row as an object of `m`: column i is field i. Whole numbers and API_BOOL are from numbers, API_UUID
+ * and API_HEX from bytes, everything else from text; a column that is NULL is left out. NULL when out
+ * of memory. */
+json_t *api_row(struct odb_query *q, const struct api_message *m);
+/* Answer with the page of these rows, whose key (what `after` will say) is the field of this name; or
+ * with the failure. Ends q (NULL: the query failed). */
+void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_message *m,
+                   const char *key);
+/* Answer with the one row of q; 404 with this sentence when it has none; or the failure. Ends q. */
+void api_one_row(struct api_call *c, struct odb_query *q, const struct api_message *m,
+                 const char *sentence);
+/* `after` as a number, `first` on the first page. False: it is none, and the answer is made. */
+bool api_after_number(struct api_call *c, int64_t first, int64_t *ret);
+/* A field of the body: its text or number, or `missing`. A text lives as long as the body. */
+const char *api_text(const struct api_call *c, const char *name, const char *missing);
+int64_t api_whole(const struct api_call *c, const char *name, int64_t missing);
+
 /* ---- routes ---- */
 
 #define API_LIST_ROUTE 1u /* takes after and limit */
@@ -129,9 +147,10 @@ struct api_route {
     uint32_t roles; /* bits of enum api_role; 0 where the door has no roles */
     const struct api_message *asks;  /* query parameters besides after and limit; NULL: none */
     const struct api_message *takes; /* JSON body; NULL: none */
-    const struct api_message *gives; /* of 200; of a list route: of an item */
+    const struct api_message *gives; /* of 2xx; of a list route: of an item; NULL: {} */
     unsigned flags;
     const char *content_type; /* of bodies that are not JSON; NULL: application/json when `takes` */
+    const char *gives_type;   /* of answers that are not JSON; NULL: application/json */
     size_t body_max;          /* 0: 64 KiB */
     void (*handler)(struct api_call *c);
     const char *what;

@@ -56,6 +56,7 @@ static const struct api_route routes[] = {
       .door = API_STAFF,
       .roles = API_BIT(TECHNICIAN),
       .content_type = "application/x-protobuf",
+      .gives_type = "application/x-protobuf",
       .body_max = HO_SYNC_BODY_MAX,
       .handler = sync,
       .what = "records up, changes down: sync.proto" },

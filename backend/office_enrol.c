@@ -9,12 +9,11 @@
 #include "backend/api.h"
 #include "backend/office_http.h"
 #include "backend/office_pki.h"
+#include "backend/office_tries.h"
 #include "common/text.h"
 
 #define CODE_HOURS 24
 #define DEVICE_DAYS (3 * 365)
-#define TRIES 5 /* failed attempts of one address in a window */
-#define WINDOW_MS (60 * 1000)
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's base32 */
 
@@ -82,7 +81,7 @@ static int store_code(struct office *o, void *ctx)
                      ODB_I(now + (int64_t)CODE_HOURS * 3600 * 1000)))
         < 0)
         return ho_db_fail(o);
-    return ho_log(o, "administration", "enrol code made", "for staff %s", n->staff_no);
+    return ho_log(o, ho_who(o), "enrol code made", "for staff %s", n->staff_no);
 }
 
 int ho_enrol_code(struct office *o, const char *staff_no, char ret[static HO_CODE_TEXT])
@@ -104,37 +103,6 @@ int ho_enrol_code(struct office *o, const char *staff_no, char ret[static HO_COD
     gf_hex(ca_hash, 8, hex);
     (void)snprintf(ret, HO_CODE_TEXT, "%s-%s", fresh.code, hex);
     return 0;
-}
-
-/* ---- attempts ---- */
-
-/* The record of this address; the one that is free or oldest becomes its when it has none. */
-static struct ho_tries *tries_of(struct office *o, const char *peer)
-{
-    struct ho_tries *place = &o->tries[0];
-
-    for (size_t i = 0; i < HO_PEERS; i++) {
-        if (strcmp(o->tries[i].peer, peer) == 0)
-            return &o->tries[i];
-        if (place->peer[0] != '\0'
-            && (o->tries[i].peer[0] == '\0' || o->tries[i].since_mono_ms < place->since_mono_ms))
-            place = &o->tries[i];
-    }
-    *place = (struct ho_tries){ .since_mono_ms = o->ports.clock->mono_ms(o->ports.clock->ctx) };
-    (void)gf_copy(place->peer, sizeof place->peer, peer);
-    return place;
-}
-
-static bool may_try(struct office *o, const char *peer)
-{
-    struct ho_tries *t = tries_of(o, peer);
-    int64_t now = o->ports.clock->mono_ms(o->ports.clock->ctx);
-
-    if (now - t->since_mono_ms >= WINDOW_MS) {
-        t->since_mono_ms = now;
-        t->failed = 0;
-    }
-    return t->failed < TRIES;
 }
 
 /* ---- enrolling ---- */
@@ -289,7 +257,7 @@ static void enrol(struct office *o, const struct http_request *request, struct e
     bool is_code = normalise(e->code, code);
 
     e->code = code;
-    if (!may_try(o, request->peer)) {
+    if (!ho_may_try(o, request->peer)) {
         ho_answer_error(ret, 429, "too_many",
                         "too many wrong codes from this address; wait a minute", "code");
         return;
@@ -305,7 +273,7 @@ static void enrol(struct office *o, const struct http_request *request, struct e
         return;
     }
     if (e->refused != NULL) {
-        tries_of(o, request->peer)->failed++;
+        ho_tried(o, request->peer);
         ho_answer_error(ret, 403, e->refused, e->sentence, "code");
         return;
     }
