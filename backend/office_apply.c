@@ -263,3 +263,22 @@ int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item
     }
     return 0;
 }
+
+/* ---- receipts ---- */
+
+int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                    struct ho_verdict *ret)
+{
+    const struct ho_receipt_context ctx = { .order = &item->order,
+                                            .item_id = item->msg.id,
+                                            .brought_by = s->device.staff_no,
+                                            .made_at_ms = item->msg.made_at_ms,
+                                            .memory = &s->receipts };
+    int r = ho_receipt_take(
+        o, (struct gf_span){ item->msg.receipt.bytes, item->msg.receipt.size }, &ctx, ret);
+
+    if (r != 0 || ret->kind != sync_VerdictKind_APPLIED)
+        return r;
+    ho_touch(s, &item->order);
+    return item->order.is_closed ? 0 : set_state(o, s, &item->order, "on-site");
+}

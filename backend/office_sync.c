@@ -185,6 +185,7 @@ static int take_all(struct office *o, void *ctx)
     buf_clear(s->out);
     buf_clear(&s->touched);
     buf_clear(&s->said);
+    ho_receipt_forget(&s->receipts);
     code = take_head(o, s);
     while (code == 0 && ho_stream_next(&r, &message) == 1) {
         if (up_body(message, &body) != sync_Up_item_tag)
@@ -217,4 +218,5 @@ void ho_route_sync(struct office *o, const struct http_request *request,
     }
     buf_free(&s.touched);
     buf_free(&s.said);
+    ho_receipt_forget(&s.receipts);
 }

@@ -7,21 +7,11 @@
 #ifndef GF_OFFICE_SYNC_H
 #define GF_OFFICE_SYNC_H
 
-#include "backend/office_in.h"
+#include "backend/office_receipt.h"
 
 #define HO_ITEMS_MAX 1000    /* of one request */
 #define HO_MESSAGE_MAX 16384 /* bytes of one message of the stream */
 #define HO_ORDERS_AT_ONCE 50 /* of one answer; `more` says that there are others */
-
-/* What is said of an item, before it is signed. */
-struct ho_verdict {
-    sync_VerdictKind kind;
-    char field[32], reason[200];
-};
-
-/* Set a verdict; the reason is a sentence, made visible and cut to fit. */
-__attribute__((format(printf, 4, 5))) void ho_judge(struct ho_verdict *v, sync_VerdictKind kind,
-                                                    const char *field, const char *reason, ...);
 
 /* The request under way. */
 struct ho_sync {
@@ -32,6 +22,7 @@ struct ho_sync {
     struct buf *out;    /* Down messages */
     struct buf touched; /* ids of orders whose laptops have something to fetch, 16 bytes each */
     struct buf said;    /* of each item: what is said of it */
+    struct ho_receipt_memory receipts;
 };
 
 /* An item under judgement. */

@@ -1,0 +1,112 @@
+/* office_follow.c - what follows from a receipt that is stored; see office_receipt.h. */
+#include "backend/office_receipt.h"
+
+/* The first receipt under an epoch proves that the meter has its key: this one is active, those
+ * below are expired. */
+static int activate_key(struct office *o, const struct ho_arrival *a)
+{
+    const struct odb_value meter = ODB_T(a->meter->id), epoch = ODB_I(a->r.key_epoch);
+
+    if (a->r.key_epoch <= a->meter->active_epoch)
+        return 0;
+    if (odb_exec(o->db,
+                 "UPDATE account_key SET state = 'active', active_since_ms = ?4 WHERE org_id "
+                 "= ?1 AND meter_id = ?2 AND epoch = ?3 AND state = 'new'",
+                 ODB(meter, epoch, ODB_I(ho_now_ms(o))))
+            < 0
+        || odb_exec(o->db,
+                    "UPDATE account_key SET state = 'expired' WHERE org_id = ?1 AND meter_id = ?2 "
+                    "AND epoch < ?3",
+                    ODB(meter, epoch))
+               < 0
+        || odb_exec(o->db, "UPDATE meter SET active_epoch = ?3 WHERE org_id = ?1 AND meter_id = ?2",
+                    ODB(meter, epoch))
+               < 0)
+        return ho_db_fail(o);
+    a->meter->active_epoch = a->r.key_epoch;
+    return ho_log(o, "office", "key active", "%s epoch %u", a->meter->id, a->r.key_epoch);
+}
+
+/* When it happened: a new meter's clock is not set yet, then the bringer's time says when. */
+static int64_t happened_s(const struct office *o, const struct ho_arrival *a,
+                          const struct ho_receipt_context *ctx)
+{
+    if (a->r.clock_valid)
+        return a->r.at_s;
+    return (ctx->made_at_ms > 0 ? ctx->made_at_ms : ho_now_ms(o)) / 1000;
+}
+
+/* The meter opened the account: it is open, and the meter is the supply point's, unless a later
+ * account is open there already. */
+static int open_account(struct office *o, const struct ho_arrival *a,
+                        const struct ho_receipt_context *ctx)
+{
+    const struct odb_value account = ODB_I(a->r.account_no);
+    int opened = odb_exec(o->db,
+                          "UPDATE account SET state = 'open', opened_at_s = ?3, opened_seq = ?4 "
+                          "WHERE org_id = ?1 AND account_no = ?2 AND state = 'reserved'",
+                          ODB(account, ODB_I(happened_s(o, a, ctx)), ODB_I(a->r.seq)));
+
+    if (opened == 0)
+        return 0;
+    if (opened < 0
+        || odb_exec(o->db,
+                    "UPDATE supply_point SET meter_id = ?3 WHERE org_id = ?1 AND supply_point = "
+                    "(SELECT a.supply_point FROM account a WHERE a.org_id = ?1 AND a.account_no = "
+                    "?2) AND NOT EXISTS (SELECT 1 FROM account b WHERE b.org_id = ?1 AND "
+                    "b.supply_point = supply_point.supply_point AND b.account_no > ?2 AND b.state "
+                    "<> 'reserved')",
+                    ODB(account, ODB_T(a->meter->id)))
+               < 0)
+        return ho_db_fail(o);
+    return ho_log(o, "office", "account opened", "%llu on %s",
+                  (unsigned long long)a->r.account_no, a->meter->id);
+}
+
+/* The meter closed its account; what was left on it is in the books, and in the certificate. */
+static int close_account(struct office *o, const struct ho_arrival *a,
+                         const struct ho_receipt_context *ctx)
+{
+    int closed = odb_exec(
+        o->db,
+        "UPDATE account SET state = 'closed', closed_at_s = ?3, closed_seq = ?4 WHERE org_id = ?1 "
+        "AND account_no = ?2 AND state <> 'closed'",
+        ODB(ODB_I(a->r.account_no), ODB_I(happened_s(o, a, ctx)), ODB_I(a->r.seq)));
+
+    if (closed < 0)
+        return ho_db_fail(o);
+    return closed == 0 ? 0
+                       : ho_log(o, "office", "account closed", "%llu on %s",
+                                (unsigned long long)a->r.account_no, a->meter->id);
+}
+
+/* What is registered of the meter is what its latest receipt says. */
+static int follow_meter(struct office *o, const struct ho_arrival *a)
+{
+    struct ho_meter *m = a->meter;
+
+    if (!a->is_tail)
+        return 0;
+    m->life_state = (uint32_t)a->r.state;
+    m->account_no = a->r.account_no;
+    m->last_seq = a->r.seq;
+    if (odb_exec(
+            o->db,
+            "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1 "
+            "AND meter_id = ?2",
+            ODB(ODB_T(m->id), ODB_I(m->life_state), ODB_I(m->account_no), ODB_I(m->last_seq)))
+        < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
+int ho_receipt_follow(struct office *o, struct ho_arrival *a, const struct ho_receipt_context *ctx)
+{
+    int r = activate_key(o, a);
+
+    if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
+        r = open_account(o, a, ctx);
+    if (r == 0 && a->r.command == gasm_Command_CLOSE_ACCOUNT)
+        r = close_account(o, a, ctx);
+    return r == 0 ? follow_meter(o, a) : r;
+}
