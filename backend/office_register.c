@@ -59,7 +59,7 @@ static int store_staff(struct office *o, void *ctx)
                  ODB(ODB_T(n->staff_no), ODB_T(n->name), ODB_T(n->role), ODB_I(ho_now_ms(o))))
         < 0)
         return ho_db_fail(o);
-    return ho_log(o, "administration", "staff added", "%s %s", n->staff_no, n->role);
+    return ho_log(o, ho_who(o), "staff added", "%s %s", n->staff_no, n->role);
 }
 
 int ho_add_staff(struct office *o, const char *staff_no, const char *name, const char *role)
@@ -146,7 +146,7 @@ static int revoke(struct office *o, void *ctx)
     if (n > 0)
         r = renew_orders(o, staff_no);
     if (r >= 0)
-        r = ho_log(o, "administration", "revoked", "%s: %d", who, n);
+        r = ho_log(o, ho_who(o), "revoked", "%s: %d", who, n);
     return r < 0 ? r : n;
 }
 
@@ -377,7 +377,7 @@ static int store_order(struct office *o, const struct making *m)
         return ho_db_fail(o);
 
     int r = ho_changed(o, &order);
-    return r == 0 ? ho_log(o, "administration", "order made", "%s for %s at %s to %s, account %llu",
+    return r == 0 ? ho_log(o, ho_who(o), "order made", "%s for %s at %s to %s, account %llu",
                            m->number, n->meter_id, n->supply_point, n->staff_no,
                            (unsigned long long)m->account_no)
                   : r;
