@@ -6,7 +6,7 @@
 static const char *type_of(enum odb_engine engine, enum odb_column_type type)
 {
     static const char *const types[2][3] = { { "INTEGER", "TEXT", "BLOB" },
-                                             { "bigint", "text", "bytea" } };
+                                             { "bigint", "text COLLATE \"C\"", "bytea" } };
 
     return types[engine][type];
 }

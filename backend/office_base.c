@@ -22,23 +22,6 @@ int ho_fail(struct office *o, int code, const char *where, const char *detail)
     return gf_fail(&o->fail, code, where, detail);
 }
 
-int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx)
-{
-    int r = odb_begin(o->db);
-
-    if (r == 0) {
-        r = body(o, ctx);
-        if (r >= 0 && odb_commit(o->db) != 0)
-            r = odb_code(o->db);
-    }
-    if (r < 0) {
-        if (o->fail.code == 0)
-            (void)ho_db_fail(o);
-        odb_rollback(o->db);
-    }
-    return r;
-}
-
 int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t *ret)
 {
     int64_t last = first - 1;

@@ -81,8 +81,19 @@ int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY
 int ho_unseal(struct office *o, const char *label, struct gf_span sealed,
               uint8_t ret[static HO_KEY_LEN]);
 
-/* Run `body` in one transaction: committed when it returns 0 or more, else undone. */
+/* Run `body` in one transaction: committed when it returns 0 or more, else undone. The only way to
+ * change anything; not within another (GF_E_BUG). The body may be run again from its begin, up to
+ * twelve times in all with random pauses: when the database wants the transaction again (GF_E_AGAIN,
+ * whatever the body made of it), or when a commit got lost with its connection and turns out not to
+ * have happened. When it did happen the result of that run stands. GF_E_STORE_UNSURE: the server did
+ * not come back to tell. */
 int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx);
+
+/* How many numbers to leave out before the next one of a series (a meter's ticket serials, an
+ * account's token sequences) of which the newest known was made at that time (0: there is none).
+ * After a restore what was issued behind the backup is not known: 1,000 then, once for each series,
+ * else 0. In the caller's transaction. */
+int64_t ho_restore_skip(struct office *o, int64_t newest_made_at_ms);
 
 /* ---- rows ---- */
 

@@ -68,6 +68,10 @@
     X(STORE_DAMAGED, 94, 7, "the database is damaged", "do not delete it; call support: unsent records are in it") \
     X(NVM_BUSY, 95, 8, "another gasmeter uses this meter's memory", "stop the other one first")                   \
     X(NVM_FOREIGN, 96, 7, "this file is not a meter's memory", "name the file that gasmeter manufacture made")    \
+    X(AGAIN, 97, 8, "the database wants the transaction again", "try again; nothing is half-done")              \
+    X(STORE_AWAY, 98, 7, "the database server cannot be reached", "see that it runs; nothing is half-done")      \
+    X(STORE_UNSURE, 99, 7, "the connection was lost while a change was being stored",                            \
+      "look whether it is there, then do it again when it is not")                                              \
     X(CANCELLED, 100, 8, "cancelled", "start it again to go on where it stopped")                                \
     X(NOT_NOW, 101, 8, "not possible now", "do as the reason says")
 
@@ -90,7 +94,7 @@ struct gf_err_row {
 /* What went wrong, filled once where it is found and carried up untouched. */
 struct gf_fail {
     int code;           /* GF_E_*, or 0 for none */
-    char where[24];     /* place: a field, step or module */
+    char where[32];     /* place: a field, step or module; "line 4294967295, column 4096" */
     char detail[160];   /* what exactly: values, their words */
 };
 
