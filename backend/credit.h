@@ -38,6 +38,9 @@ struct credit_token {
 /* 1, 0 (no such token) or a store error. */
 int credit_find_token(struct office *o, uint64_t account_no, uint64_t sequence,
                       struct credit_token *ret);
+/* The one of the account with the next sequence above `after`. */
+int credit_next_token(struct office *o, uint64_t account_no, uint64_t after,
+                      struct credit_token *ret);
 
 /* A new token of an open account: `litres` onto the ceiling of its kind. cause_id with the kind is
  * unique: the same again gives the same token. GF_E_NOT_NOW (account not open), GF_E_RANGE,
@@ -58,8 +61,8 @@ struct credit_new {
 };
 int credit_issue(struct office *o, const struct credit_new *what, struct credit_token *ret);
 
-/* The sealed token under an epoch (its key has to be new or active), and its 25 digits ("" when it
- * cannot be typed). Made from the books each time: the same bytes each time. */
+/* The sealed token under an epoch (its key has to be new or active, else GF_E_NOT_NOW), and its 25
+ * digits ("" when it cannot be typed: too many litres, or it raises another ceiling than sales). Made from the books each time: the same bytes each time. */
 struct credit_carrier {
     uint8_t sealed[MC_TOKEN_MAX];
     size_t n;
@@ -69,13 +72,16 @@ struct credit_carrier {
 int credit_carrier(struct office *o, const struct credit_token *token, uint32_t epoch,
                    struct credit_carrier *ret);
 
+/* The next epoch above `after` whose key is live: 1, 0 for none, or a store error. */
+int credit_epochs(struct office *o, const char *meter_id, uint32_t after, uint32_t *ret);
+
 /* A receipt is stored: tokens that it shows as taken are posted, refunds that it decides are paid or
  * refused, then ledger_follow(). Call for each receipt that is applied, once. */
 int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt);
 
 /* No token of this account with a sequence above `last_seq` can be taken any more (its closing
  * certificate says so): they are voided, their litres go to the transit of the case (or back to the
- * customer's money without one). *ret_l is how much. */
+ * customer's money without one). *ret_l is how much, signed. Call it with the closing stored. */
 int credit_void_after(struct office *o, uint64_t account_no, uint64_t last_seq,
                       const uint8_t *swap_case, int64_t *ret_l);
 
@@ -101,6 +107,7 @@ struct payment {
 };
 int payment_ask(struct office *o, const struct payment_new *what, struct payment *ret);
 int payment_find(struct office *o, const uint8_t payment_id[static 16], struct payment *ret);
+int payment_next(struct office *o, const uint8_t after[static 16], struct payment *ret);
 /* The money is there: amount and currency have to be those asked for (GF_E_MISMATCH). Twice is the
  * same as once. */
 int payment_confirm(struct office *o, const uint8_t payment_id[static 16], const char *provider_ref,
@@ -108,6 +115,10 @@ int payment_confirm(struct office *o, const uint8_t payment_id[static 16], const
                     struct payment *ret);
 int payment_fail(struct office *o, const uint8_t payment_id[static 16], const char *provider_ref,
                  const char *reason, struct payment *ret);
+
+/* The customer's money on an account: change, and what could not be sold yet. Thousandths of the
+ * minor unit. */
+int payment_change(struct office *o, uint64_t account_no, const char *currency, int64_t *ret_milli);
 
 /* ---- refunds ---- */
 
@@ -126,6 +137,7 @@ struct refund {
     int64_t amount_minor, asked_at_ms, ended_at_ms;
 };
 int refund_find(struct office *o, const uint8_t refund_id[static 16], struct refund *ret);
+int refund_next(struct office *o, const uint8_t after[static 16], struct refund *ret);
 int refund_want(struct office *o, const uint8_t refund_id[static 16], uint64_t account_no,
                 uint64_t sequence, const char *asked_by, const char *reason);
 int refund_approve(struct office *o, const uint8_t refund_id[static 16], const char *approved_by,

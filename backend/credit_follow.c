@@ -1,0 +1,229 @@
+/* credit_follow.c - which tokens a receipt shows as taken, and which never will be; see credit.h.
+ *
+ * A meter takes the maximum of each ceiling, so its totals say what arrived, not which token brought
+ * it, and that is enough: the ceilings of an account's tokens of one kind grow with each of them, so
+ * totals at or above a token's own ceiling hold its litres. docs/payments.md has the rule, and why a
+ * refund needs more than that.
+ */
+#include <string.h>
+
+#include "backend/credit_in.h"
+
+/* A receipt as it is looked at. */
+struct shown {
+    const char *meter_id;
+    const gasm_Receipt *receipt;
+    uint64_t account_no;
+    int64_t at_s;
+    uint64_t ceilings[CREDIT_CEILINGS];
+    uint64_t last_seq;                    /* a token of at least this sequence was taken */
+    uint64_t brought[CREDIT_CEILINGS];    /* litres of the tokens that it decided */
+};
+
+/* A recharge names its token. */
+static int name_token(struct office *o, struct shown *s)
+{
+    const gasm_Receipt *r = s->receipt;
+    int64_t sequence = 0, voided = 0;
+    const struct odb_value op_id = ODB_B(r->op_id.bytes, r->op_id.size),
+                           account = ODB_I(s->account_no);
+
+    if (r->command != gasm_Command_RECHARGE)
+        return 0;
+    if (odb_number(o->db, &sequence,
+                   "SELECT sequence FROM token WHERE org_id = ?1 AND op_id = ?2 AND account_no = "
+                   "?3",
+                   ODB(op_id, account))
+            < 0
+        || odb_number(o->db, &voided,
+                      "SELECT sequence FROM token WHERE org_id = ?1 AND op_id = ?2 AND account_no "
+                      "= ?3 AND state = 'voided'",
+                      ODB(op_id, account))
+               < 0)
+        return ho_db_fail(o);
+    s->last_seq = (uint64_t)sequence;
+    return voided == 0 ? 0
+                       : ho_log(o, "office", "voided token taken", "%llu/%llu on %s, receipt %llu",
+                                (unsigned long long)s->account_no, (unsigned long long)voided,
+                                s->meter_id, (unsigned long long)r->seq);
+}
+
+/* Post every pending token whose own ceiling is reached. Certificates raise what transfers and
+ * debits raise too, so only the other two kinds prove that a token of their sequence was taken. */
+static int post_reached(struct office *o, struct shown *s)
+{
+    struct credit_token t = { 0 };
+    int r;
+
+    while ((r = credit_next_pending(o, s->account_no, t.sequence, &t)) == 1) {
+        const struct credit_kind *kind = credit_kind_find(t.kind);
+        const uint64_t own_l[CREDIT_CEILINGS] = { t.purchased_l, t.imported_l, t.forgiven_l,
+                                                  t.debited_l };
+
+        if (kind->sign == 0 || s->ceilings[kind->ceiling] < own_l[kind->ceiling])
+            continue;
+        if ((r = credit_taken(o, &t, s->receipt->seq, s->at_s)) != 0)
+            return r;
+        s->brought[kind->ceiling] += (uint64_t)t.litres;
+        if ((kind->ceiling == CREDIT_PURCHASED || kind->ceiling == CREDIT_FORGIVEN)
+            && t.sequence > s->last_seq)
+            s->last_seq = t.sequence;
+    }
+    return r;
+}
+
+/* A receipt from the closing on: the certificate says which token was the last. */
+static int ask_certificate(struct office *o, struct shown *s)
+{
+    int64_t last = 0;
+
+    if (s->receipt->state != gasm_LifeState_CLOSED)
+        return 0;
+    if (odb_number(o->db, &last,
+                   "SELECT token_seq FROM closing WHERE org_id = ?1 AND meter_id = ?2 AND "
+                   "account_no = ?3 AND receipt_seq <= ?4",
+                   ODB(ODB_T(s->meter_id), ODB_I(s->account_no), ODB_I(s->receipt->seq)))
+        < 0)
+        return ho_db_fail(o);
+    if ((uint64_t)last > s->last_seq)
+        s->last_seq = (uint64_t)last;
+    return 0;
+}
+
+/* A refund under way: its token is posted by now when the totals hold its litres. They do not, and
+ * the token behind it was taken: then the meter never took it, and never can. */
+static int decide_refund(struct office *o, struct shown *s)
+{
+    struct refund refund;
+    struct credit_token t;
+    int r = refund_under_way(o, s->account_no, &refund);
+
+    if (r == 1)
+        r = credit_find_token(o, s->account_no, refund.sequence, &t);
+    if (r != 1)
+        return r;
+    if (strcmp(t.state, "pending") != 0)
+        return refund_refuse(o, &refund);
+    return s->last_seq >= refund.by_sequence ? refund_pay(o, &refund, s->receipt->seq, s->at_s) : 0;
+}
+
+/* Tokens that only take back carry no credit: they are done when one of their sequence or a later
+ * one was taken. */
+static int post_refunds(struct office *o, const struct shown *s)
+{
+    if (odb_exec(o->db,
+                 "UPDATE token SET state = 'posted', settled_at_ms = ?4, settled_seq = ?5 WHERE "
+                 "org_id = ?1 AND account_no = ?2 AND sequence <= ?3 AND kind = 'refund' AND state "
+                 "= 'pending'",
+                 ODB(ODB_I(s->account_no), ODB_I(s->last_seq), ODB_I(ho_now_ms(o)),
+                     ODB_I(s->receipt->seq)))
+        < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
+/* The case whose transit this receipt moves: where this meter is the old one, once it closed; else
+ * where it is the new one. 1, 0 or a store error. */
+static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 16])
+{
+    const bool is_old = s->receipt->after.exported_l > 0
+                        || s->receipt->command == gasm_Command_CLOSE_ACCOUNT;
+    struct odb_query *q =
+        is_old ? odb_query(o->db,
+                           "SELECT case_id FROM swap_case WHERE org_id = ?1 AND old_meter_id = ?2 "
+                           "AND old_account_no = ?3 AND state <> 'cancelled'",
+                           ODB(ODB_T(s->meter_id), ODB_I(s->account_no)))
+               : odb_query(o->db,
+                           "SELECT case_id FROM swap_case WHERE org_id = ?1 AND new_meter_id = ?2 "
+                           "AND new_account_no = ?3 AND state <> 'cancelled'",
+                           ODB(ODB_T(s->meter_id), ODB_I(s->account_no)));
+    int r = odb_next(o->db, q);
+
+    if (r == 1)
+        (void)odb_copy(q, 0, ret, 16);
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : r;
+}
+
+int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt)
+{
+    const gasm_Totals *t = &receipt->after;
+    struct shown s = { .meter_id = meter_id,
+                       .receipt = receipt,
+                       .account_no = receipt->account_no,
+                       .at_s = receipt->clock_valid ? receipt->at_s : ho_now_ms(o) / 1000,
+                       .ceilings = { t->purchased_l, t->imported_l, t->forgiven_l, t->debited_l } };
+    uint8_t swap_case[16];
+    int r = 0;
+
+    if (receipt->account_no != 0 && (r = name_token(o, &s)) == 0 && (r = post_reached(o, &s)) == 0
+        && (r = ask_certificate(o, &s)) == 0 && (r = decide_refund(o, &s)) == 0)
+        r = post_refunds(o, &s);
+    if (r == 0)
+        r = case_of(o, &s, swap_case);
+    if (r < 0)
+        return r;
+
+    const struct ledger_reading reading = { .meter_id = meter_id,
+                                            .receipt = receipt,
+                                            .imported_by_token_l = s.brought[CREDIT_IMPORTED],
+                                            .debited_by_token_l = s.brought[CREDIT_DEBITED],
+                                            .swap_case = r == 1 ? swap_case : NULL };
+    return ledger_follow(o, &reading);
+}
+
+/* ---- closing ---- */
+
+/* Are the account's last totals home? */
+static int is_followed(struct office *o, const struct credit_token *t)
+{
+    int64_t n = 0;
+
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM closing c JOIN posted_totals p ON p.org_id = c.org_id AND "
+                   "p.meter_id = c.meter_id AND p.account_no = c.account_no WHERE c.org_id = ?1 "
+                   "AND c.meter_id = ?2 AND c.account_no = ?3 AND p.seq >= c.receipt_seq",
+                   ODB(ODB_T(t->meter_id), ODB_I(t->account_no)))
+        < 0)
+        return ho_db_fail(o);
+    return n > 0;
+}
+
+/* A refund under way when the account closed at token last_seq: what gives back was never taken, or
+ * was and the totals say the rest; those that are not home yet will. */
+static int close_refund(struct office *o, const struct refund *refund, uint64_t last_seq)
+{
+    const int64_t now_s = ho_now_ms(o) / 1000;
+    struct credit_token t;
+    int r = credit_find_token(o, refund->account_no, refund->sequence, &t);
+
+    if (r != 1)
+        return r;
+    if (refund->sequence > last_seq)
+        return refund_pay(o, refund, 0, now_s);
+    if (refund->by_sequence > last_seq) {
+        r = credit_taken(o, &t, 0, now_s);
+        return r == 0 ? refund_refuse(o, refund) : r;
+    }
+    r = is_followed(o, &t);
+    return r == 1 ? refund_pay(o, refund, 0, now_s) : r;
+}
+
+int credit_void_after(struct office *o, uint64_t account_no, uint64_t last_seq,
+                      const uint8_t *swap_case, int64_t *ret_l)
+{
+    struct credit_token t = { .sequence = last_seq };
+    struct refund refund;
+    int64_t litres = 0;
+    int r = refund_under_way(o, account_no, &refund);
+
+    if (r == 1)
+        r = close_refund(o, &refund, last_seq);
+    while (r == 0 && (r = credit_next_pending(o, account_no, t.sequence, &t)) == 1) {
+        litres += credit_kind_find(t.kind)->sign * t.litres;
+        r = credit_void(o, &t, 0, ho_now_ms(o) / 1000, swap_case);
+    }
+    if (r == 0)
+        *ret_l = litres;
+    return r;
+}
