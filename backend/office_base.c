@@ -1,4 +1,4 @@
-/* office_base.c - numbers, the audit log, sealing, rows that many parts read; see office_in.h. */
+/* office_base.c - numbers, the audit log, rows that many parts read; see office_in.h. */
 #include "backend/office_in.h"
 
 #include <stdarg.h>
@@ -101,73 +101,6 @@ int ho_log(struct office *o, const char *who, const char *what, const char *deta
                < 0)
         return ho_db_fail(o);
     return 0;
-}
-
-/* ---- sealing under the master key: AES-256-GCM, a fresh random nonce each time ---- */
-
-#define GCM_NONCE 12
-#define GCM_TAG 16
-
-static EVP_CIPHER_CTX *gcm(const struct office *o, const uint8_t *nonce, int encrypt)
-{
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-
-    if (ctx != NULL
-        && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, o->master_key, nonce, encrypt) != 1) {
-        EVP_CIPHER_CTX_free(ctx);
-        ctx = NULL;
-    }
-    return ctx;
-}
-
-int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY_LEN],
-            uint8_t ret[static HO_SEALED_LEN])
-{
-    uint8_t sealed[HO_SEALED_LEN];
-    int n = 0;
-
-    if (o->ports.random->fill(o->ports.random->ctx, sealed, GCM_NONCE) != 0)
-        return ho_fail(o, GF_E_RANDOM, "master key", label);
-
-    EVP_CIPHER_CTX *ctx = gcm(o, sealed, 1);
-    bool ok =
-        ctx != NULL
-        && EVP_EncryptUpdate(ctx, NULL, &n, (const uint8_t *)label, (int)strlen(label)) == 1
-        && EVP_EncryptUpdate(ctx, sealed + GCM_NONCE, &n, key, HO_KEY_LEN) == 1 && n == HO_KEY_LEN
-        && EVP_EncryptFinal_ex(ctx, sealed + GCM_NONCE + HO_KEY_LEN, &n) == 1
-        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, GCM_TAG, sealed + GCM_NONCE + HO_KEY_LEN)
-               == 1;
-
-    EVP_CIPHER_CTX_free(ctx);
-    if (!ok)
-        return ho_fail(o, GF_E_CRYPTO, "master key", label);
-    memcpy(ret, sealed, sizeof sealed);
-    return 0;
-}
-
-int ho_unseal(struct office *o, const char *label, struct gf_span sealed,
-              uint8_t ret[static HO_KEY_LEN])
-{
-    uint8_t key[HO_KEY_LEN], tag[GCM_TAG];
-    int n = 0;
-
-    if (sealed.n != HO_SEALED_LEN)
-        return ho_fail(o, GF_E_CRYPTO, "master key", label);
-    memcpy(tag, sealed.p + GCM_NONCE + HO_KEY_LEN, sizeof tag);
-
-    EVP_CIPHER_CTX *ctx = gcm(o, sealed.p, 0);
-    bool ok = ctx != NULL
-              && EVP_DecryptUpdate(ctx, NULL, &n, (const uint8_t *)label, (int)strlen(label)) == 1
-              && EVP_DecryptUpdate(ctx, key, &n, sealed.p + GCM_NONCE, HO_KEY_LEN) == 1
-              && n == HO_KEY_LEN
-              && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, GCM_TAG, tag) == 1
-              && EVP_DecryptFinal_ex(ctx, key + HO_KEY_LEN, &n) == 1;
-
-    EVP_CIPHER_CTX_free(ctx);
-    if (ok)
-        memcpy(ret, key, sizeof key);
-    gf_wipe(key, sizeof key);
-    return ok ? 0 : ho_fail(o, GF_E_CRYPTO, "master key", label);
 }
 
 /* ---- rows ---- */

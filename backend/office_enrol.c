@@ -12,7 +12,6 @@
 #include "backend/office_tries.h"
 #include "common/text.h"
 
-#define CODE_HOURS 24
 #define DEVICE_DAYS (3 * 365)
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford's base32 */
@@ -24,10 +23,14 @@ static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford'
 static int code_hash(struct office *o, const char *code, uint8_t ret[static 32])
 {
     const struct mc_crypto *c = o->ports.crypto;
-    const struct gf_span parts[] = { { (const uint8_t *)"gasm enrol code", 15 },
-                                     { (const uint8_t *)code, strlen(code) } };
+    const struct gf_span part = { (const uint8_t *)code, strlen(code) };
+    uint8_t key[HO_KEY_LEN];
+    int r = ho_derive(o, "enrol codes", key);
 
-    return c->hmac(c->ctx, o->master_key, sizeof o->master_key, parts, 2, ret);
+    if (r == 0 && c->hmac(c->ctx, key, sizeof key, &part, 1, ret) != 0)
+        r = ho_fail(o, GF_E_CRYPTO, "code", "");
+    gf_wipe(key, sizeof key);
+    return r;
 }
 
 /* What a person typed: the part before the hyphen, in capitals, with the letters that are read as
@@ -78,7 +81,7 @@ static int store_code(struct office *o, void *ctx)
                  "INSERT INTO enrol_code (org_id, code_hash, staff_no, made_at_ms, expires_at_ms) "
                  "VALUES (?1, ?2, ?3, ?4, ?5)",
                  ODB(ODB_B(hash, 32), ODB_T(n->staff_no), ODB_I(now),
-                     ODB_I(now + (int64_t)CODE_HOURS * 3600 * 1000)))
+                     ODB_I(now + (int64_t)HO_CODE_HOURS * 3600 * 1000)))
         < 0)
         return ho_db_fail(o);
     return ho_log(o, ho_who(o), "enrol code made", "for staff %s", n->staff_no);

@@ -26,6 +26,7 @@ void ho_route_enrol(struct api_call *c);
  * digits of SHA-256 of the CA's certificate. 0; GF_E_FORMAT when there is no such person; store
  * errors. */
 #define HO_CODE_LEN 10
+#define HO_CODE_HOURS 24
 #define HO_CODE_TEXT (HO_CODE_LEN + 1 + 16 + 1)
 int ho_enrol_code(struct office *o, const char *staff_no, char ret[static HO_CODE_TEXT]);
 

@@ -5,13 +5,14 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "backend/keys.h"
 #include "backend/office.h"
 #include "backend/office_db.h"
 #include "common/ids.h"
 #include "common/proto/sync.pb.h"
 
-#define HO_KEY_LEN 32
-#define HO_SEALED_LEN (12 + HO_KEY_LEN + 16) /* nonce, key, tag of AES-256-GCM */
+#define HO_KEY_LEN KEYS_LEN
+#define HO_SEALED_LEN KEYS_SEALED_LEN
 #define HO_URL_MAX 256
 #define HO_TEXT_MAX 256 /* of texts that a message of the system carries */
 
@@ -26,11 +27,11 @@ struct ho_tries {
 struct office {
     struct odb *db;
     struct office_ports ports;
-    uint8_t master_key[HO_KEY_LEN];
+    struct keys *keys;
     EVP_PKEY *ca_key, *sign_key;
     X509 *ca;
     struct buf ca_pem, sign_pem; /* with their NUL */
-    char url[HO_URL_MAX];
+    char url[HO_URL_MAX], public_url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
     char who[64];        /* who asks, of the request under way; "": administration */
     struct gf_fail fail; /* of the request under way: what went wrong inside */
@@ -74,12 +75,13 @@ __attribute__((format(printf, 4, 5))) int ho_log(struct office *o, const char *w
 int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms,
                 const char *const texts[3], uint8_t ret[static 32]);
 
-/* Seal a key under the master key; `label` says which key it is, and has to be the same for
- * opening. */
+/* keys_seal() (in the transaction that stores the row, with keys_sealed_version() of ret in
+ * sealed_version), keys_unseal() and keys_derive() of this office. */
 int ho_seal(struct office *o, const char *label, const uint8_t key[static HO_KEY_LEN],
             uint8_t ret[static HO_SEALED_LEN]);
 int ho_unseal(struct office *o, const char *label, struct gf_span sealed,
               uint8_t ret[static HO_KEY_LEN]);
+int ho_derive(struct office *o, const char *label, uint8_t ret[static HO_KEY_LEN]);
 
 /* Run `body` in one transaction: committed when it returns 0 or more, else undone. The only way to
  * change anything; not within another (GF_E_BUG). The body may be run again from its begin, up to

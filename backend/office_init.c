@@ -125,21 +125,32 @@ static int make_certificates(const char *dir, const char *const *hosts, size_t n
     return r;
 }
 
-static int make_master_key(const char *dir, const struct office_ports *ports, struct gf_fail *why)
+/* In one transaction: the keys, and on a server the mark of a finished init. */
+static int fill(struct odb *db, bool with_mark, const struct keys_source *master,
+                const struct office_ports *ports, struct gf_fail *why)
 {
-    uint8_t key[HO_KEY_LEN];
-    int r = ports->random->fill(ports->random->ctx, key, sizeof key);
+    int r = odb_begin(db);
 
     if (r != 0)
-        return gf_fail(why, r, "master key", "");
-    r = write_file(dir, HO_MASTER_KEY, (struct gf_span){ key, sizeof key }, 0600, why);
-    gf_wipe(key, sizeof key);
+        return odb_fail(db, why);
+    r = keys_create(db, master, ports, why);
+    if (r == 0
+        && ((with_mark
+             && odb_exec(db,
+                         "INSERT INTO setting (org_id, name, value) VALUES (?1, 'made', 'whole')",
+                         ODB_NONE)
+                    < 0)
+            || odb_commit(db) != 0))
+        r = odb_fail(db, why);
+    if (r != 0)
+        odb_rollback(db);
     return r;
 }
 
 /* The database is made under another name and moved into place when it is whole: it is the mark of
  * a finished init. */
-static int make_database_file(const char *path, struct gf_fail *why)
+static int make_database_file(const char *path, const struct keys_source *master,
+                              const struct office_ports *ports, struct gf_fail *why)
 {
     static const char *const tails[] = { "", "-wal", "-shm" };
     char fresh[4096 + 8], old[4096 + 16];
@@ -152,9 +163,11 @@ static int make_database_file(const char *path, struct gf_fail *why)
     }
 
     int r = odb_open(fresh, true, &db, why);
+    if (r == 0)
+        r = fill(db, false, master, ports, why);
+    (void)odb_close(db);
     if (r != 0)
         return r;
-    (void)odb_close(db);
     (void)chmod(fresh, 0600);
     return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
 }
@@ -182,25 +195,14 @@ static int check_server(const char *url, struct odb **ret, struct gf_fail *why)
                             "there is a head office in this database already");
 }
 
-static int make_on_server(const char *dir, const char *url, struct odb *db, struct gf_fail *why)
+static int make_on_server(const char *dir, const char *url, struct odb *db,
+                          const struct keys_source *master, const struct office_ports *ports,
+                          struct gf_fail *why)
 {
     int r = write_file(dir, HO_DB_URL, (struct gf_span){ (const uint8_t *)url, strlen(url) }, 0600,
                        why);
 
-    if (r != 0)
-        return r;
-    r = odb_begin(db);
-    if (r == 0)
-        r = odb_exec(db,
-                     "INSERT INTO setting (org_id, name, value) VALUES (?1, 'made', 'whole')",
-                     ODB_NONE);
-    if (r >= 0)
-        r = odb_commit(db);
-    if (r < 0) {
-        (void)odb_fail(db, why);
-        odb_rollback(db);
-    }
-    return r;
+    return r == 0 ? fill(db, true, master, ports, why) : r;
 }
 
 /* The URL in the folder, "" when there is none. 0 or a failure. */
@@ -248,8 +250,12 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
 {
     struct odb *server = NULL;
     const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
+    struct keys_source master = { .kind = KEYS_FILE };
     char path[4096];
 
+    if (setup->master != NULL)
+        master = *setup->master;
+    master.dir = dir;
     if (n_hosts > HOSTS_MAX - 2)
         return gf_fail(why, GF_E_USAGE, "host", "at most 14");
     for (size_t i = 0; i < n_hosts; i++)
@@ -267,10 +273,8 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
     if (r == 0)
         r = make_certificates(dir, all, n_hosts + 2, ports, why);
     if (r == 0)
-        r = make_master_key(dir, ports, why);
-    if (r == 0)
-        r = server != NULL ? make_on_server(dir, setup->db, server, why)
-                           : make_database_file(path, why);
+        r = server != NULL ? make_on_server(dir, setup->db, server, &master, ports, why)
+                           : make_database_file(path, &master, ports, why);
     (void)odb_close(server);
     return r;
 }
@@ -303,7 +307,7 @@ static int read_key(const char *dir, enum ho_file file, EVP_PKEY **ret, struct g
 
 static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
 {
-    uint8_t pem[PEM_MAX], master[HO_KEY_LEN];
+    uint8_t pem[PEM_MAX];
     int r = read_key(dir, HO_CA_KEY, &o->ca_key, why);
 
     if (r == 0)
@@ -319,12 +323,6 @@ static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
         return r;
     buf_add(&o->sign_pem, pem, (size_t)r);
     buf_add(&o->sign_pem, "", 1);
-    if ((r = read_file(dir, HO_MASTER_KEY, master, sizeof master, why)) < 0)
-        return r;
-    if (r != HO_KEY_LEN)
-        return gf_fail(why, GF_E_CRYPTO, "master.key", "it has to have 32 bytes");
-    memcpy(o->master_key, master, sizeof master);
-    gf_wipe(master, sizeof master);
     return o->ca_pem.bad || o->sign_pem.bad ? gf_fail(why, GF_E_MEMORY, "keys", "") : 0;
 }
 
@@ -351,15 +349,25 @@ static int open_database(const char *dir, struct odb **ret, struct gf_fail *why)
 int office_open(const char *dir, const struct office_ports *ports, struct office **ret,
                 struct gf_fail *why)
 {
+    return office_open_with(dir, &(struct keys_source){ 0 }, ports, ret, why);
+}
+
+int office_open_with(const char *dir, const struct keys_source *secrets,
+                     const struct office_ports *ports, struct office **ret, struct gf_fail *why)
+{
     struct office *o = calloc(1, sizeof *o);
+    struct keys_source source = *secrets;
 
     if (o == NULL)
         return gf_fail(why, GF_E_MEMORY, "office", "");
     o->ports = *ports;
+    source.dir = dir;
 
     int r = open_database(dir, &o->db, why);
     if (r == 0)
         r = read_keys(dir, o, why);
+    if (r == 0)
+        r = keys_open(o->db, &source, &o->ports, &o->keys, why);
     if (r != 0) {
         (void)office_close(o);
         return r;
@@ -372,6 +380,7 @@ struct office *office_close(struct office *o)
 {
     if (o == NULL)
         return NULL;
+    (void)keys_close(o->keys);
     (void)odb_close(o->db);
     X509_free(o->ca);
     EVP_PKEY_free(o->ca_key);
@@ -386,4 +395,9 @@ struct office *office_close(struct office *o)
 bool office_set_url(struct office *o, const char *url)
 {
     return gf_copy(o->url, sizeof o->url, url);
+}
+
+bool office_set_public_url(struct office *o, const char *url)
+{
+    return gf_copy(o->public_url, sizeof o->public_url, url);
 }

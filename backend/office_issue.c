@@ -82,9 +82,11 @@ static int make_key(struct office *o, const char *meter_id, uint32_t epoch, uint
     if (r == 0
         && odb_exec(o->db,
                     "INSERT INTO account_key (org_id, meter_id, epoch, sealed, wrap_epoch, "
-                    "envelope, state, made_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'new', ?7)",
+                    "envelope, state, made_at_ms, sealed_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+                    "'new', ?7, ?8)",
                     ODB(ODB_T(meter_id), ODB_I(epoch), ODB_B(sealed, sizeof sealed),
-                        ODB_I(wrap_epoch), ODB_B(envelope, (size_t)n), ODB_I(ho_now_ms(o))))
+                        ODB_I(wrap_epoch), ODB_B(envelope, (size_t)n), ODB_I(ho_now_ms(o)),
+                        ODB_I(keys_sealed_version(sealed))))
                < 0)
         r = ho_db_fail(o);
     return r == 0 ? ho_log(o, "office", "account key made", "%s epoch %u", meter_id, epoch) : r;
