@@ -1,31 +1,6 @@
 /* office_follow.c - what follows from a receipt that is stored; see office_receipt.h. */
+#include "backend/keys_epoch.h"
 #include "backend/office_receipt.h"
-
-/* The first receipt under an epoch proves that the meter has its key: this one is active, those
- * below are expired. */
-static int activate_key(struct office *o, const struct ho_arrival *a)
-{
-    const struct odb_value meter = ODB_T(a->meter->id), epoch = ODB_I(a->r.key_epoch);
-
-    if (a->r.key_epoch <= a->meter->active_epoch)
-        return 0;
-    if (odb_exec(o->db,
-                 "UPDATE account_key SET state = 'active', active_since_ms = ?4 WHERE org_id "
-                 "= ?1 AND meter_id = ?2 AND epoch = ?3 AND state = 'new'",
-                 ODB(meter, epoch, ODB_I(ho_now_ms(o))))
-            < 0
-        || odb_exec(o->db,
-                    "UPDATE account_key SET state = 'expired' WHERE org_id = ?1 AND meter_id = ?2 "
-                    "AND epoch < ?3",
-                    ODB(meter, epoch))
-               < 0
-        || odb_exec(o->db, "UPDATE meter SET active_epoch = ?3 WHERE org_id = ?1 AND meter_id = ?2",
-                    ODB(meter, epoch))
-               < 0)
-        return ho_db_fail(o);
-    a->meter->active_epoch = a->r.key_epoch;
-    return ho_log(o, "office", "key active", "%s epoch %u", a->meter->id, a->r.key_epoch);
-}
 
 /* When it happened: a new meter's clock is not set yet, then the bringer's time says when. */
 static int64_t happened_s(const struct office *o, const struct ho_arrival *a,
@@ -102,7 +77,7 @@ static int follow_meter(struct office *o, const struct ho_arrival *a)
 
 int ho_receipt_follow(struct office *o, struct ho_arrival *a, const struct ho_receipt_context *ctx)
 {
-    int r = activate_key(o, a);
+    int r = ho_epoch_activate(o, a->meter, a->r.key_epoch);
 
     if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
         r = open_account(o, a, ctx);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/keys_epoch.h"
 #include "common/text.h"
 #include "meter-core/keys.h"
 
@@ -98,26 +99,10 @@ static int make_key(struct office *o, const char *meter_id, uint32_t epoch, uint
 static int choose_epoch(struct office *o, const struct order_kind *kind,
                         const struct ho_meter *meter, uint32_t *ret)
 {
-    const struct odb_value id = ODB_T(meter->id), active = ODB_I(meter->active_epoch);
-    int64_t epoch = 0;
-    int r;
-
     *ret = meter->active_epoch;
     if (!kind->new_key || meter->life_state > gasm_LifeState_FACTORY)
         return 0;
-    r = odb_number(o->db, &epoch,
-                   "SELECT MIN(epoch) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND "
-                   "epoch > ?3 AND state = 'new'",
-                   ODB(id, active));
-    if (r == 0) {
-        r = odb_number(o->db, &epoch,
-                       "SELECT MAX(epoch) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 "
-                       "AND epoch > ?3",
-                       ODB(id, active));
-        epoch = (r == 1 ? epoch : (int64_t)meter->active_epoch) + 1;
-    }
-    *ret = (uint32_t)epoch;
-    return r < 0 ? ho_db_fail(o) : 0;
+    return ho_epoch_next(o, meter, ret);
 }
 
 /* The order begins: note what was registered. */
@@ -170,7 +155,8 @@ int ho_key_issue(struct office *o, const struct ho_order *order, sync_KeyIssue *
 {
     struct odb_query *q = odb_query(
         o->db,
-        "SELECT envelope FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3",
+        "SELECT envelope FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND epoch = ?3 AND "
+        "state <> 'withdrawn'",
         ODB(ODB_T(order->meter_id), ODB_I(order->key_epoch)));
     int r = odb_next(o->db, q);
 
