@@ -2,6 +2,8 @@
 #include "backend/keys_epoch.h"
 #include "backend/office_receipt.h"
 
+#include "backend/swap_case.h"
+
 /* When it happened: a new meter's clock is not set yet, then the bringer's time says when. */
 static int64_t happened_s(const struct office *o, const struct ho_arrival *a,
                           const struct ho_receipt_context *ctx)
@@ -38,23 +40,6 @@ static int open_account(struct office *o, const struct ho_arrival *a,
                   (unsigned long long)a->r.account_no, a->meter->id);
 }
 
-/* The meter closed its account; what was left on it is in the books, and in the certificate. */
-static int close_account(struct office *o, const struct ho_arrival *a,
-                         const struct ho_receipt_context *ctx)
-{
-    int closed = odb_exec(
-        o->db,
-        "UPDATE account SET state = 'closed', closed_at_s = ?3, closed_seq = ?4 WHERE org_id = ?1 "
-        "AND account_no = ?2 AND state <> 'closed'",
-        ODB(ODB_I(a->r.account_no), ODB_I(happened_s(o, a, ctx)), ODB_I(a->r.seq)));
-
-    if (closed < 0)
-        return ho_db_fail(o);
-    return closed == 0 ? 0
-                       : ho_log(o, "office", "account closed", "%llu on %s",
-                                (unsigned long long)a->r.account_no, a->meter->id);
-}
-
 /* What is registered of the meter is what its latest receipt says. */
 static int follow_meter(struct office *o, const struct ho_arrival *a)
 {
@@ -81,7 +66,9 @@ int ho_receipt_follow(struct office *o, struct ho_arrival *a, const struct ho_re
 
     if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
         r = open_account(o, a, ctx);
-    if (r == 0 && a->r.command == gasm_Command_CLOSE_ACCOUNT)
-        r = close_account(o, a, ctx);
-    return r == 0 ? follow_meter(o, a) : r;
+    if (r == 0)
+        r = follow_meter(o, a);
+    if (r == 0)
+        r = credit_follow(o, a->meter->id, &a->r);
+    return r == 0 ? swap_follow(o, a->meter->id, &a->r) : r;
 }

@@ -13,6 +13,9 @@
     "old_account_no, new_account_no, cap_l, not_after_s, made_at_ms, settled_at_ms, terms, "       \
     "estimate_l, made_by, estimated_by, confirmed_by FROM swap_case WHERE org_id = ?1 AND "
 
+#define NEWEST                                                                                     \
+    " ORDER BY CASE state WHEN 'cancelled' THEN 1 ELSE 0 END, made_at_ms DESC, case_id DESC LIMIT 1"
+
 static void read_case(struct odb_query *q, struct swap_case *ret)
 {
     struct gf_span terms;
@@ -63,19 +66,22 @@ int swap_find_number(struct office *o, const char *number, struct swap_case *ret
     return one(o, odb_query(o->db, COLUMNS "number = ?2", ODB(ODB_T(number))), ret);
 }
 
-int swap_find_account(struct office *o, uint64_t account_no, struct swap_case *ret)
+int swap_find_account(struct office *o, uint64_t account_no, bool is_old, struct swap_case *ret)
 {
     struct credit_account account;
     int r = credit_find_account(o, account_no, &account);
 
     if (r != 1)
         return r;
+    const struct odb_value point = ODB_T(account.supply_point), no = ODB_I(account_no);
+
     return one(o,
-               odb_query(o->db,
-                         COLUMNS "supply_point = ?2 AND (old_account_no = ?3 OR new_account_no = "
-                                 "?3) AND state <> 'cancelled' ORDER BY made_at_ms DESC, case_id "
-                                 "DESC LIMIT 1",
-                         ODB(ODB_T(account.supply_point), ODB_I(account_no))),
+               is_old ? odb_query(o->db,
+                                  COLUMNS "supply_point = ?2 AND old_account_no = ?3" NEWEST,
+                                  ODB(point, no))
+                      : odb_query(o->db,
+                                  COLUMNS "supply_point = ?2 AND new_account_no = ?3" NEWEST,
+                                  ODB(point, no)),
                ret);
 }
 

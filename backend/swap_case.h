@@ -31,8 +31,8 @@ struct swap_case {
 /* 1, 0 or a store error. */
 int swap_find(struct office *o, const uint8_t case_id[static 16], struct swap_case *ret);
 int swap_find_number(struct office *o, const char *number, struct swap_case *ret);
-/* The newest case, not cancelled, in which this account is the old one or the new one. */
-int swap_find_account(struct office *o, uint64_t account_no, struct swap_case *ret);
+/* The newest case in which this account is the old one, or the new one; a cancelled one last. */
+int swap_find_account(struct office *o, uint64_t account_no, bool is_old, struct swap_case *ret);
 /* The next case behind this number ("" for the first), of this state (NULL: any). */
 int swap_next(struct office *o, const char *after, const char *state, struct swap_case *ret);
 

@@ -1,0 +1,39 @@
+/* swap_in.h - what the parts of a swap share; not for anybody else. */
+#ifndef GF_SWAP_IN_H
+#define GF_SWAP_IN_H
+
+#include "backend/swap_case.h"
+
+/* The end of an account, as a certificate or a receipt of its meter says. */
+struct swap_closing {
+    const char *meter_id;
+    uint64_t account_no, receipt_seq;
+    int64_t residual_l, at_s; /* below zero: a debt */
+    uint64_t last_token_seq;  /* no later token can be taken */
+};
+
+/* The account ends in the books: its row, customers' tickets, tokens that never arrived, a removal's
+ * supply point and bindings; an estimate of the case (NULL: none) is taken back. The case is closed,
+ * and settled as far as it can be. 0 or a failure. */
+int swap_close_books(struct office *o, struct swap_case *c, const struct swap_closing *closing);
+
+/* Write the case's state. */
+int swap_set_state(struct office *o, struct swap_case *c, const char *state);
+
+/* Settle what can be settled without a person: a transit of zero; or, once the new meter has taken
+ * the certificate or the case was settled before, the rest by token. 0 or a failure. */
+int swap_settle_rest(struct office *o, struct swap_case *c);
+
+/* The account's customers may talk to this meter under this account from now on, not to the other
+ * one; the supply point is the meter's. */
+struct swap_move {
+    const char *supply_point, *from_meter_id, *to_meter_id;
+    uint64_t from_account_no, to_account_no;
+};
+int swap_move_place(struct office *o, const struct swap_move *move);
+
+/* The laptops of the case's open orders have something to fetch; their tickets are void when
+ * `anew`. */
+int swap_orders_changed(struct office *o, const struct swap_case *c, bool anew);
+
+#endif
