@@ -62,7 +62,8 @@ struct admin_group {
     { .title = group_title, .commands = array, .n = sizeof(array) / sizeof((array)[0]) }
 
 extern const struct admin_group admin_group_office;    /* admin_office.c, admin_serve.c */
-extern const struct admin_group admin_group_registers; /* admin_registers.c */
+extern const struct admin_group admin_group_staff;     /* admin_staff.c */
+extern const struct admin_group admin_group_imports;   /* admin_import.c */
 extern const struct admin_group admin_group_orders;    /* admin_orders.c */
 extern const struct admin_group admin_group_labels;    /* admin_label.c */
 extern const struct admin_group admin_group_proofs;    /* admin_show.c */
@@ -118,6 +119,31 @@ int admin_json(struct admin *a, json_t *doc, struct gf_fail *why);
 /* Print a document: as JSON with --json, else for people: a list of objects as a table, an object as
  * lines of name and value with its lists as tables below. Taken over; NULL is GF_E_MEMORY. */
 int admin_answer(struct admin *a, json_t *doc, struct gf_fail *why);
+
+/* ---- files ---- */
+
+/* Work that may take long: Ctrl-C and SIGTERM end it in order, a terminal sees how far it is. All
+ * zero before admin_watch(). */
+struct admin_watch {
+    struct admin *a;
+    const char *what; /* "rows" */
+    int signals;      /* private: the rest */
+    int64_t told_mono_ms, all;
+    bool is_watching, has_told;
+    void *mask;
+};
+/* From now on the signals wait to be asked for. `all` is how much there is to do, 0 when that is not
+ * known. 0 or GF_E_BUG. admin_watch_end() in any case. */
+int admin_watch(struct admin_watch *w, struct admin *a, const char *what, int64_t all,
+                struct gf_fail *why);
+/* So much is done; false: it is to end. */
+bool admin_watch_tell(struct admin_watch *w, int64_t done);
+void admin_watch_end(struct admin_watch *w);
+
+/* Open a file for reading from its beginning, as often as one likes: "-", and what is no regular
+ * file, is first copied into a file without a name in the office's folder. 0; GF_E_FILE;
+ * GF_E_DISK_FULL; GF_E_CANCELLED. The caller closes *ret. */
+int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fail *why);
 
 /* ---- the program ---- */
 

@@ -67,6 +67,38 @@ void label_print(const struct label_code *code, bool ascii, bool to_terminal, FI
     }
 }
 
+/* ---- SVG ---- */
+
+static void xml_text(struct buf *ret, const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text == '&' || *text == '<' || *text == '>' || *text == '"')
+            buf_print(ret, "&#%d;", *text);
+        else
+            buf_add(ret, text, 1);
+}
+
+int label_svg(const struct label_code *code, const char *text, struct buf *ret)
+{
+    size_t n = code->size;
+
+    buf_print(ret,
+              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.1fmm\" height=\"%.1fmm\" "
+              "viewBox=\"0 0 %zu %zu\">\n<title>",
+              (double)n * LABEL_MODULE_MM, (double)n * LABEL_MODULE_MM, n, n);
+    xml_text(ret, text);
+    buf_print(ret, "</title>\n<path fill=\"#fff\" d=\"M0 0h%zuv%zuH0z\"/>\n<path d=\"", n, n);
+    for (size_t y = 0; y < n; y++)
+        for (size_t x = 0, run; x < n; x += run + 1) {
+            for (run = 0; x + run < n && is_black(code, x + run, y);)
+                run++;
+            if (run > 0)
+                buf_print(ret, "M%zu %zuh%zuv1h-%zuz", x, y, run, run);
+        }
+    buf_text(ret, "\"/>\n</svg>\n");
+    return ret->bad ? GF_E_MEMORY : 0;
+}
+
 /* ---- PNG ---- */
 
 static void take_bytes(png_structp png, png_bytep p, size_t n)

@@ -1,4 +1,4 @@
-/* label.h - a meter's label as a QR code (docs/label.md): for a terminal, or as a PNG file. */
+/* label.h - a text as a QR code (docs/label.md): for a terminal, as PNG or SVG. */
 #ifndef GF_LABEL_DRAW_H
 #define GF_LABEL_DRAW_H
 
@@ -28,5 +28,10 @@ void label_print(const struct label_code *code, bool ascii, bool to_terminal, FI
 /* A PNG of it, `scale` pixels a module (1..LABEL_SCALE_MAX), one bit deep, with the text inside as
  * its title. 0, GF_E_MEMORY. */
 int label_png(const struct label_code *code, const char *text, unsigned scale, struct buf *ret);
+
+/* An SVG of it: one path, LABEL_MODULE_MM a module on paper, with the text as its title. 0,
+ * GF_E_MEMORY. */
+#define LABEL_MODULE_MM 0.5
+int label_svg(const struct label_code *code, const char *text, struct buf *ret);
 
 #endif

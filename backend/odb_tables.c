@@ -89,6 +89,7 @@ static const struct odb_column customer_columns[] = {
     TEXT("customer_no"),
     TEXT("name"),
     TEXT("phone"),
+    INT_ELSE("imported_no", "0"),
 };
 
 static const struct odb_column customer_login_columns[] = {
@@ -116,6 +117,7 @@ static const struct odb_column supply_point_columns[] = {
     TEXT("customer_no"),
     TEXT_OR_NULL("meter_id"),
     TEXT_ELSE("tariff_class", "'standard'"),
+    INT_ELSE("imported_no", "0"),
 };
 
 static const struct odb_column account_columns[] = {

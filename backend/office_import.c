@@ -1,7 +1,7 @@
 /* office_import.c - meters from the manufacturer's file, customers with their supply points; see
- * office_register.h. */
-#include <stdio.h>
-#include <stdlib.h>
+ * office_import.h. */
+#include "backend/office_import.h"
+
 #include <string.h>
 
 #include "backend/csv.h"
@@ -11,28 +11,49 @@
 #include "meter-core/port/openssl/keywrap.h"
 #include "meter-core/proto/meter.pb.h"
 
+#define TELL_EVERY 64 /* rows */
+
 /* An import under way: one row after the other, all in one transaction. */
 struct importing {
     struct csv csv;
     FILE *in;
     const uint8_t *transport_key;
+    const struct ho_progress *progress;
     struct ho_imported counts;
     const char *const *names;
     size_t n;
     int (*take)(struct office *o, struct importing *i);
     const char *what;
+    int64_t no; /* of this import: marks the rows that it wrote */
 };
 
+static bool goes_on(const struct importing *i, uint64_t rows)
+{
+    return i->progress == NULL || rows % TELL_EVERY != 0
+           || i->progress->tell(i->progress->ctx, rows);
+}
+
+/* May run again from its begin, as the database asks: so does the file. */
 static int import_rows(struct office *o, void *ctx)
 {
     struct importing *i = ctx;
-    int r = csv_open(&i->csv, i->in, i->names, i->n, &o->fail);
+    uint64_t rows = 0;
+    int r;
 
-    while (r == 0 && (r = csv_next(&i->csv, &o->fail)) == 1)
+    i->counts = (struct ho_imported){ 0 };
+    if (fseek(i->in, 0, SEEK_SET) != 0)
+        return ho_fail(o, GF_E_FILE, "import", "the file cannot be read from its beginning");
+    if ((r = ho_next_number(o, "import", 1, &i->no)) != 0)
+        return r;
+    r = csv_open(&i->csv, i->in, i->names, i->n, &o->fail);
+    while (r == 0 && (r = csv_next(&i->csv, &o->fail)) == 1) {
         r = i->take(o, i);
+        if (r == 0 && !goes_on(i, ++rows))
+            r = ho_fail(o, GF_E_CANCELLED, "import", "nothing was imported");
+    }
     if (r != 0)
         return r;
-    return ho_log(o, "administration", i->what, "%u added, %u changed, %u the same",
+    return ho_log(o, ho_who(o), i->what, "%u added, %u changed, %u the same",
                   i->counts.added, i->counts.changed, i->counts.same);
 }
 
@@ -48,6 +69,33 @@ static int import(struct office *o, struct importing *i, struct ho_imported *ret
 static int refuse(struct office *o, const struct importing *i, size_t column, const char *reason)
 {
     return csv_refuse(&i->csv, column, reason, &o->fail);
+}
+
+/* The first line above the present one that has the same key and another value; 0: none. The file
+ * is read again for it, so that rows need not be remembered. */
+static unsigned contradicting_line(const struct importing *i, size_t key, size_t column)
+{
+    struct csv above;
+    unsigned line = 0;
+
+    if (fseek(i->in, 0, SEEK_SET) != 0 || csv_open(&above, i->in, i->names, i->n, NULL) != 0)
+        return 0;
+    while (line == 0 && csv_next(&above, NULL) == 1 && above.line < i->csv.line)
+        if (strcmp(above.values[key], i->csv.values[key]) == 0
+            && strcmp(above.values[column], i->csv.values[column]) != 0)
+            line = above.line;
+    return line;
+}
+
+/* Refuse a value that is not what is registered under its row's key: by this file, or before it. */
+static int contradicts(struct office *o, const struct importing *i, size_t key, size_t column,
+                       const char *reason)
+{
+    unsigned line = contradicting_line(i, key, column);
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "line %u says otherwise", line);
+    return refuse(o, i, column, line != 0 ? text : reason);
 }
 
 /* ---- meters ---- */
@@ -94,34 +142,34 @@ static int read_meter(struct office *o, const struct importing *i, struct meter_
     return 0;
 }
 
-/* 1 when this meter is registered exactly so, 0 when it is not registered, GF_E_FORMAT when it
- * differs. */
-static int is_registered(struct office *o, const struct importing *i, const struct meter_row *row)
+/* Of a meter that is registered already. 0 when it is registered exactly so. */
+static int check_same(struct office *o, const struct importing *i, const struct meter_row *row)
 {
     uint8_t key[HO_KEY_LEN];
     struct ho_meter m;
     int r = ho_find_meter(o, row->id, &m);
 
+    if (r == 1)
+        r = ho_root_key(o, row->id, 0, key);
     if (r != 1)
-        return r;
-    if ((r = ho_root_key(o, row->id, 0, key)) < 0)
-        return r;
+        return r < 0 ? r : ho_fail(o, GF_E_BUG, "import", row->id);
 
     bool same_key = gf_same_secret(key, row->key, sizeof key);
     gf_wipe(key, sizeof key);
     if (!same_key)
-        return refuse(o, i, M_KEY, "this meter is registered with another key");
+        return contradicts(o, i, M_ID, M_KEY, "this meter is registered with another key");
     if (m.type != row->type)
-        return refuse(o, i, M_TYPE, "this meter is registered with another type");
+        return contradicts(o, i, M_ID, M_TYPE, "this meter is registered with another type");
     if (m.pulse_l != row->pulse_l)
-        return refuse(o, i, M_PULSE, "this meter is registered with another pulse");
+        return contradicts(o, i, M_ID, M_PULSE, "this meter is registered with another pulse");
     if (strcmp(m.verification_date, row->date) != 0)
-        return refuse(o, i, M_DATE, "this meter is registered with another date");
+        return contradicts(o, i, M_ID, M_DATE, "this meter is registered with another date");
     if (strcmp(m.bt_address, row->address) != 0)
-        return refuse(o, i, M_ADDRESS, "this meter is registered with another address");
-    return 1;
+        return contradicts(o, i, M_ID, M_ADDRESS, "this meter is registered with another address");
+    return 0;
 }
 
+/* 1 when it was stored, 0 when this id is registered already. */
 static int store_meter(struct office *o, const struct meter_row *row)
 {
     uint8_t sealed[HO_SEALED_LEN];
@@ -130,16 +178,16 @@ static int store_meter(struct office *o, const struct meter_row *row)
     ho_key_label(row->id, 0, label);
     if (ho_seal(o, label, row->key, sealed) != 0)
         return o->fail.code;
-    if (odb_exec(
-            o->db,
-            "INSERT INTO meter (org_id, meter_id, type, pulse_l, verification_date, bt_address, "
-            "factory_key, life_state, imported_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            ODB(ODB_T(row->id), ODB_I(row->type), ODB_I(row->pulse_l), ODB_T(row->date),
-                ODB_T(row->address), ODB_B(sealed, sizeof sealed), ODB_I(gasm_LifeState_FACTORY),
-                ODB_I(ho_now_ms(o))))
-        < 0)
-        return ho_db_fail(o);
-    return 0;
+
+    int r = odb_exec(
+        o->db,
+        "INSERT INTO meter (org_id, meter_id, type, pulse_l, verification_date, bt_address, "
+        "factory_key, life_state, imported_at_ms, sealed_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10) ON CONFLICT (org_id, meter_id) DO NOTHING",
+        ODB(ODB_T(row->id), ODB_I(row->type), ODB_I(row->pulse_l), ODB_T(row->date),
+            ODB_T(row->address), ODB_B(sealed, sizeof sealed), ODB_I(gasm_LifeState_FACTORY),
+            ODB_I(ho_now_ms(o)), ODB_I(keys_sealed_version(sealed))));
+    return r < 0 ? ho_db_fail(o) : r;
 }
 
 static int take_meter(struct office *o, struct importing *i)
@@ -147,21 +195,20 @@ static int take_meter(struct office *o, struct importing *i)
     struct meter_row row;
     int r = read_meter(o, i, &row);
 
-    if (r == 0)
-        r = is_registered(o, i, &row);
-    if (r == 1)
-        i->counts.same++;
-    if (r == 0 && (r = store_meter(o, &row)) == 0)
+    if (r == 0 && (r = store_meter(o, &row)) == 1)
         i->counts.added++;
+    else if (r == 0 && (r = check_same(o, i, &row)) == 0)
+        i->counts.same++;
     gf_wipe(row.key, sizeof row.key);
     return r < 0 ? r : 0;
 }
 
 int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[static HO_KEY_LEN],
-                     struct ho_imported *ret)
+                     const struct ho_progress *progress, struct ho_imported *ret)
 {
     struct importing i = { .in = in,
                            .transport_key = transport_key,
+                           .progress = progress,
                            .names = meter_names,
                            .n = M_COLUMNS,
                            .take = take_meter,
@@ -198,24 +245,36 @@ static int check_customer(struct office *o, const struct importing *i)
     return 0;
 }
 
-/* What is registered for a key in a table: whether the two texts are these. 1 same, 0 none, 2
- * other. */
-static int compare_row(struct office *o, struct odb_query *q, const char *first, const char *second)
+/* What a row finds registered. */
+enum found { NONE, SAME, OTHER };
+
+/* Whether the two values of a key are registered as the row has them: an enum found, or a failure. A
+ * row that would change what this very file said is refused. */
+static int compare_row(struct office *o, const struct importing *i, struct odb_query *q, size_t key,
+                       size_t first, size_t second)
 {
+    const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
     char a[CSV_VALUE_MAX], b[CSV_VALUE_MAX];
-    int r = odb_next(o->db, q);
+    int r = odb_next(o->db, q), found = NONE;
+    bool is_ours = false;
 
     if (r == 1) {
         odb_text(q, 0, a, sizeof a);
         odb_text(q, 1, b, sizeof b);
-        r = strcmp(a, first) == 0 && strcmp(b, second) == 0 ? 1 : 2;
+        is_ours = odb_int(q, 2) == i->no;
+        found = strcmp(a, v[first]) == 0 && strcmp(b, v[second]) == 0 ? SAME : OTHER;
     }
     odb_end(q);
-    return r < 0 ? ho_db_fail(o) : r;
+    if (r < 0)
+        return ho_db_fail(o);
+    if (is_ours && found == OTHER)
+        return contradicts(o, i, key, strcmp(a, v[first]) != 0 ? first : second,
+                           "a line above says otherwise");
+    return found;
 }
 
 /* Laptops learn the new values with their open orders. */
-static int tell_orders(struct office *o, const char *customer_no, const char *supply_point)
+int ho_tell_orders(struct office *o, const char *customer_no, const char *supply_point)
 {
     struct buf ids = { 0 };
     struct ho_order order;
@@ -256,6 +315,27 @@ static int check_owner(struct office *o, const struct importing *i)
                      : refuse(o, i, C_NO, "this supply point has an account of another customer");
 }
 
+static int store_customer(struct office *o, const struct importing *i)
+{
+    const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
+
+    if (odb_exec(o->db,
+                 "INSERT INTO customer (org_id, customer_no, name, phone, imported_no) VALUES (?1, "
+                 "?2, ?3, ?4, ?5) ON CONFLICT (org_id, customer_no) DO UPDATE SET name = "
+                 "excluded.name, phone = excluded.phone, imported_no = excluded.imported_no",
+                 ODB(ODB_T(v[C_NO]), ODB_T(v[C_NAME]), ODB_T(v[C_PHONE]), ODB_I(i->no)))
+            < 0
+        || odb_exec(o->db,
+                    "INSERT INTO supply_point (org_id, supply_point, address, customer_no, "
+                    "imported_no) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (org_id, supply_point) "
+                    "DO UPDATE SET address = excluded.address, customer_no = "
+                    "excluded.customer_no, imported_no = excluded.imported_no",
+                    ODB(ODB_T(v[C_POINT]), ODB_T(v[C_ADDRESS]), ODB_T(v[C_NO]), ODB_I(i->no)))
+               < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
 static int take_customer(struct office *o, struct importing *i)
 {
     const char(*v)[CSV_VALUE_MAX] = (const char(*)[CSV_VALUE_MAX])i->csv.values;
@@ -267,43 +347,39 @@ static int take_customer(struct office *o, struct importing *i)
         return r;
 
     int customer = compare_row(
-        o,
-        odb_query(o->db, "SELECT name, phone FROM customer WHERE org_id = ?1 AND customer_no = ?2",
+        o, i,
+        odb_query(o->db,
+                  "SELECT name, phone, imported_no FROM customer WHERE org_id = ?1 AND "
+                  "customer_no = ?2",
                   ODB(ODB_T(v[C_NO]))),
-        v[C_NAME], v[C_PHONE]);
+        C_NO, C_NAME, C_PHONE);
+    if (customer < 0)
+        return customer;
+
     int point = compare_row(
-        o,
-        odb_query(
-            o->db,
-            "SELECT address, customer_no FROM supply_point WHERE org_id = ?1 AND supply_point = ?2",
-            ODB(ODB_T(v[C_POINT]))),
-        v[C_ADDRESS], v[C_NO]);
-    if (customer < 0 || point < 0)
-        return o->fail.code;
-    if (odb_exec(o->db,
-                 "INSERT INTO customer (org_id, customer_no, name, phone) VALUES (?1, ?2, ?3, ?4) "
-                 "ON CONFLICT (org_id, customer_no) DO UPDATE SET name = excluded.name, phone = "
-                 "excluded.phone",
-                 ODB(ODB_T(v[C_NO]), ODB_T(v[C_NAME]), ODB_T(v[C_PHONE])))
-            < 0
-        || odb_exec(o->db,
-                    "INSERT INTO supply_point (org_id, supply_point, address, customer_no) VALUES "
-                    "(?1, ?2, ?3, ?4) ON CONFLICT (org_id, supply_point) DO UPDATE SET address = "
-                    "excluded.address, customer_no = excluded.customer_no",
-                    ODB(ODB_T(v[C_POINT]), ODB_T(v[C_ADDRESS]), ODB_T(v[C_NO])))
-               < 0)
-        return ho_db_fail(o);
-    if (customer == 2 || point == 2) {
+        o, i,
+        odb_query(o->db,
+                  "SELECT address, customer_no, imported_no FROM supply_point WHERE org_id = ?1 "
+                  "AND supply_point = ?2",
+                  ODB(ODB_T(v[C_POINT]))),
+        C_POINT, C_ADDRESS, C_NO);
+    if (point < 0)
+        return point;
+    if ((r = store_customer(o, i)) != 0)
+        return r;
+    if (customer == OTHER || point == OTHER) {
         i->counts.changed++;
-        return tell_orders(o, v[C_NO], v[C_POINT]);
+        return ho_tell_orders(o, v[C_NO], v[C_POINT]);
     }
-    *(customer == 1 && point == 1 ? &i->counts.same : &i->counts.added) += 1;
+    *(customer == SAME && point == SAME ? &i->counts.same : &i->counts.added) += 1;
     return 0;
 }
 
-int ho_import_customers(struct office *o, FILE *in, struct ho_imported *ret)
+int ho_import_customers(struct office *o, FILE *in, const struct ho_progress *progress,
+                        struct ho_imported *ret)
 {
     struct importing i = { .in = in,
+                           .progress = progress,
                            .names = customer_names,
                            .n = C_COLUMNS,
                            .take = take_customer,

@@ -33,15 +33,6 @@ struct ho_new_order {
  * number. GF_E_FORMAT with the place. */
 int ho_order_new(struct office *o, const struct ho_new_order *n, char ret_number[static 32]);
 
-struct ho_imported {
-    unsigned added, changed, same;
-};
-/* Import a file whole or not at all; failures name line and column. Rows that are registered as
- * they stand are counted as the same; a meter's row never changes one that is registered. */
-int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[static HO_KEY_LEN],
-                     struct ho_imported *ret);
-int ho_import_customers(struct office *o, FILE *in, struct ho_imported *ret);
-
 /* True for an identifier: 1 to max letters, digits, and . _ - / */
 bool ho_is_id(const char *text, size_t max);
 /* True for a text of 1 to max bytes, all of them visible. */

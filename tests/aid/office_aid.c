@@ -15,6 +15,7 @@
 
 #include "backend/office_http.h"
 #include "backend/office_pki.h"
+#include "backend/office_import.h"
 #include "backend/office_register.h"
 #include "common/host/real.h"
 #include "common/text.h"
@@ -68,8 +69,8 @@ static int import_text(struct oaid_office *a, const char *text, bool meters)
     rewind(in);
     a->o->fail = (struct gf_fail){ 0 };
 
-    int r = meters ? ho_import_meters(a->o, in, transport_key, &counts)
-                   : ho_import_customers(a->o, in, &counts);
+    int r = meters ? ho_import_meters(a->o, in, transport_key, NULL, &counts)
+                   : ho_import_customers(a->o, in, NULL, &counts);
     (void)fclose(in);
     return r;
 }

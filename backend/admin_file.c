@@ -1,0 +1,161 @@
+/* admin_file.c - long work that a person can watch and end, files that are read more than once; see
+ * admin.h. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/admin.h"
+
+#define TELL_EVERY_MS 1000
+#define CHUNK 65536
+
+static int64_t now_ms(const struct admin *a)
+{
+    return a->ports->clock->mono_ms(a->ports->clock->ctx);
+}
+
+int admin_watch(struct admin_watch *w, struct admin *a, const char *what, int64_t all,
+                struct gf_fail *why)
+{
+    sigset_t ends, *before = malloc(sizeof *before);
+
+    *w = (struct admin_watch){
+        .a = a, .what = what, .all = all, .signals = -1, .mask = before, .told_mono_ms = now_ms(a)
+    };
+    if (before == NULL)
+        return gf_fail(why, GF_E_MEMORY, "signals", "");
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    if (sigprocmask(SIG_BLOCK, &ends, before) != 0)
+        return gf_fail(why, GF_E_BUG, "signals", strerror(errno));
+    w->is_watching = true;
+    w->signals = signalfd(-1, &ends, SFD_NONBLOCK | SFD_CLOEXEC);
+    return w->signals >= 0 ? 0 : gf_fail(why, GF_E_BUG, "signals", strerror(errno));
+}
+
+bool admin_watch_tell(struct admin_watch *w, int64_t done)
+{
+    struct signalfd_siginfo signal;
+    FILE *err = w->a->err;
+
+    if (read(w->signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        return false;
+    if (isatty(fileno(err)) != 1 || now_ms(w->a) - w->told_mono_ms < TELL_EVERY_MS)
+        return true;
+    w->told_mono_ms = now_ms(w->a);
+    w->has_told = true;
+    if (w->all > 0)
+        (void)fprintf(err, "\r%lld of %lld %s ", (long long)done, (long long)w->all, w->what);
+    else
+        (void)fprintf(err, "\r%lld %s ", (long long)done, w->what);
+    (void)fflush(err);
+    return true;
+}
+
+void admin_watch_end(struct admin_watch *w)
+{
+    struct signalfd_siginfo signal;
+
+    if (w->has_told)
+        (void)fputc('\n', w->a->err);
+    /* one that came too late to end anything is not to end what follows */
+    while (w->signals >= 0 && read(w->signals, &signal, sizeof signal) > 0)
+        ;
+    if (w->signals >= 0)
+        (void)close(w->signals);
+    if (w->is_watching)
+        (void)sigprocmask(SIG_SETMASK, w->mask, NULL);
+    free(w->mask);
+    *w = (struct admin_watch){ .a = w->a, .signals = -1 };
+}
+
+/* ---- files ---- */
+
+static int file_fail(const char *path, const char *reason, struct gf_fail *why)
+{
+    char detail[160];
+
+    (void)snprintf(detail, sizeof detail, "%.100s: %s", path, reason);
+    return gf_fail(why, GF_E_FILE, "file", detail);
+}
+
+/* Wait until there is something to read: 0, or GF_E_CANCELLED. */
+static int wait_for(struct admin_watch *w, int fd, struct gf_fail *why)
+{
+    struct pollfd of[2] = { { .fd = fd, .events = POLLIN },
+                            { .fd = w->signals, .events = POLLIN } };
+
+    while (poll(of, 2, -1) < 0 && errno == EINTR)
+        ;
+    return of[1].revents == 0 ? 0 : gf_fail(why, GF_E_CANCELLED, "import", "nothing was imported");
+}
+
+/* All that comes from fd to `to`. */
+static int copy(struct admin_watch *w, const char *path, int fd, FILE *to, struct gf_fail *why)
+{
+    char *chunk = malloc(CHUNK);
+    ssize_t n = 1;
+    int r = chunk != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "file", path);
+
+    while (r == 0 && n > 0 && (r = wait_for(w, fd, why)) == 0)
+        if ((n = read(fd, chunk, CHUNK)) < 0)
+            r = file_fail(path, strerror(errno), why);
+        else if (fwrite(chunk, 1, (size_t)n, to) != (size_t)n || (n == 0 && fflush(to) != 0))
+            r = gf_fail(why, GF_E_DISK_FULL, "copy of the input", strerror(errno));
+    free(chunk);
+    return r;
+}
+
+/* A file without a name in the office's folder. NULL when it cannot be made. */
+static FILE *nameless(const struct admin *a)
+{
+    char path[4096];
+    FILE *f = NULL;
+
+    if (snprintf(path, sizeof path, "%s/input.XXXXXX", a->dir) >= (int)sizeof path)
+        return NULL;
+
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return NULL;
+    (void)unlink(path); /* its space is free when it is closed, however this program ends */
+    if ((f = fdopen(fd, "w+")) == NULL)
+        (void)close(fd);
+    return f;
+}
+
+int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fail *why)
+{
+    bool is_input = strcmp(path, "-") == 0;
+    FILE *from = is_input ? w->a->in : fopen(path, "rbe"), *to;
+    struct stat st;
+    int r;
+
+    if (from == NULL)
+        return file_fail(path, strerror(errno), why);
+    if (fstat(fileno(from), &st) != 0 || S_ISDIR(st.st_mode)) {
+        if (!is_input)
+            (void)fclose(from); /* nothing was read */
+        return file_fail(path, "this is a folder", why);
+    }
+    if (!is_input && S_ISREG(st.st_mode)) {
+        *ret = from;
+        return 0;
+    }
+    to = nameless(w->a);
+    r = to != NULL ? copy(w, path, fileno(from), to, why)
+                   : gf_fail(why, GF_E_FILE, "copy of the input", strerror(errno));
+    if (!is_input)
+        (void)fclose(from); /* was only read */
+    if (r != 0 && to != NULL)
+        (void)fclose(to); /* has no name */
+    else if (r == 0)
+        *ret = to;
+    return r;
+}
