@@ -3,7 +3,8 @@
  * A command is a row: name, words, options with their meanings, body. From the row come the reading
  * of arguments (getopt_long), `--help`, the list of commands and docs/gasoffice.md. A domain keeps
  * its rows in a file of its own (admin_money.c) and hands them over as a group; admin_commands.c
- * lists the groups. Every command also takes --dir, --json and --help, which stand in no row.
+ * lists the groups. Every command also takes --dir, --passphrase-file, --pin-file,
+ * --json and --help, which stand in no row.
  *
  * What a command does: it prints for people, or one JSON document with --json. admin_answer() makes
  * both from one document; a command with more to show people asks a->json and prints itself.
@@ -16,12 +17,15 @@
 
 #include <jansson.h>
 
+#include "backend/keys.h"
+#include "backend/keys.h"
 #include "backend/office_in.h"
 
 /* What a command works with. */
 struct admin {
     const char *dir; /* of the office; --dir */
     const struct office_ports *ports;
+    struct keys_source secrets; /* where passphrase and PIN are; --passphrase-file, --pin-file */
     struct office *office; /* NULL for a command that needs none */
     FILE *in, *out, *err;
     bool json;
@@ -62,7 +66,9 @@ struct admin_group {
     { .title = group_title, .commands = array, .n = sizeof(array) / sizeof((array)[0]) }
 
 extern const struct admin_group admin_group_office;    /* admin_office.c, admin_serve.c */
+extern const struct admin_group admin_group_keys;      /* admin_keys.c */
 extern const struct admin_group admin_group_staff;     /* admin_staff.c */
+extern const struct admin_group admin_group_settings;  /* admin_setting.c */
 extern const struct admin_group admin_group_imports;   /* admin_import.c */
 extern const struct admin_group admin_group_orders;    /* admin_orders.c */
 extern const struct admin_group admin_group_labels;    /* admin_label.c */
@@ -84,7 +90,7 @@ struct admin_args {
     } given[ADMIN_WORDS_MAX]; /* private */
     size_t n_given;           /* private */
     bool wants_help, wants_json;
-    const char *dir; /* NULL: not said */
+    const char *dir, *passphrase_file, *pin_file; /* NULL: not said */
 };
 
 /* Read the arguments of a command: argv[0] is its name. Options may stand anywhere, "--" ends them.
@@ -144,6 +150,18 @@ void admin_watch_end(struct admin_watch *w);
  * file, is first copied into a file without a name in the office's folder. 0; GF_E_FILE;
  * GF_E_DISK_FULL; GF_E_CANCELLED. The caller closes *ret. */
 int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fail *why);
+
+/* ---- codes ---- */
+
+/* Show a QR code of this text as the options of ADMIN_CODE_OPTIONS say: on the screen, or in a file.
+ * The text itself follows it. */
+#define ADMIN_CODE_OPTIONS                                                                         \
+    { "png", "FILE", "write a PNG instead of drawing", 0, false },                                 \
+        { "scale", "N", "pixels a module of the PNG, 1 to 32; 8 unless said", 0, false },          \
+        { "svg", "FILE", "write an SVG instead of drawing", 0, false },                            \
+        { "ascii", NULL, "draw with plain characters", 0, false }
+int admin_code(struct admin *a, const struct admin_args *args, const char *text,
+               struct gf_fail *why);
 
 /* ---- the program ---- */
 

@@ -7,7 +7,7 @@
 #include "common/text.h"
 
 /* What every command takes; getopt_long's values begin above all characters. */
-enum { ARG_DIR = 256, ARG_JSON, ARG_HELP, ARG_FIRST };
+enum { ARG_DIR = 256, ARG_PASSPHRASE, ARG_PIN, ARG_JSON, ARG_HELP, ARG_FIRST };
 
 static int usage(const char *where, const char *detail, struct gf_fail *why)
 {
@@ -17,17 +17,19 @@ static int usage(const char *where, const char *detail, struct gf_fail *why)
 /* The row's options as getopt_long wants them. NULL when out of memory; to be freed. */
 static struct option *long_options(const struct admin_command *command)
 {
-    struct option *list = calloc(command->n_options + 4, sizeof *list);
+    struct option *list = calloc(command->n_options + 6, sizeof *list);
 
     if (list == NULL)
         return NULL;
     list[0] = (struct option){ "dir", required_argument, NULL, ARG_DIR };
-    list[1] = (struct option){ "json", no_argument, NULL, ARG_JSON };
-    list[2] = (struct option){ "help", no_argument, NULL, ARG_HELP };
+    list[1] = (struct option){ "passphrase-file", required_argument, NULL, ARG_PASSPHRASE };
+    list[2] = (struct option){ "pin-file", required_argument, NULL, ARG_PIN };
+    list[3] = (struct option){ "json", no_argument, NULL, ARG_JSON };
+    list[4] = (struct option){ "help", no_argument, NULL, ARG_HELP };
     for (size_t i = 0; i < command->n_options; i++) {
         const struct admin_option *o = &command->options[i];
 
-        list[3 + i] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument,
+        list[5 + i] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument,
                                        NULL, ARG_FIRST + (int)i };
     }
     return list;
@@ -63,6 +65,12 @@ static int take(struct admin_args *args, int found, const char *text, struct gf_
     switch (found) {
     case ARG_DIR:
         args->dir = optarg;
+        return 0;
+    case ARG_PASSPHRASE:
+        args->passphrase_file = optarg;
+        return 0;
+    case ARG_PIN:
+        args->pin_file = optarg;
         return 0;
     case ARG_JSON:
         args->wants_json = true;

@@ -44,8 +44,10 @@ static int run(struct admin *a, const struct admin_command *command, int argc, c
     }
     if (args.dir != NULL)
         a->dir = args.dir;
+    a->secrets.passphrase_file = args.passphrase_file;
+    a->secrets.pin_file = args.pin_file;
     if (r == 0 && !command->without_office)
-        r = office_open(a->dir, a->ports, &a->office, why);
+        r = office_open_with(a->dir, &a->secrets, a->ports, &a->office, why);
     if (r == 0)
         r = command->run(a, &args, why);
     a->office = office_close(a->office);

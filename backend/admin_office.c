@@ -1,7 +1,7 @@
 /* admin_office.c - the commands that make a head office and serve it; see admin.h. */
 #include <string.h>
 
-#include "backend/admin.h"
+#include "backend/admin_keys.h"
 #include "backend/http_srv.h"
 #include "backend/office_http.h"
 
@@ -16,14 +16,22 @@
 static const struct admin_option init_options[] = {
     { "host", "NAME", "a further name or address of the service, for its certificate", HOSTS_MAX,
       false },
+    { "db", "URL", "postgresql://...: its database; a file in the folder unless said", 0, false },
+    { "master", "KIND", "where the master key is kept: file, passphrase or pkcs11; file", 0, false },
+    ADMIN_KEYS_OPTIONS,
 };
 
 static int run_init(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     const char *hosts[HOSTS_MAX];
+    const char *kind = admin_value(args, "master");
     size_t n = admin_values(args, "host", hosts, HOSTS_MAX);
-    int r = office_init(a->dir, hosts, n, a->ports, why);
+    struct keys_source master;
+    const struct office_setup setup = { .db = admin_value(args, "db"), .master = &master };
+    int r = admin_keys_source(a, args, kind != NULL ? kind : "file", &master, why);
 
+    if (r == 0)
+        r = office_init_with(a->dir, hosts, n, &setup, a->ports, why);
     if (r != 0)
         return r;
     if (a->json)

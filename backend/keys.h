@@ -41,7 +41,7 @@ struct keys_source {
     const char *dir; /* the office's folder */
     /* First line of a file that nobody else may read. NULL: the file that the environment names
      * (GASOFFICE_PASSPHRASE_FILE, GASOFFICE_PIN_FILE), else "passphrase" or "pin" in
-     * $CREDENTIALS_DIRECTORY, else `ask`. Opening tries FILE.new too when FILE does not fit, so that
+     * $CREDENTIALS_DIRECTORY, else `ask`; "": `ask` at once. Opening tries FILE.new too when FILE does not fit, so that
      * a new passphrase can lie ready before a rotation. */
     const char *passphrase_file, *pin_file;
     /* Ask a person: the secret into ret, 0 or a failure. `again`: a new one is typed twice. NULL:

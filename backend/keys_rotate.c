@@ -102,16 +102,17 @@ static int switch_over(struct office *o, void *ctx)
                   : r;
 }
 
+/* From now on secrets are read where the new ones were. */
 static int set_text(struct office *o, char **text, const char *to)
 {
-    char *fresh = to != NULL ? strdup(to) : NULL;
+    if (to == NULL || to[0] == '\0')
+        return 0;
 
-    if (to != NULL && fresh == NULL)
+    char *fresh = strdup(to);
+    if (fresh == NULL)
         return ho_fail(o, GF_E_MEMORY, "keys", "");
-    if (to != NULL) {
-        free(*text);
-        *text = fresh;
-    }
+    free(*text);
+    *text = fresh;
     return 0;
 }
 

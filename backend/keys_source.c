@@ -139,35 +139,40 @@ static int read_line(const struct keys_secret *place, const char *path, bool may
     return r;
 }
 
+/* Where a secret's file is: in ret, "" when none is said; whether it has to be there. */
+static bool find_file(const struct keys_secret *place, const char *file, char *ret, size_t cap)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+
+    if (file == NULL)
+        file = getenv(place->env);
+    ret[0] = '\0';
+    if (file != NULL)
+        (void)snprintf(ret, cap, "%s", file);
+    else if (folder != NULL)
+        (void)snprintf(ret, cap, "%s/%s", folder, place->credential);
+    return file != NULL;
+}
+
 int keys_secret_read(const struct keys_secret *place, const char *file, bool is_next,
                      const struct keys_source *s, char ret[static KEYS_SECRET_MAX],
                      struct gf_fail *why)
 {
-    char path[4096];
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    bool is_said = true;
+    char path[4096], detail[160];
+    bool is_said = find_file(place, file, path, sizeof path - sizeof ".new");
+    int r = 0;
 
-    if (file == NULL)
-        file = getenv(place->env);
-    if (file != NULL)
-        (void)snprintf(path, sizeof path - 4, "%s", file);
-    else if (folder != NULL)
-        (void)snprintf(path, sizeof path - 4, "%s/%s", folder, place->credential);
-    else
-        path[0] = '\0';
-    is_said = file != NULL;
-    if (is_next)
-        (void)strncat(path, ".new", sizeof path - strlen(path) - 1);
-
-    int r = file != NULL || folder != NULL ? read_line(place, path, is_next || !is_said, ret, why)
-                                           : 0;
+    if (path[0] != '\0' && is_next)
+        (void)strcat(path, ".new");
+    if (path[0] != '\0')
+        r = read_line(place, path, is_next || !is_said, ret, why);
     if (r != 0 || is_next)
         return r;
     if (s->ask != NULL)
         return (r = s->ask(place->what, false, ret, why)) == 0 ? 1 : r;
-    (void)snprintf(path, sizeof path, "no %s: name its file with %s, or start at a terminal",
+    (void)snprintf(detail, sizeof detail, "no %s: name its file (%s), or start at a terminal",
                    place->what, place->env);
-    return gf_fail(why, GF_E_PASSPHRASE, "master key", path);
+    return gf_fail(why, GF_E_PASSPHRASE, "master key", detail);
 }
 
 static int hash_secret(const struct office_ports *ports, const char *secret,

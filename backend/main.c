@@ -11,10 +11,18 @@ int main(int argc, char **argv)
 {
     const struct office_ports ports = { gf_real_clock(), gf_real_random(), mc_crypto_openssl() };
     struct admin a = {
-        .dir = "office", .ports = &ports, .in = stdin, .out = stdout, .err = stderr
+        .dir = "office",
+        .ports = &ports,
+        .secrets = { .ask = keys_ask_terminal },
+        .in = stdin,
+        .out = stdout,
+        .err = stderr
     };
+    struct gf_fail why = { 0 };
 
     gf_std_files();
     (void)umask(077);
+    if (keys_protect_process(&why) != 0)
+        return gf_report("gasoffice", &why);
     return admin_main(&a, argc, argv);
 }
