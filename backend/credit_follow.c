@@ -126,8 +126,7 @@ static int post_refunds(struct office *o, const struct shown *s)
  * where it is the new one. 1, 0 or a store error. */
 static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 16])
 {
-    const bool is_old = s->receipt->after.exported_l > 0
-                        || s->receipt->command == gasm_Command_CLOSE_ACCOUNT;
+    const bool is_old = s->receipt->after.exported_l > 0 || ledger_says_closed(s->receipt);
     struct odb_query *q =
         is_old ? odb_query(o->db,
                            "SELECT case_id FROM swap_case WHERE org_id = ?1 AND old_meter_id = ?2 "

@@ -112,6 +112,10 @@ struct ledger_reading {
 };
 int ledger_follow(struct office *o, const struct ledger_reading *reading);
 
+/* Does a receipt say that its account is closed? CLOSED ends in SCRAPPED or, by a bench reset, in
+ * FACTORY; no other way leads there. */
+bool ledger_says_closed(const gasm_Receipt *r);
+
 /* Up to where an account is posted on a meter. 1, 0 (nothing yet) or a store error. */
 struct ledger_totals {
     uint64_t seq;

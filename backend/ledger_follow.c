@@ -239,8 +239,7 @@ static int account_before(struct office *o, const struct ledger_reading *reading
     return found < 0 ? ho_db_fail(o) : found;
 }
 
-/* CLOSED ends in SCRAPPED or, by a bench reset, in FACTORY; no other way leads there. */
-static bool is_closed(const gasm_Receipt *r)
+bool ledger_says_closed(const gasm_Receipt *r)
 {
     return r->state == gasm_LifeState_CLOSED || r->state == gasm_LifeState_SCRAPPED
            || r->state == gasm_LifeState_FACTORY;
@@ -253,7 +252,7 @@ int ledger_follow(struct office *o, const struct ledger_reading *reading)
                       .account_no = receipt->account_no,
                       .totals = &receipt->after,
                       .kind = "reading",
-                      .is_closed = is_closed(receipt) };
+                      .is_closed = ledger_says_closed(receipt) };
     int r = 0;
 
     if (receipt->account_no == 0)

@@ -28,11 +28,14 @@ void ho_checked(struct ho_audit *a, enum ho_statement s)
     a->of[s].checked++;
 }
 
-__attribute__((format(printf, 2, 0))) static void add_line(struct buf *to, const char *text,
-                                                           va_list args)
+/* The first are named, the rest is counted. */
+__attribute__((format(printf, 3, 0))) static void add_line(struct buf *to, uint64_t *n,
+                                                           const char *text, va_list args)
 {
     char line[320];
 
+    if (++*n > HO_AUDIT_NAMED)
+        return;
     (void)vsnprintf(line, sizeof line, text, args);
     buf_add(to, line, strlen(line) + 1);
 }
@@ -42,9 +45,8 @@ void ho_broken(struct ho_audit *a, enum ho_statement s, const char *text, ...)
     va_list args;
 
     va_start(args, text);
-    add_line(&a->of[s].broken, text, args);
+    add_line(&a->of[s].broken, &a->of[s].n_broken, text, args);
     va_end(args);
-    a->of[s].n_broken++;
 }
 
 void ho_note(struct ho_audit *a, enum ho_statement s, const char *text, ...)
@@ -52,9 +54,16 @@ void ho_note(struct ho_audit *a, enum ho_statement s, const char *text, ...)
     va_list args;
 
     va_start(args, text);
-    add_line(&a->of[s].notes, text, args);
+    add_line(&a->of[s].notes, &a->of[s].n_notes, text, args);
     va_end(args);
-    a->of[s].n_notes++;
+}
+
+static void add_more(struct buf *to, uint64_t n)
+{
+    if (n <= HO_AUDIT_NAMED)
+        return;
+    buf_print(to, "... and %llu more", (unsigned long long)(n - HO_AUDIT_NAMED));
+    buf_add(to, "", 1);
 }
 
 /* ---- accounts ---- */
@@ -81,7 +90,8 @@ static int check_accounts(struct ho_audit *a)
         ho_checked(a, HO_ONE_ACCOUNT);
         if (openings > 1)
             ho_broken(a, HO_ONE_ACCOUNT, "account %lld was opened by %lld receipts", no, openings);
-        else if ((strcmp(state, "open") == 0) != (openings == 1) || (openings == 1 && named != 1))
+        else if ((strcmp(state, "reserved") != 0) != (openings == 1)
+                 || (openings == 1 && named != 1))
             ho_broken(a, HO_ONE_ACCOUNT, "account %lld on %s is %s, receipts that opened it: %lld",
                       no, meter_id, state, openings);
     }
@@ -420,8 +430,11 @@ static int check_log(struct ho_audit *a)
 int ho_audit_run(struct office *o, struct ho_audit *ret)
 {
     static int (*const checks[])(struct ho_audit * a) = {
-        ho_audit_receipts, check_accounts, check_openings,      check_clears,       check_keys,
-        check_tickets,     check_items,    check_empty_devices, check_certificates, check_log,
+        ho_audit_receipts, check_accounts,    check_openings,      check_clears,
+        check_keys,        check_tickets,     check_items,         check_empty_devices,
+        check_certificates, ho_audit_entries, ho_audit_logged,     ho_audit_sums,
+        ho_audit_accounts, ho_audit_swaps,    ho_audit_money,      ho_audit_tariffs,
+        ho_audit_tokens,   ho_audit_closings, check_log,
     };
 
     *ret = (struct ho_audit){ .o = o };
@@ -432,6 +445,10 @@ int ho_audit_run(struct office *o, struct ho_audit *ret)
     for (size_t i = 0; r == 0 && i < sizeof checks / sizeof checks[0]; i++)
         r = checks[i](ret);
     odb_rollback(o->db);
+    for (size_t i = 0; i < HO_STATEMENTS; i++) {
+        add_more(&ret->of[i].broken, ret->of[i].n_broken);
+        add_more(&ret->of[i].notes, ret->of[i].n_notes);
+    }
     return r;
 }
 

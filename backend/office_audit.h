@@ -1,7 +1,9 @@
 /* office_audit.h - proves from the records alone what they can prove; see docs/office.md, Audit.
  *
- * Each statement counts what it looked at, and names every row that breaks it. Notes are no breaks:
- * receipts that are not home yet.
+ * Each statement counts what it looked at, and names the rows that break it: the first
+ * HO_AUDIT_NAMED of them, the rest is counted. Notes are no breaks: receipts that are not home yet,
+ * tokens that are not taken yet, swaps under way. Every check is a walk over rows in the order of a
+ * key: memory stays flat, time grows with the number of rows.
  */
 #ifndef GF_OFFICE_AUDIT_H
 #define GF_OFFICE_AUDIT_H
@@ -23,6 +25,20 @@
     X(TICKETS, "each ticket is registered as it says")                                             \
     X(ITEMS_CHAIN, "each laptop's records are whole and follow one another")                       \
     X(CERTIFICATES, "each certificate's signature holds")                                          \
+    X(ENTRIES, "every entry of the ledger balances in each unit, and is as it was posted")         \
+    X(ENTRIES_LOGGED, "every entry stands in the audit log, and no other does")                    \
+    X(SUMS, "the sums of every ledger account are those of its postings")                          \
+    X(ACCOUNTS_BALANCE,                                                                            \
+      "of each account, sold + imported + forgiven = consumed + residual + cleared + exported + "  \
+      "debited + in tokens not yet taken")                                                         \
+    X(RESIDUALS, "each account's residual in the ledger is the one that its meter says")           \
+    X(SWAPS, "of each swap, exported = imported + in transit, and nothing once it is settled")     \
+    X(MONEY,                                                                                       \
+      "no customer's money is below zero, token money and cash are what tokens and payments say")  \
+    X(PRICES, "each sale costs what its tariff says, and no litre of a period is sold twice")      \
+    X(TOKENS, "each account's tokens follow one another and carry their running sums")             \
+    X(RECHARGES, "no meter took credit without a token that was issued")                           \
+    X(CLOSINGS, "each closing certificate verifies, and says what its receipt says")               \
     X(LOG_CHAIN, "the audit log is whole")
 
 enum ho_statement {
@@ -32,10 +48,12 @@ enum ho_statement {
         HO_STATEMENTS
 };
 
+#define HO_AUDIT_NAMED 100
+
 /* What was found of one statement. */
 struct ho_finding {
     uint64_t checked, n_broken, n_notes;
-    struct buf broken, notes; /* texts, each with its NUL */
+    struct buf broken, notes; /* texts, each with its NUL; the last may be "... and N more" */
 };
 
 struct ho_audit {
@@ -57,7 +75,17 @@ __attribute__((format(printf, 3, 4))) void ho_broken(struct ho_audit *a, enum ho
 __attribute__((format(printf, 3, 4))) void ho_note(struct ho_audit *a, enum ho_statement s,
                                                    const char *text, ...);
 
-/* The checks of receipts (office_audit_receipts.c). 0 or a failure of the database. */
+/* The checks of other files, by file: office_audit_receipts.c, _books.c, _accounts.c, _tokens.c. 0
+ * or a failure of the database. */
 int ho_audit_receipts(struct ho_audit *a);
+int ho_audit_entries(struct ho_audit *a);
+int ho_audit_logged(struct ho_audit *a);
+int ho_audit_sums(struct ho_audit *a);
+int ho_audit_accounts(struct ho_audit *a);
+int ho_audit_swaps(struct ho_audit *a);
+int ho_audit_closings(struct ho_audit *a);
+int ho_audit_tokens(struct ho_audit *a);
+int ho_audit_tariffs(struct ho_audit *a);
+int ho_audit_money(struct ho_audit *a);
 
 #endif

@@ -33,12 +33,15 @@ struct row {
     uint8_t hash[32], prev_hash[32];
     int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l,
         ticket_serial, clock_valid;
+    int64_t token_account_no; /* of a recharge: of the token that has its operation id; else 0 */
+    uint8_t token_content[32];
 };
 
 static const char columns[] =
-    "SELECT meter_id, seq, bytes, hash, prev_hash, gap, command, key_epoch, account_no, "
-    "life_state, at_s, flowed_l, cleared_l, ticket_serial, clock_valid FROM receipt WHERE org_id = "
-    "?1 ORDER BY meter_id, seq";
+    "SELECT r.meter_id, r.seq, r.bytes, r.hash, r.prev_hash, r.gap, r.command, r.key_epoch, "
+    "r.account_no, r.life_state, r.at_s, r.flowed_l, r.cleared_l, r.ticket_serial, r.clock_valid, "
+    "COALESCE(t.account_no, 0), t.content FROM receipt r LEFT JOIN token t ON t.org_id = r.org_id "
+    "AND t.op_id = r.op_id AND r.command = ?2 WHERE r.org_id = ?1 ORDER BY r.meter_id, r.seq";
 
 static void read_row(struct odb_query *q, struct row *ret)
 {
@@ -57,6 +60,8 @@ static void read_row(struct odb_query *q, struct row *ret)
     ret->cleared_l = odb_int(q, 12);
     ret->ticket_serial = odb_int(q, 13);
     ret->clock_valid = odb_int(q, 14);
+    ret->token_account_no = odb_int(q, 15);
+    (void)odb_copy(q, 16, ret->token_content, sizeof ret->token_content);
 }
 
 /* The key of the receipt's epoch; kept from one receipt to the next. */
@@ -185,6 +190,21 @@ static void check_purged(struct ho_audit *a, struct walk *w, const struct row *r
     }
 }
 
+/* A recharge took a token that was issued, with the content that was issued. */
+static void check_recharge(struct ho_audit *a, const struct row *row, const gasm_Receipt *r)
+{
+    if (r->command != gasm_Command_RECHARGE)
+        return;
+    ho_checked(a, HO_RECHARGES);
+    if (row->token_account_no == 0 || (uint64_t)row->token_account_no != r->account_no)
+        ho_broken(a, HO_RECHARGES, "receipt %s %llu took a token that was never issued",
+                  row->meter_id, (unsigned long long)row->seq);
+    else if (r->content_hash.size != sizeof row->token_content
+             || memcmp(r->content_hash.bytes, row->token_content, sizeof row->token_content) != 0)
+        ho_broken(a, HO_RECHARGES, "receipt %s %llu took a token with another content than issued",
+                  row->meter_id, (unsigned long long)row->seq);
+}
+
 /* After a meter's last receipt: the register says the same. */
 static int end_meter(struct ho_audit *a, const struct walk *w)
 {
@@ -231,7 +251,7 @@ static int check_lost(struct ho_audit *a)
 int ho_audit_receipts(struct ho_audit *a)
 {
     struct office *o = a->o;
-    struct odb_query *q = odb_query(o->db, columns, ODB_NONE);
+    struct odb_query *q = odb_query(o->db, columns, ODB(ODB_I(gasm_Command_RECHARGE)));
     struct walk w = { .seq = 0 };
     struct row row;
     gasm_Receipt receipt;
@@ -248,6 +268,7 @@ int ho_audit_receipts(struct ho_audit *a)
             check_chain(a, &w, &row, &receipt);
             check_totals(a, &w, &row, &receipt);
             check_purged(a, &w, &row, &receipt);
+            check_recharge(a, &row, &receipt);
             w.last = receipt;
         } else {
             w.is_whole = false;

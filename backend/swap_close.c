@@ -254,13 +254,6 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
 
 /* ---- receipts ---- */
 
-/* CLOSED ends in SCRAPPED or, by a bench reset, in FACTORY; no other way leads there. */
-static bool is_closed(const gasm_Receipt *r)
-{
-    return r->state == gasm_LifeState_CLOSED || r->state == gasm_LifeState_SCRAPPED
-           || r->state == gasm_LifeState_FACTORY;
-}
-
 /* A receipt shows that its account is closed: that is as good as the certificate, but for the last
  * token's number, which is that of the last one that arrived. */
 static int follow_closing(struct office *o, const char *meter_id, const gasm_Receipt *r)
@@ -357,7 +350,7 @@ int swap_follow(struct office *o, const char *meter_id, const gasm_Receipt *rece
 
     if (receipt->account_no == 0)
         return 0;
-    if (is_closed(receipt))
+    if (ledger_says_closed(receipt))
         return follow_closing(o, meter_id, receipt);
     r = swap_find_account(o, receipt->account_no, false, &c);
     return r == 1 ? follow_new(o, &c, receipt) : r;

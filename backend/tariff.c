@@ -279,14 +279,14 @@ static int check_tariff(struct office *o, const struct tariff *t)
     return 0;
 }
 
-/* SHA-256 over everything that makes a price. */
-static int hash_of(struct office *o, const struct tariff *t, const char *steps,
-                   uint8_t ret[static 32])
+int tariff_hash(struct office *o, const struct tariff *t, uint8_t ret[static 32])
 {
     const struct mc_crypto *c = o->ports.crypto;
+    char steps[TARIFF_STEPS_TEXT];
     struct buf b = { 0 };
     int r = GF_E_MEMORY;
 
+    tariff_steps_text(t, steps);
     buf_print(&b, "gasm tariff\n%s\n%s\n%s\n%s\n%s\n%lld\n", t->id, t->class_name, t->currency,
               tariff_period_word(t->period), steps, (long long)t->valid_from_s);
     if (!b.bad)
@@ -315,7 +315,7 @@ int tariff_add(struct office *o, const struct tariff *t, const char *made_by)
                        "there is a tariff of this id, or of this class from this time on; tariffs "
                        "never change: register a new one");
     tariff_steps_text(t, steps);
-    if ((r = hash_of(o, t, steps, hash)) != 0)
+    if ((r = tariff_hash(o, t, hash)) != 0)
         return r;
     if (odb_exec(o->db,
                  "INSERT INTO tariff (org_id, tariff_id, class, currency, period, steps, "

@@ -55,6 +55,9 @@ int tariff_each(struct office *o, const char *after, int (*each)(void *ctx, cons
  * GF_E_NOT_NOW when there is one of this id, or of this class and time. */
 int tariff_add(struct office *o, const struct tariff *t, const char *made_by);
 
+/* SHA-256 over everything that makes a price: what the register keeps beside it. 0 or a failure. */
+int tariff_hash(struct office *o, const struct tariff *t, uint8_t ret[static 32]);
+
 /* Begin of the period of a time, UTC: of its month or year; 0 for TARIFF_NONE. */
 int64_t tariff_period_start(enum tariff_period period, int64_t at_s);
 

@@ -1,0 +1,417 @@
+/* office_audit_tokens.c - the statements about tokens, prices and money; see office_audit.h. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/ledger.h"
+#include "backend/office_audit.h"
+#include "backend/tariff.h"
+#include "meter-core/token.h"
+
+#define MILLI 1000 /* of a minor unit */
+
+enum ceiling { PURCHASED, IMPORTED, FORGIVEN, DEBITED, CEILINGS };
+
+/* A token as it is registered. */
+struct token {
+    uint64_t account_no, sequence, refunds_seq;
+    char meter_id[GF_METER_ID_TEXT], kind[16], state[16], tariff_id[32], refund_state[16];
+    int64_t litres, ceilings[CEILINGS], from_l, to_l, cost_milli, price_minor, made_at_ms, posted_l;
+    int64_t certified_l; /* that the account's meter took by certificate: credit less debt */
+    uint8_t op_id[16], content[32];
+    bool has_price;
+};
+
+/* Where the walk stands in an account. */
+struct walk {
+    uint64_t account_no, last_seq;
+    int64_t sums[CEILINGS];   /* of all tokens so far */
+    int64_t beyond[CEILINGS]; /* what ceilings held beyond that */
+    int64_t last_sale_l;      /* litres of the newest sale */
+    int64_t taken_back_l;     /* litres that a refund under way takes back */
+    bool may_be_back;         /* that refund was refused: from some token on they count again */
+    bool skipped;             /* numbers were left out, as a restored office does */
+    bool was_restored;
+    /* of sales */
+    struct tariff tariff;
+    int64_t period_s, to_l;
+    bool has_sale;
+};
+
+static const char token_columns[] =
+    "SELECT t.account_no, t.sequence, t.meter_id, t.kind, t.state, t.litres, t.purchased_l, "
+    "t.imported_l, t.forgiven_l, t.debited_l, t.from_l, t.to_l, t.cost_milli, t.price_minor, "
+    "t.made_at_ms, t.op_id, t.content, COALESCE(t.refunds_seq, 0), COALESCE(t.tariff_id, ''), "
+    "COALESCE(r.state, ''), COALESCE(p.amount, 0), COALESCE(m.certified_l, 0) FROM token t LEFT "
+    "JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no AND r.by_sequence = "
+    "t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = t.op_id AND p.kind = "
+    "t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON m.org_id = t.org_id AND "
+    "m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE t.org_id = ?1 ORDER BY "
+    "t.account_no, t.sequence";
+
+static void read_token(struct odb_query *q, struct token *ret)
+{
+    int64_t *const numbers[] = { &ret->litres,
+                                 &ret->ceilings[PURCHASED],
+                                 &ret->ceilings[IMPORTED],
+                                 &ret->ceilings[FORGIVEN],
+                                 &ret->ceilings[DEBITED],
+                                 &ret->from_l,
+                                 &ret->to_l,
+                                 &ret->cost_milli,
+                                 &ret->price_minor,
+                                 &ret->made_at_ms };
+
+    *ret = (struct token){ .account_no = (uint64_t)odb_int(q, 0),
+                           .sequence = (uint64_t)odb_int(q, 1),
+                           .refunds_seq = (uint64_t)odb_int(q, 17),
+                           .posted_l = odb_int(q, 20),
+                           .certified_l = odb_int(q, 21) };
+    odb_text(q, 2, ret->meter_id, sizeof ret->meter_id);
+    odb_text(q, 3, ret->kind, sizeof ret->kind);
+    odb_text(q, 4, ret->state, sizeof ret->state);
+    for (int i = 0; i < 10; i++)
+        *numbers[i] = odb_int(q, 5 + i);
+    ret->has_price = !odb_is_null(q, 12);
+    (void)odb_copy(q, 15, ret->op_id, sizeof ret->op_id);
+    (void)odb_copy(q, 16, ret->content, sizeof ret->content);
+    odb_text(q, 18, ret->tariff_id, sizeof ret->tariff_id);
+    odb_text(q, 19, ret->refund_state, sizeof ret->refund_state);
+}
+
+static bool is_kind(const struct token *t, const char *kind)
+{
+    return strcmp(t->kind, kind) == 0;
+}
+
+/* Which ceiling a token raises; a refund none. */
+static enum ceiling ceiling_of(const struct token *t)
+{
+    return is_kind(t, "sale")       ? PURCHASED
+           : is_kind(t, "transfer") ? IMPORTED
+           : is_kind(t, "forgive")  ? FORGIVEN
+           : is_kind(t, "debit")    ? DEBITED
+                                    : CEILINGS;
+}
+
+__attribute__((format(printf, 4, 5))) static void broken(struct ho_audit *a, enum ho_statement s,
+                                                         const struct token *t, const char *what,
+                                                         ...)
+{
+    char text[200];
+    va_list args;
+
+    va_start(args, what);
+    (void)vsnprintf(text, sizeof text, what, args);
+    va_end(args);
+    ho_broken(a, s, "token %llu/%llu %s", (unsigned long long)t->account_no,
+              (unsigned long long)t->sequence, text);
+}
+
+/* ---- what it carries ---- */
+
+/* Its id and the hash of what it carries are those that any carrier of it has. */
+static void check_content(struct ho_audit *a, const struct token *t)
+{
+    const struct mc_crypto *c = a->o->ports.crypto;
+    const gasm_Token wire = { .account_no = t->account_no,
+                              .sequence = t->sequence,
+                              .purchased_l = (uint64_t)t->ceilings[PURCHASED],
+                              .imported_l = (uint64_t)t->ceilings[IMPORTED],
+                              .forgiven_l = (uint64_t)t->ceilings[FORGIVEN],
+                              .debited_l = (uint64_t)t->ceilings[DEBITED] };
+    uint8_t op_id[16], content[32];
+
+    if (mc_op_id_recharge(c, t->meter_id, t->account_no, t->sequence, op_id) != 0
+        || mc_token_content(c, &wire, content) != 0 || memcmp(op_id, t->op_id, sizeof op_id) != 0
+        || memcmp(content, t->content, sizeof content) != 0)
+        broken(a, HO_TOKENS, t, "is registered otherwise than it was issued");
+}
+
+static void check_sequence(struct ho_audit *a, struct walk *w, const struct token *t)
+{
+    if (t->sequence == w->last_seq + 1)
+        return;
+    w->skipped = true;
+    if (w->was_restored)
+        ho_note(a, HO_TOKENS, "token %llu/%llu follows %llu: a restored office left numbers out",
+                (unsigned long long)t->account_no, (unsigned long long)t->sequence,
+                (unsigned long long)w->last_seq);
+    else
+        broken(a, HO_TOKENS, t, "follows %llu", (unsigned long long)w->last_seq);
+}
+
+/* What may stand in a ceiling beyond the tokens: what the meter took by certificate, as far as it
+ * was known then; and after a restore what the meter had from tokens that are forgotten. */
+static bool may_exceed(const struct walk *w, const struct token *t, enum ceiling i, int64_t beyond)
+{
+    int64_t most = i == IMPORTED ? t->certified_l : i == DEBITED ? -t->certified_l : 0;
+
+    return beyond == 0 || (w->skipped && beyond >= 0)
+           || (beyond >= w->beyond[i] && beyond <= most);
+}
+
+/* The ceilings are the running sums; without the litres that a refund under way takes back. */
+static void check_ceilings(struct ho_audit *a, struct walk *w, const struct token *t)
+{
+    enum ceiling own = ceiling_of(t);
+
+    if (is_kind(t, "refund")) {
+        w->taken_back_l = w->last_sale_l;
+        w->may_be_back = strcmp(t->refund_state, "refused") == 0;
+    }
+    if (own == PURCHASED) { /* no sale while a refund is under way */
+        if (w->may_be_back)
+            w->taken_back_l = 0;
+        w->last_sale_l = t->litres;
+    }
+    if (own != CEILINGS)
+        w->sums[own] += t->litres;
+    for (enum ceiling i = PURCHASED; i < CEILINGS; i++) {
+        int64_t beyond = t->ceilings[i] - w->sums[i];
+
+        if (i == PURCHASED) {
+            beyond += w->taken_back_l;
+            if (w->may_be_back && beyond == w->taken_back_l) {
+                beyond = 0;
+                w->taken_back_l = 0;
+            }
+        }
+        if (!may_exceed(w, t, i, beyond)) {
+            static const char *const words[] = { "purchased", "imported", "forgiven", "debited" };
+
+            broken(a, HO_TOKENS, t, "carries %lld l %s, the tokens up to it make %lld",
+                   (long long)t->ceilings[i], words[i], (long long)(t->ceilings[i] - beyond));
+        } else
+            w->beyond[i] = beyond;
+    }
+}
+
+static void check_posted(struct ho_audit *a, const struct token *t)
+{
+    int64_t litres = is_kind(t, "debit") ? -t->litres : is_kind(t, "refund") ? 0 : t->litres;
+
+    if (t->posted_l != litres)
+        broken(a, HO_TOKENS, t, "is of %lld l, the ledger has %lld", (long long)litres,
+               (long long)t->posted_l);
+    if (strcmp(t->state, "pending") == 0)
+        ho_note(a, HO_TOKENS, "token %llu/%llu: %s of %lld l not taken yet, %lld days old",
+                (unsigned long long)t->account_no, (unsigned long long)t->sequence, t->kind,
+                (long long)t->litres, (long long)((ho_now_ms(a->o) - t->made_at_ms) / 86400000));
+}
+
+/* ---- what it costs ---- */
+
+/* The tariff of a token; the one before is kept, as most are the same. 1, 0 or a failure. */
+static int find_tariff(struct office *o, struct walk *w, const char *id)
+{
+    return strcmp(w->tariff.id, id) == 0 ? 1 : tariff_by_id(o, id, &w->tariff);
+}
+
+static int check_price(struct ho_audit *a, struct walk *w, const struct token *t)
+{
+    int64_t cost = -1, start_s, rounding;
+    int r = find_tariff(a->o, w, t->tariff_id);
+
+    ho_checked(a, HO_PRICES);
+    if (r < 0 && a->o->fail.code != GF_E_STORE_DAMAGED)
+        return r;
+    if (r != 1) {
+        a->o->fail = (struct gf_fail){ 0 };
+        broken(a, HO_PRICES, t, "names tariff %s, which is not there or not one", t->tariff_id);
+        return 0;
+    }
+    start_s = tariff_period_start(w->tariff.period, t->made_at_ms / 1000);
+    if (t->to_l < t->from_l || t->to_l - t->from_l != t->litres
+        || tariff_cost(&w->tariff, t->from_l, t->to_l, &cost) != 0 || cost != t->cost_milli)
+        broken(a, HO_PRICES, t, "costs %lld, tariff %s says %lld for %lld l from %lld",
+               (long long)t->cost_milli, w->tariff.id, (long long)cost, (long long)t->litres,
+               (long long)t->from_l);
+    else if (__builtin_mul_overflow(t->price_minor, MILLI, &rounding)
+             || (rounding -= t->cost_milli) <= -MILLI || rounding >= MILLI)
+        broken(a, HO_PRICES, t, "was charged %lld minor units for %lld thousandths",
+               (long long)t->price_minor, (long long)t->cost_milli);
+    if (strcmp(t->state, "voided") == 0)
+        return 0; /* its litres are sold again */
+    if (w->has_sale && w->period_s == start_s && t->from_l < w->to_l)
+        broken(a, HO_PRICES, t, "starts at %lld l, the sale before ended at %lld", (long long)t->from_l,
+               (long long)w->to_l);
+    w->has_sale = true;
+    w->period_s = start_s;
+    w->to_l = t->to_l;
+    return 0;
+}
+
+/* ---- the walk ---- */
+
+static int check_token(struct ho_audit *a, struct walk *w, const struct token *t)
+{
+    if (t->account_no != w->account_no)
+        *w = (struct walk){ .account_no = t->account_no,
+                            .tariff = w->tariff,
+                            .was_restored = w->was_restored };
+    ho_checked(a, HO_TOKENS);
+    check_content(a, t);
+    check_sequence(a, w, t);
+    check_ceilings(a, w, t);
+    check_posted(a, t);
+    w->last_seq = t->sequence;
+    return t->has_price ? check_price(a, w, t) : 0;
+}
+
+int ho_audit_tokens(struct ho_audit *a)
+{
+    struct office *o = a->o;
+    int64_t restored = 0;
+    struct odb_query *q;
+    struct token t;
+    int r = 0, failed = 0;
+
+    if (odb_number(o->db, &restored,
+                   "SELECT COUNT(*) FROM audit_log WHERE org_id = ?1 AND what = 'restored'",
+                   ODB_NONE)
+        < 0)
+        return ho_db_fail(o);
+
+    struct walk w = { .was_restored = restored > 0 };
+    q = odb_query(o->db, token_columns, ODB_NONE);
+    while (failed == 0 && (r = odb_next(o->db, q)) == 1) {
+        read_token(q, &t);
+        failed = check_token(a, &w, &t);
+    }
+    if (r < 0)
+        failed = ho_db_fail(o);
+    odb_end(q);
+    return failed;
+}
+
+/* ---- tariffs are for good ---- */
+
+int ho_audit_tariffs(struct ho_audit *a)
+{
+    struct office *o = a->o;
+    struct odb_query *q = odb_query(
+        o->db, "SELECT tariff_id, hash FROM tariff WHERE org_id = ?1 ORDER BY tariff_id", ODB_NONE);
+    struct tariff t;
+    uint8_t hash[32], now[32];
+    char id[32];
+    int r;
+
+    while ((r = odb_next(o->db, q)) == 1) {
+        odb_text(q, 0, id, sizeof id);
+        (void)odb_copy(q, 1, hash, sizeof hash);
+        if (tariff_by_id(o, id, &t) != 1 || tariff_hash(o, &t, now) != 0
+            || memcmp(hash, now, sizeof hash) != 0)
+            ho_broken(a, HO_PRICES, "tariff %s is not as it was made", id);
+        o->fail = (struct gf_fail){ 0 };
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : 0;
+}
+
+/* ---- money ---- */
+
+/* Rows of a query that each break the statement: the text before, and what the two numbers are. */
+static int each_broken(struct ho_audit *a, struct odb_query *q, const char *what)
+{
+    char unit[LEDGER_UNIT_MAX], owner[LEDGER_OWNER_MAX];
+    int r;
+
+    while ((r = odb_next(a->o->db, q)) == 1) {
+        int64_t is = odb_int(q, 2), want = odb_int(q, 3);
+
+        odb_text(q, 0, unit, sizeof unit);
+        odb_text(q, 1, owner, sizeof owner);
+        ho_checked(a, HO_MONEY);
+        if (is != want)
+            ho_broken(a, HO_MONEY, "%s %s %s: %lld in the ledger, %lld by what it stands for", what,
+                      owner, unit, (long long)is, (long long)want);
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(a->o) : 0;
+}
+
+/* Customers' money below zero: want it to be zero. */
+static int check_customers(struct ho_audit *a)
+{
+    return each_broken(
+        a,
+        odb_query(a->o->db,
+                  "SELECT unit, owner, credits - debits, CASE WHEN credits < debits THEN 0 ELSE "
+                  "credits - debits END FROM ledger_account WHERE org_id = ?1 AND code = "
+                  "'customer' ORDER BY unit, owner",
+                  ODB_NONE),
+        "customer's money of account");
+}
+
+static int check_token_money(struct ho_audit *a)
+{
+    return each_broken(
+        a,
+        odb_query(a->o->db,
+                  "SELECT l.unit, l.owner, l.credits - l.debits, (SELECT "
+                  "CAST(COALESCE(SUM(t.cost_milli), 0) AS BIGINT) FROM token t WHERE t.org_id = "
+                  "l.org_id AND t.account_no = CAST(l.owner AS BIGINT) AND t.currency = l.unit AND "
+                  "t.state = 'pending') FROM ledger_account l WHERE l.org_id = ?1 AND l.code = "
+                  "'token-money' ORDER BY l.unit, l.owner",
+                  ODB_NONE),
+        "token money of account");
+}
+
+/* Cash of a provider: what was confirmed less what was paid back. */
+static int check_cash(struct ho_audit *a)
+{
+    return each_broken(
+        a,
+        odb_query(
+            a->o->db,
+            "SELECT l.unit, l.owner, l.debits - l.credits, 1000 * (SELECT "
+            "CAST(COALESCE(SUM(CASE WHEN p.state IN ('confirmed', 'refunded') THEN p.amount_minor "
+            "ELSE 0 END) - SUM(COALESCE(r.amount_minor, 0)), 0) AS BIGINT) FROM payment p LEFT "
+            "JOIN refund r ON r.org_id = p.org_id AND r.account_no = p.account_no AND r.sequence = "
+            "p.token_seq AND r.state = 'paid' WHERE p.org_id = l.org_id AND p.provider = l.owner "
+            "AND p.currency = l.unit) FROM ledger_account l WHERE l.org_id = ?1 AND l.code = "
+            "'cash' ORDER BY l.unit, l.owner",
+            ODB_NONE),
+        "cash of");
+}
+
+/* Each payment that was confirmed has its entry, and no other has one. */
+static int check_payments(struct ho_audit *a)
+{
+    struct office *o = a->o;
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT p.payment_id, p.state, CASE WHEN p.state IN ('confirmed', 'refunded') THEN 1000 * "
+        "p.amount_minor ELSE 0 END, COALESCE(c.amount, 0) FROM payment p LEFT JOIN posting c ON "
+        "c.org_id = p.org_id AND c.op_id = p.payment_id AND c.kind = 'payment' AND c.code = 'cash' "
+        "AND c.owner = p.provider AND c.unit = p.currency WHERE p.org_id = ?1 ORDER BY "
+        "p.payment_id",
+        ODB_NONE);
+    uint8_t id[GF_UUID_LEN];
+    char name[GF_UUID_TEXT], state[16];
+    int r;
+
+    while ((r = odb_next(o->db, q)) == 1) {
+        (void)odb_copy(q, 0, id, sizeof id);
+        odb_text(q, 1, state, sizeof state);
+        gf_uuid_text(id, name);
+        ho_checked(a, HO_MONEY);
+        if (odb_int(q, 2) != odb_int(q, 3))
+            ho_broken(a, HO_MONEY, "payment %s is %s: %lld in the ledger, %lld by its amount", name,
+                      state, (long long)odb_int(q, 3), (long long)odb_int(q, 2));
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : 0;
+}
+
+int ho_audit_money(struct ho_audit *a)
+{
+    int r = check_customers(a);
+
+    if (r == 0)
+        r = check_token_money(a);
+    if (r == 0)
+        r = check_cash(a);
+    return r == 0 ? check_payments(a) : r;
+}
