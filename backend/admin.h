@@ -18,7 +18,6 @@
 #include <jansson.h>
 
 #include "backend/keys.h"
-#include "backend/keys.h"
 #include "backend/office_in.h"
 
 /* What a command works with. */
