@@ -402,6 +402,15 @@ int credit_carrier(struct office *o, const struct credit_token *token, uint32_t 
     return r < 0 && o->fail.code == 0 ? ho_fail(o, r, "token", "its digits") : r;
 }
 
+void credit_qr_text(const struct credit_token *token, const struct credit_carrier *carrier,
+                    char ret[static CREDIT_QR_TEXT])
+{
+    int at = snprintf(ret, CREDIT_QR_TEXT, "GASM-TOKEN:1:%.12s:", token->meter_id);
+
+    for (size_t i = 0; i < carrier->n; i++, at += 2)
+        (void)snprintf(ret + at, CREDIT_QR_TEXT - (size_t)at, "%02X", carrier->sealed[i]);
+}
+
 int credit_epochs(struct office *o, const char *meter_id, uint32_t after, uint32_t *ret)
 {
     int64_t epoch = 0;

@@ -72,6 +72,11 @@ struct credit_carrier {
 int credit_carrier(struct office *o, const struct credit_token *token, uint32_t epoch,
                    struct credit_carrier *ret);
 
+/* A carrier as the text of its QR code: GASM-TOKEN:1:<meter id>:<sealed in hex, capitals>. */
+#define CREDIT_QR_TEXT (32 + 2 * MC_TOKEN_MAX)
+void credit_qr_text(const struct credit_token *token, const struct credit_carrier *carrier,
+                    char ret[static CREDIT_QR_TEXT]);
+
 /* The next epoch above `after` whose key is live: 1, 0 for none, or a store error. */
 int credit_epochs(struct office *o, const char *meter_id, uint32_t after, uint32_t *ret);
 
@@ -115,6 +120,9 @@ int payment_confirm(struct office *o, const uint8_t payment_id[static 16], const
                     struct payment *ret);
 int payment_fail(struct office *o, const uint8_t payment_id[static 16], const char *provider_ref,
                  const char *reason, struct payment *ret);
+
+/* Money that a clerk (asked_by) takes: asked for and confirmed at once. */
+int payment_at_counter(struct office *o, const struct payment_new *what, struct payment *ret);
 
 /* The customer's money on an account: change, and what could not be sold yet. Thousandths of the
  * minor unit. */

@@ -335,6 +335,15 @@ int payment_confirm(struct office *o, const uint8_t payment_id[static 16], const
     return r < 0 ? r : 0;
 }
 
+int payment_at_counter(struct office *o, const struct payment_new *what, struct payment *ret)
+{
+    int r = payment_ask(o, what, ret);
+
+    return r == 0 ? payment_confirm(o, what->payment_id, NULL, what->amount_minor, what->currency,
+                                    what->asked_by, ret)
+                  : r;
+}
+
 int payment_fail(struct office *o, const uint8_t payment_id[static 16], const char *provider_ref,
                  const char *reason, struct payment *ret)
 {
