@@ -219,14 +219,36 @@ static int add_certificate(struct office *o, struct ho_sync *s, const struct ho_
     return r == 1 ? ho_down(o, s, &down) : 0;
 }
 
+/* An order that this device had and that went to somebody else: it ends here as unable, and what it
+ * said of the customer is not said again. 0 or a failure. */
+static int add_taken_back(struct office *o, struct ho_sync *s, struct ho_order *order)
+{
+    int64_t had = 0;
+
+    if (odb_number(o->db, &had,
+                   "SELECT COUNT(*) FROM ticket_holder WHERE org_id = ?1 AND order_id = ?2 AND "
+                   "device_id = ?3",
+                   ODB(ODB_B(order->id, GF_UUID_LEN), ODB_B(s->device.id, GF_UUID_LEN)))
+        < 0)
+        return ho_db_fail(o);
+    if (had == 0)
+        return 0;
+    (void)gf_copy(order->state, sizeof order->state, "unable");
+    (void)gf_copy(order->note, sizeof order->note, "taken back: somebody else does this work");
+    order->customer_name[0] = order->customer_phone[0] = '\0';
+    return add_job(o, s, order);
+}
+
 static int add_order(struct office *o, struct ho_sync *s, const uint8_t id[static GF_UUID_LEN])
 {
     struct ho_order order;
     struct ho_meter meter;
     int r = ho_find_order(o, id, &order);
 
-    if (r != 1 || strcmp(order.staff_no, s->device.staff_no) != 0)
-        return r < 0 ? r : 0;
+    if (r != 1)
+        return r;
+    if (strcmp(order.staff_no, s->device.staff_no) != 0)
+        return add_taken_back(o, s, &order);
     if ((r = ho_find_meter(o, order.meter_id, &meter)) != 1)
         return r;
     if ((r = add_job(o, s, &order)) == 0)

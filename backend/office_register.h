@@ -1,11 +1,9 @@
-/* office_register.h - what administration puts into the registers: staff, orders, imports,
- * revocations. */
+/* office_register.h - what administration puts into the registers: staff, revocations; orders are
+ * in office_order.h. */
 #ifndef GF_OFFICE_REGISTER_H
 #define GF_OFFICE_REGISTER_H
 
-#include <stdio.h>
-
-#include "backend/office_in.h"
+#include "backend/office_order.h"
 
 /* The roles of the staff, ended by NULL. */
 extern const char *const ho_roles[];
@@ -20,18 +18,6 @@ int ho_add_staff(struct office *o, const char *staff_no, const char *name, const
  * now. Their next request is answered 403; tickets that they hold are voided by the next ones.
  * GF_E_FORMAT when there is no such one. */
 int ho_revoke(struct office *o, const char *who);
-
-struct ho_new_order {
-    const char *meter_id, *supply_point, *staff_no;
-    const char *due, *number, *note; /* NULL: today, the next number, none */
-    int64_t priority, purge_l, purge_s;
-    const char *const *parameters; /* "7=5000", ... */
-    size_t n_parameters;
-};
-/* A work order: opens the account of this supply point on this meter. Reserves the account number;
- * an opening that an earlier order had to leave goes on under its number. Writes the order's
- * number. GF_E_FORMAT with the place. */
-int ho_order_new(struct office *o, const struct ho_new_order *n, char ret_number[static 32]);
 
 /* True for an identifier: 1 to max letters, digits, and . _ - / */
 bool ho_is_id(const char *text, size_t max);

@@ -1,0 +1,521 @@
+/* order_new.c - making a work order: what is registered has to allow it; see office_order.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/office_issue.h"
+#include "backend/office_register.h"
+#include "backend/office_words.h"
+#include "backend/order_in.h"
+#include "backend/swap_case.h"
+#include "common/text.h"
+#include "meter-core/params.h"
+
+#define NOTE_MAX_LEN 199
+#define PURGE_L_MAX 10000
+#define PURGE_S_MAX 3600
+#define FIRST_ACCOUNT 100001
+#define DAY_S 86400
+#define RIGHT(name) (1u << gasm_Right_RIGHT_##name)
+
+/* ---- what is asked for, by itself ---- */
+
+/* What a company sets at each commissioning unless the order says otherwise. */
+static const uint32_t standard_parameters[] = { MC_PARAM_CREDIT_LOW, MC_PARAM_CREDIT_EMERGENCY,
+                                                MC_PARAM_ARMING_TIME };
+
+/* All rights of a kind's tickets. */
+static uint32_t rights_of(const struct order_kind *kind)
+{
+    uint32_t ret = 0;
+
+    for (size_t i = 0; i < kind->n_tickets; i++)
+        ret |= kind->tickets[i].rights;
+    return ret;
+}
+
+/* "7=5000" into the list; each id once, in the range of the meter's table. */
+static int add_parameter(struct office *o, const char *text, struct buf *list, uint64_t *seen)
+{
+    char id[16] = "", detail[120];
+    int64_t n, v;
+    size_t at = strcspn(text, "=");
+    const struct mc_param_row *row = NULL;
+
+    if (text[at] == '=' && at < sizeof id) {
+        memcpy(id, text, at);
+        id[at] = '\0';
+        row = gf_parse_int(id, 1, 63, &n) == 0 ? mc_param_row((uint32_t)n) : NULL;
+    }
+    if (row == NULL) {
+        (void)snprintf(detail, sizeof detail,
+                       "\"%.40s\": a parameter is ID=VALUE with an id of 1 to %zu", text,
+                       (size_t)MC_PARAM_COUNT);
+        return ho_fail(o, GF_E_FORMAT, "param", detail);
+    }
+    if (gf_parse_int(text + at + 1, row->min, row->max, &v) != 0) {
+        (void)snprintf(detail, sizeof detail, "%s: a number of %s from %d to %d", row->text,
+                       row->unit, row->min, row->max);
+        return ho_fail(o, GF_E_RANGE, "param", detail);
+    }
+    if ((*seen >> row->id & 1) != 0)
+        return ho_fail(o, GF_E_FORMAT, "param", "a parameter is named twice");
+    *seen |= UINT64_C(1) << row->id;
+    buf_print(list, "%s%u=%lld", list->n > 0 ? ";" : "", row->id, (long long)v);
+    return 0;
+}
+
+/* The order's parameters, with a NUL. Where parameters are what the work is about, those of the
+ * company stand in for none. */
+static int make_parameters(struct office *o, const struct ho_new_order *n,
+                           const struct order_kind *kind, struct buf *list)
+{
+    const uint32_t rights = rights_of(kind);
+    uint64_t seen = 0;
+    int r = 0;
+
+    if (n->n_parameters > 0 && (rights & RIGHT(PARAMETERS)) == 0)
+        return ho_fail(o, GF_E_FORMAT, "param", "an order of this kind sets no parameters");
+    for (size_t i = 0; r == 0 && i < n->n_parameters; i++)
+        r = add_parameter(o, n->parameters[i], list, &seen);
+    for (size_t i = 0; n->n_parameters == 0
+                       && ((rights & RIGHT(COMMISSION)) != 0 || strcmp(kind->name, "parameters") == 0)
+                       && i < sizeof standard_parameters / sizeof standard_parameters[0];
+         i++) {
+        const struct mc_param_row *row = mc_param_row(standard_parameters[i]);
+
+        buf_print(list, "%s%u=%d", list->n > 0 ? ";" : "", row->id, row->def);
+    }
+    buf_add(list, "", 1);
+    return r == 0 && list->bad ? ho_fail(o, GF_E_MEMORY, "param", "") : r;
+}
+
+struct making {
+    const struct ho_new_order *n;
+    const struct order_kind *kind;
+    struct buf parameters;
+    char number[32], due[16], supply_point[32], customer_no[32];
+    struct ho_meter meter;
+    uint64_t account_no;
+    struct swap_case swap;
+};
+
+static int check_purge(struct office *o, const struct making *m)
+{
+    if (!m->kind->purges)
+        return 0;
+    if (m->n->purge_l < 1 || m->n->purge_l > PURGE_L_MAX)
+        return ho_fail(o, GF_E_RANGE, "purge-l", "1 to 10000 litres");
+    if (m->n->purge_s < 1 || m->n->purge_s > PURGE_S_MAX)
+        return ho_fail(o, GF_E_RANGE, "purge-s", "1 to 3600 seconds");
+    return 0;
+}
+
+static int check_swap_words(struct office *o, const struct ho_new_order *n, bool swaps)
+{
+    const char *reason = n->reason != NULL ? n->reason : "";
+
+    if (!swaps && (n->old_meter_id != NULL || n->reason != NULL || n->cap_l != 0))
+        return ho_fail(o, GF_E_FORMAT, n->reason != NULL ? "reason" : "old meter",
+                       "only a swap has one");
+    if (!swaps)
+        return 0;
+    if (strcmp(reason, "fault") != 0 && strcmp(reason, "due") != 0
+        && strcmp(reason, "dispute") != 0)
+        return ho_fail(o, GF_E_FORMAT, "reason", "fault, due or dispute");
+    if (n->cap_l < 0 || n->cap_l > SWAP_CAP_MAX_L)
+        return ho_fail(o, GF_E_RANGE, "cap-l", "1 to 100000000 litres");
+    return 0;
+}
+
+/* What needs no register. m->parameters is the caller's to free. */
+static int check_words(struct office *o, struct making *m)
+{
+    const struct ho_new_order *n = m->n;
+    int64_t due_s;
+    int r;
+
+    m->kind = order_kind_find(n->kind != NULL ? n->kind : "account-opening");
+    if (m->kind == NULL)
+        return ho_fail(o, GF_E_FORMAT, "kind", "there is no such kind of order");
+    if (gf_meter_id_check(n->meter_id, &o->fail) != 0)
+        return o->fail.code;
+    if (n->number != NULL && !ho_is_id(n->number, sizeof m->number - 1))
+        return ho_fail(o, GF_E_FORMAT, "number", "1 to 31 letters, digits, and . _ - /");
+    if (n->note != NULL && n->note[0] != '\0' && !ho_is_text(n->note, NOTE_MAX_LEN))
+        return ho_fail(o, GF_E_FORMAT, "note", "at most 199 bytes of text");
+    if (n->due != NULL && ho_date_parse(n->due, &due_s) != 0)
+        return ho_fail(o, GF_E_FORMAT, "due", "a date is written like 2026-11-22");
+    if (n->priority < 1 || n->priority > 9)
+        return ho_fail(o, GF_E_RANGE, "priority", "1 (first) to 9");
+    if ((r = check_purge(o, m)) != 0 || (r = check_swap_words(o, n, m->kind->swaps)) != 0)
+        return r;
+    if (n->due == NULL)
+        ho_date_text(ho_now_ms(o) / 1000, m->due);
+    else
+        (void)gf_copy(m->due, sizeof m->due, n->due);
+    return make_parameters(o, n, m->kind, &m->parameters);
+}
+
+/* ---- against what is registered ---- */
+
+/* Does its state allow this kind of work? */
+static int check_state(struct office *o, const struct making *m)
+{
+    const struct ho_meter *meter = &m->meter;
+    struct credit_account account;
+    char detail[120];
+    int r;
+
+    if ((m->kind->states >> meter->life_state & 1) == 0) {
+        (void)snprintf(detail, sizeof detail, "it is %s: no work for %s",
+                       ho_life_word(meter->life_state), m->kind->name);
+        return ho_fail(o, GF_E_NOT_NOW, "meter",
+                       m->kind->new_account && meter->life_state == gasm_LifeState_IN_SERVICE
+                           ? "its account is open already"
+                           : detail);
+    }
+    if (strcmp(m->kind->name, "bench-reset") != 0 || meter->life_state == gasm_LifeState_CLOSED)
+        return 0;
+    if ((r = credit_find_account(o, meter->account_no, &account)) < 0)
+        return r;
+    return r == 1 && strcmp(account.state, "closed") == 0
+               ? 0
+               : ho_fail(o, GF_E_NOT_NOW, "meter", "its account is open: remove or swap it first");
+}
+
+static int check_meter(struct office *o, struct making *m)
+{
+    int r = ho_find_meter(o, m->n->meter_id, &m->meter);
+
+    if (r <= 0)
+        return r < 0 ? r : ho_fail(o, GF_E_UNREGISTERED, "meter", m->n->meter_id);
+    if ((r = check_state(o, m)) != 0)
+        return r;
+    return ho_order_holds(o, m->n->meter_id, NULL, m->n->staff_no == NULL ? m->kind->name : NULL,
+                          "meter");
+}
+
+/* Customer and present meter of a supply point. */
+static int find_point(struct office *o, const char *supply_point, struct making *m,
+                      char ret_meter_id[static GF_METER_ID_TEXT])
+{
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT customer_no, meter_id FROM supply_point WHERE org_id = ?1 AND supply_point = ?2",
+        ODB(ODB_T(supply_point)));
+    int r = odb_next(o->db, q);
+
+    ret_meter_id[0] = '\0';
+    if (r == 1) {
+        odb_text(q, 0, m->customer_no, sizeof m->customer_no);
+        odb_text(q, 1, ret_meter_id, GF_METER_ID_TEXT);
+        (void)gf_copy(m->supply_point, sizeof m->supply_point, supply_point);
+    }
+    odb_end(q);
+    if (r < 0)
+        return ho_db_fail(o);
+    return r == 1 ? 0
+                  : ho_fail(o, GF_E_FORMAT, "supply point",
+                            "there is no such supply point: see import-customers");
+}
+
+/* The place of work on a meter that has an account: that account's, and its customer's. */
+static int check_account_place(struct office *o, struct making *m)
+{
+    struct credit_account account;
+    char meter_id[GF_METER_ID_TEXT], detail[120];
+    int r = m->meter.account_no != 0 ? credit_find_account(o, m->meter.account_no, &account) : 0;
+
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return m->n->supply_point != NULL
+                   ? find_point(o, m->n->supply_point, m, meter_id)
+                   : ho_fail(o, GF_E_FORMAT, "supply point", "the meter has none: name it");
+    if (m->n->supply_point != NULL && strcmp(account.supply_point, m->n->supply_point) != 0) {
+        (void)snprintf(detail, sizeof detail, "the meter's account is at %s", account.supply_point);
+        return ho_fail(o, GF_E_FORMAT, "supply point", detail);
+    }
+    m->account_no = account.account_no;
+    (void)gf_copy(m->supply_point, sizeof m->supply_point, account.supply_point);
+    (void)gf_copy(m->customer_no, sizeof m->customer_no, account.customer_no);
+    return 0;
+}
+
+/* The customer of the supply point, whose place must not be taken by another meter (of a swap: is,
+ * until then). */
+static int check_supply_point(struct office *o, struct making *m)
+{
+    char meter_id[GF_METER_ID_TEXT];
+    int r;
+
+    if (!m->kind->new_account)
+        return check_account_place(o, m);
+    if (m->n->supply_point == NULL)
+        return ho_fail(o, GF_E_FORMAT, "supply point", "name the place of the new account");
+    if ((r = find_point(o, m->n->supply_point, m, meter_id)) != 0)
+        return r;
+    if (!m->kind->swaps && meter_id[0] != '\0' && strcmp(meter_id, m->n->meter_id) != 0)
+        return ho_fail(o, GF_E_NOT_NOW, "supply point", "another meter serves it");
+    if (m->kind->swaps)
+        (void)gf_copy(m->swap.old_meter_id, sizeof m->swap.old_meter_id,
+                      m->n->old_meter_id != NULL ? m->n->old_meter_id : meter_id);
+    return 0;
+}
+
+static int reserve_account(struct office *o, struct making *m)
+{
+    int64_t no;
+
+    if (ho_next_number(o, "account", FIRST_ACCOUNT, &no) != 0)
+        return o->fail.code;
+    if (odb_exec(o->db,
+                 "INSERT INTO account (org_id, account_no, customer_no, supply_point, meter_id, "
+                 "state) VALUES (?1, ?2, ?3, ?4, ?5, 'reserved')",
+                 ODB(ODB_I(no), ODB_T(m->customer_no), ODB_T(m->supply_point),
+                     ODB_T(m->n->meter_id)))
+        < 0)
+        return ho_db_fail(o);
+    m->account_no = (uint64_t)no;
+    return 0;
+}
+
+/* The account's number: that of an opening which an earlier order had to leave, else the next. */
+static int choose_account(struct office *o, struct making *m)
+{
+    const struct ho_meter *meter = &m->meter;
+    struct credit_account present;
+    int64_t no = 0;
+    int r;
+
+    if (meter->life_state > gasm_LifeState_FACTORY) {
+        r = odb_number(o->db, &no,
+                       "SELECT MAX(account_no) FROM account WHERE org_id = ?1 AND meter_id = ?2 "
+                       "AND supply_point = ?3 AND customer_no = ?4 AND state <> 'closed'",
+                       ODB(ODB_T(meter->id), ODB_T(m->supply_point), ODB_T(m->customer_no)));
+        if (r < 0)
+            return ho_db_fail(o);
+        if ((r = credit_find_account(o, meter->account_no, &present)) < 0)
+            return r;
+        if (r == 1 && strcmp(present.state, "closed") != 0 && (uint64_t)no != meter->account_no)
+            return ho_fail(o, GF_E_NOT_NOW, "meter",
+                           "its opening was begun for another customer or place");
+    }
+    m->account_no = (uint64_t)no;
+    return no == 0 ? reserve_account(o, m) : 0;
+}
+
+/* ---- of a swap ---- */
+
+/* A case between these two meters that is under way, or any other of the old one. 1: it goes on;
+ * 0: there is none; GF_E_NOT_NOW; or a failure. */
+static int find_open_case(struct office *o, struct making *m, uint64_t old_account_no)
+{
+    struct swap_case found;
+    char detail[120];
+    int r = swap_find_account(o, old_account_no, true, &found);
+
+    if (r != 1 || strcmp(found.state, "cancelled") == 0)
+        return r < 0 ? r : 0;
+    if (strcmp(found.new_meter_id, m->n->meter_id) == 0
+        && strcmp(found.supply_point, m->supply_point) == 0
+        && strcmp(found.state, "settled") != 0) {
+        m->swap = found;
+        m->account_no = found.new_account_no;
+        return 1;
+    }
+    (void)snprintf(detail, sizeof detail, "swap %s of it for %s is %s", found.number,
+                   found.new_meter_id, found.state);
+    return ho_fail(o, GF_E_NOT_NOW, "old meter", detail);
+}
+
+/* The meter that goes: its account is the supply point's and its customer's. */
+static int check_old_meter(struct office *o, struct making *m, struct credit_account *ret)
+{
+    struct ho_meter old;
+    int r;
+
+    if (m->swap.old_meter_id[0] == '\0')
+        return ho_fail(o, GF_E_NOT_NOW, "supply point", "no meter serves it: open an account");
+    if (strcmp(m->swap.old_meter_id, m->n->meter_id) == 0)
+        return ho_fail(o, GF_E_FORMAT, "old meter", "the new meter has to be another one");
+    if ((r = ho_find_meter(o, m->swap.old_meter_id, &old)) != 1)
+        return r < 0 ? r : ho_fail(o, GF_E_UNREGISTERED, "old meter", m->swap.old_meter_id);
+    if ((r = credit_find_account(o, old.account_no, ret)) < 0)
+        return r;
+    if (r == 0 || strcmp(ret->supply_point, m->supply_point) != 0
+        || strcmp(ret->meter_id, old.id) != 0)
+        return ho_fail(o, GF_E_NOT_NOW, "old meter", "it does not serve this supply point");
+    if (strcmp(ret->customer_no, m->customer_no) != 0)
+        return ho_fail(o, GF_E_NOT_NOW, "supply point", "its account is another customer's");
+    return ho_order_holds(o, old.id, NULL, m->n->staff_no == NULL ? m->kind->name : NULL,
+                          "old meter");
+}
+
+static int begin_case(struct office *o, struct making *m, const struct credit_account *old)
+{
+    struct swap_case *c = &m->swap;
+    int64_t now_s = ho_now_ms(o) / 1000, due_s = 0;
+    int r;
+
+    if (strcmp(old->state, "open") != 0)
+        return ho_fail(o, GF_E_NOT_NOW, "old meter", "its account is not open");
+    if ((r = choose_account(o, m)) != 0)
+        return r;
+    (void)ho_date_parse(m->due, &due_s);
+    if (gf_uuid7(o->ports.clock, o->ports.random, c->case_id) != 0)
+        return ho_fail(o, GF_E_RANDOM, "swap case", "");
+    (void)gf_copy(c->supply_point, sizeof c->supply_point, m->supply_point);
+    (void)gf_copy(c->reason, sizeof c->reason, m->n->reason);
+    (void)gf_copy(c->new_meter_id, sizeof c->new_meter_id, m->n->meter_id);
+    (void)gf_copy(c->made_by, sizeof c->made_by, ho_who(o));
+    c->old_account_no = old->account_no;
+    c->new_account_no = m->account_no;
+    c->cap_l = (uint64_t)(m->n->cap_l != 0 ? m->n->cap_l : SWAP_CAP_L);
+    c->not_after_s =
+        (due_s > now_s - now_s % DAY_S ? due_s : now_s - now_s % DAY_S) + 2 * DAY_S - 1;
+    return swap_begin(o, c);
+}
+
+static int choose_case(struct office *o, struct making *m)
+{
+    struct credit_account old;
+    int r = check_old_meter(o, m, &old);
+
+    if (r == 0)
+        r = find_open_case(o, m, old.account_no);
+    return r == 0 ? begin_case(o, m, &old) : r < 0 ? r : 0;
+}
+
+/* ---- stored ---- */
+
+/* The order's number: as given when it is free, else the next that is. */
+static int choose_number(struct office *o, struct making *m)
+{
+    int64_t n, taken = 1;
+    bool is_given = m->n->number != NULL;
+
+    while (taken > 0) {
+        if (is_given)
+            (void)gf_copy(m->number, sizeof m->number, m->n->number);
+        else if (ho_next_number(o, "order", 1, &n) != 0)
+            return o->fail.code;
+        else
+            (void)snprintf(m->number, sizeof m->number, "J-%04lld", (long long)n);
+        if (odb_number(o->db, &taken,
+                       "SELECT COUNT(*) FROM work_order WHERE org_id = ?1 AND number = ?2",
+                       ODB(ODB_T(m->number)))
+            < 0)
+            return ho_db_fail(o);
+        if (is_given && taken > 0)
+            return ho_fail(o, GF_E_NOT_NOW, "number", "there is an order with this number");
+    }
+    return 0;
+}
+
+static int store_order(struct office *o, const struct making *m)
+{
+    const struct ho_new_order *n = m->n;
+    const struct odb_value none = { .type = ODB_NULL };
+    struct ho_order order = { 0 };
+    int r = 0;
+
+    if (n->id != NULL)
+        memcpy(order.id, n->id, sizeof order.id);
+    else if (gf_uuid7(o->ports.clock, o->ports.random, order.id) != 0)
+        return ho_fail(o, GF_E_RANDOM, "order", "");
+    if (odb_exec(
+            o->db,
+            "INSERT INTO work_order (org_id, order_id, number, kind, meter_id, supply_point, "
+            "customer_no, staff_no, account_no, state, due, priority, purge_volume_l, "
+            "purge_limit_s, parameters, note, made_at_ms, swap_case, made_by) VALUES (?1, ?2, ?3, "
+            "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+            ODB(ODB_B(order.id, GF_UUID_LEN), ODB_T(m->number), ODB_T(m->kind->name),
+                ODB_T(n->meter_id), ODB_T(m->supply_point), ODB_T(m->customer_no),
+                ODB_T(n->staff_no), m->account_no != 0 ? ODB_I(m->account_no) : none,
+                ODB_T(n->staff_no != NULL ? "assigned" : "planned"), ODB_T(m->due),
+                ODB_I(n->priority), ODB_I(m->kind->purges ? n->purge_l : 0),
+                ODB_I(m->kind->purges ? n->purge_s : 0), ODB_T((const char *)m->parameters.p),
+                ODB_T(n->note != NULL ? n->note : ""), ODB_I(ho_now_ms(o)),
+                m->kind->swaps ? ODB_B(m->swap.case_id, 16) : none, ODB_T(ho_who(o))))
+        < 0)
+        return ho_db_fail(o);
+    (void)gf_copy(order.staff_no, sizeof order.staff_no, n->staff_no != NULL ? n->staff_no : "");
+    if (n->staff_no != NULL)
+        r = ho_changed(o, &order);
+    return r == 0 ? ho_log(o, ho_who(o), "order made", "%s %s for %s at %s to %s, account %llu",
+                           m->number, m->kind->name, n->meter_id, m->supply_point,
+                           n->staff_no != NULL ? n->staff_no : "nobody",
+                           (unsigned long long)m->account_no)
+                  : r;
+}
+
+/* The id is known: the same order, or another one's id. 1 the same, 0 it is new, or a failure. */
+static int find_same(struct office *o, struct making *m)
+{
+    struct ho_order order;
+    int r = m->n->id != NULL ? ho_find_order(o, m->n->id, &order) : 0;
+
+    if (r != 1)
+        return r;
+    if (strcmp(order.kind, m->kind->name) != 0 || strcmp(order.meter_id, m->n->meter_id) != 0
+        || (m->n->supply_point != NULL && strcmp(order.supply_point, m->n->supply_point) != 0)
+        || (m->n->number != NULL && strcmp(order.number, m->n->number) != 0))
+        return ho_fail(o, GF_E_MISMATCH, "id", "another order has this id");
+    (void)gf_copy(m->number, sizeof m->number, order.number);
+    return 1;
+}
+
+static int make(struct office *o, struct making *m)
+{
+    int r = find_same(o, m);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if ((r = check_meter(o, m)) == 0)
+        r = check_supply_point(o, m);
+    if (r == 0 && m->n->staff_no != NULL)
+        r = ho_order_staff(o, m->n->staff_no, m->kind);
+    if (r == 0 && m->kind->swaps)
+        r = choose_case(o, m);
+    else if (r == 0 && m->kind->new_account)
+        r = choose_account(o, m);
+    if (r == 0)
+        r = choose_number(o, m);
+    return r == 0 ? store_order(o, m) : r;
+}
+
+int ho_order_make(struct office *o, const struct ho_new_order *n, char ret_number[static 32])
+{
+    struct making m = { .n = n };
+    int r = check_words(o, &m);
+
+    if (r == 0)
+        r = make(o, &m);
+    buf_free(&m.parameters);
+    if (r == 0)
+        (void)gf_copy(ret_number, 32, m.number);
+    return r;
+}
+
+struct making_one {
+    const struct ho_new_order *n;
+    char number[32];
+};
+
+static int make_one(struct office *o, void *ctx)
+{
+    struct making_one *one = ctx;
+
+    return ho_order_make(o, one->n, one->number);
+}
+
+int ho_order_new(struct office *o, const struct ho_new_order *n, char ret_number[static 32])
+{
+    struct making_one one = { .n = n };
+    int r = ho_transaction(o, make_one, &one);
+
+    if (r == 0)
+        (void)gf_copy(ret_number, 32, one.number);
+    return r;
+}
