@@ -42,6 +42,10 @@ static int begin(struct odb *db, bool is_writing, const uint8_t *mark, int64_t a
     db->fail = (struct gf_fail){ 0 };
 
     int r = db->ops->begin(db, is_writing, mark, at_ms);
+    if (r >= 0) { /* what an attempt met on the way does not count */
+        db->has_failed = false;
+        db->fail = (struct gf_fail){ 0 };
+    }
     if (r == 0)
         db->state = is_writing ? ODB_WRITING : ODB_READING;
     return r;

@@ -11,7 +11,7 @@
 #include "backend/office_db.h"
 
 #define ODB_ORG_ID 1 /* one organisation a database; the keys are ready for more */
-#define ODB_VALUES_MAX 64
+#define ODB_VALUES_MAX 512
 
 /* private: an engine's query begins with it */
 struct odb_query {

@@ -75,12 +75,13 @@ int pg_failed(struct pg *pg, const PGresult *result)
     char words[160];
 
     first_line(result != NULL ? PQresultErrorMessage(result) : PQerrorMessage(pg->conn), words);
-    if (PQstatus(pg->conn) == CONNECTION_BAD || (state != NULL && is_state(state, "57P0"))) {
+    /* what has no SQLSTATE is libpq's own: it lost the server, at times before it says so */
+    if (state == NULL || PQstatus(pg->conn) == CONNECTION_BAD || is_state(state, "57P0")) {
         pg->is_lost = true;
         return odb_set_fail(&pg->base, pg->base.state == ODB_IDLE ? GF_E_STORE_AWAY : GF_E_AGAIN,
                             "database", words);
     }
-    return odb_set_fail(&pg->base, state != NULL ? code_of(state) : GF_E_STORE, "database", words);
+    return odb_set_fail(&pg->base, code_of(state), "database", words);
 }
 
 /* Run statements without values or rows. 0 or the failure. */
