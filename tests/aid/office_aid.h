@@ -69,13 +69,15 @@ struct oaid_laptop {
     /* the last answer */
     int status;
     char error[512]; /* JSON of an answer that is not 200 */
-    size_t n_verdicts, n_jobs, n_meters, n_tickets, n_keys, n_certificates;
+    size_t n_verdicts, n_jobs, n_meters, n_tickets, n_keys, n_certificates, n_swaps, n_tokens;
     sync_Verdict verdicts[AID_ANSWERS];
     sync_Job jobs[AID_ANSWERS];
     sync_MeterRow meters[AID_ANSWERS];
     sync_TicketGrant tickets[AID_ANSWERS];
     sync_KeyIssue keys[AID_ANSWERS];
     sync_Certificate certificates[AID_ANSWERS];
+    sync_SwapIssue swaps[AID_ANSWERS];
+    sync_TokenIssue tokens[AID_ANSWERS];
     bool has_end;
     sync_End end;
 };

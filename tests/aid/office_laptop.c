@@ -150,6 +150,12 @@ static void take_down(struct oaid_laptop *l, const sync_Down *down)
     case sync_Down_certificate_tag:
         TAKE(certificates, certificate);
         break;
+    case sync_Down_swap_tag:
+        TAKE(swaps, swap);
+        break;
+    case sync_Down_token_tag:
+        TAKE(tokens, token);
+        break;
     case sync_Down_end_tag:
         l->has_end = true;
         l->end = down->body.end;
@@ -196,6 +202,7 @@ int oaid_send(struct oaid_laptop *l)
     struct http_response response;
 
     l->n_verdicts = l->n_jobs = l->n_meters = l->n_tickets = l->n_keys = l->n_certificates = 0;
+    l->n_swaps = l->n_tokens = 0;
     l->has_end = false;
     l->error[0] = '\0';
     office_handle(l->a->o, &request, &response);
