@@ -23,6 +23,7 @@
 #include "meter-core/pb.h"
 #include "meter-core/port/openssl/crypto.h"
 #include "meter-core/port/openssl/keywrap.h"
+#include "tests/aid/pg.h"
 #include "tests/aid/proc.h"
 
 static const uint8_t transport_key[32] = { 7, 7, 7 };
@@ -96,7 +97,12 @@ void oaid_office_new(struct oaid_office *a)
     a->clock = (struct gf_clock){ a, oaid_utc, oaid_mono };
     a->ports = (struct office_ports){ &a->clock, gf_real_random(), mc_crypto_openssl() };
     (void)snprintf(a->dir, sizeof a->dir, "%s/office%d", aid_tmpdir(), made++);
-    if (office_init(a->dir, NULL, 0, &a->ports, &why) != 0)
+    if (getenv("OFFICE_DB") != NULL && strcmp(getenv("OFFICE_DB"), "postgresql") == 0)
+        pg_new_database(a->db_url);
+    if (office_init_with(a->dir, NULL, 0,
+                         &(struct office_setup){ .db = a->db_url[0] != '\0' ? a->db_url : NULL },
+                         &a->ports, &why)
+        != 0)
         fail_msg("office_init: %s: %s", why.where, why.detail);
     open_office(a);
     assert_int_equal(ho_add_staff(a->o, "S001", "Rosa Lindqvist", "technician"), 0);
@@ -156,9 +162,14 @@ static sqlite3 *open_behind(struct oaid_office *a)
 
 void oaid_sql(struct oaid_office *a, const char *sql)
 {
-    sqlite3 *db = open_behind(a);
+    sqlite3 *db;
     char *error = NULL;
 
+    if (a->db_url[0] != '\0') {
+        pg_sql(a->db_url, sql);
+        return;
+    }
+    db = open_behind(a);
     if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
         fail_msg("%s: %s", sql, error);
     (void)sqlite3_close(db);
@@ -166,10 +177,13 @@ void oaid_sql(struct oaid_office *a, const char *sql)
 
 int64_t oaid_sql_number(struct oaid_office *a, const char *sql)
 {
-    sqlite3 *db = open_behind(a);
+    sqlite3 *db;
     sqlite3_stmt *stmt = NULL;
     int64_t n;
 
+    if (a->db_url[0] != '\0')
+        return pg_number(a->db_url, sql);
+    db = open_behind(a);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     n = sqlite3_column_int64(stmt, 0);

@@ -21,7 +21,7 @@
 #define AID_NOW_MS INT64_C(1795339800000) /* 2026-11-22T09:30:00Z */
 
 struct oaid_office {
-    char dir[512];
+    char dir[512], db_url[256]; /* db_url: "" on SQLite */
     int64_t utc_ms, mono_ms; /* what its clock says */
     struct gf_clock clock;
     struct office_ports ports;
@@ -30,7 +30,7 @@ struct oaid_office {
 
 /* A new office with staff S001, S002, meters 1 to 3 (type 4, factory key: 32 times the meter's
  * number), customers C-1001 .. C-1003 at SP-0001 .. SP-0003. Its files go when the test process
- * ends. */
+ * ends. The environment variable OFFICE_DB=postgresql puts it on PostgreSQL (pg.h). */
 void oaid_office_new(struct oaid_office *a);
 void oaid_office_end(struct oaid_office *a);
 
@@ -47,7 +47,8 @@ int oaid_import_customers(struct oaid_office *a, const char *text);
 /* A row of the manufacturer's file for a meter with this factory key byte. */
 void oaid_shipment_row(const char *id, uint8_t key_byte, char ret[static 200]);
 
-/* Run SQL on the office's database behind its back. */
+/* Run SQL of SQLite's kind on the office's database behind its back (on PostgreSQL as pg_sql()
+ * translates it). */
 void oaid_sql(struct oaid_office *a, const char *sql);
 int64_t oaid_sql_number(struct oaid_office *a, const char *sql);
 
