@@ -2,13 +2,9 @@
 #include <string.h>
 
 #include "backend/admin_keys.h"
-#include "backend/http_srv.h"
-#include "backend/office_http.h"
+#include "backend/service.h"
+#include "common/text.h"
 
-#define TIMEOUT_S 30
-#define LIFETIME_S 600      /* of a laptop's connection */
-#define LIFETIME_ENROL_S 60 /* of a stranger's */
-#define CONNECTIONS_MAX 512
 #define HOSTS_MAX 14
 
 /* ---- init ---- */
@@ -44,95 +40,60 @@ static int run_init(struct admin *a, const struct admin_args *args, struct gf_fa
 
 static const struct admin_option serve_options[] = {
     { "listen", "HOST:PORT", "where staff's devices are served, by their certificates", 0, true },
-    { "public-listen", "HOST:PORT", "where anybody is served: enrolling", 0, true },
+    { "public-listen", "HOST:PORT", "where anybody is served: enrolling, customers", 0, true },
     { "url", "URL", "what laptops are told to synchronise with; the address of --listen unless said",
       0, false },
+    { "public-url", "URL", "what QR codes of enrolment say; the address of --public-listen unless said",
+      0, false },
+    { "metrics-listen", "HOST:PORT", "a loopback address for /metrics without TLS; none unless said",
+      0, false },
+    { "threads", "N", "1: everything on one thread; 2, the default: requests are worked on by another",
+      0, false },
+    { "rates", "PERCENT", "of the limits on how often one may ask; 0: no limits; 100 unless said", 0,
+      false },
 };
 
-static void handle(void *ctx, const struct http_request *request, struct http_response *ret)
+static void write_log(void *ctx, const char *line, size_t n)
 {
-    office_handle(ctx, request, ret);
+    (void)fwrite(line, 1, n, ctx);
 }
 
-/* "127.0.0.1:4433", "[::1]:4433" into host and port. False when it is neither. */
-static bool split_address(const char *text, char *host, size_t cap, const char **ret_port)
+static void tell_ready(void *ctx, const char *url, const char *public_url, const char *metrics_url)
 {
-    const char *colon = strrchr(text, ':');
-    size_t n = colon != NULL ? (size_t)(colon - text) : 0;
+    const struct admin *a = ctx;
+    bool has_metrics = metrics_url[0] != '\0';
 
-    if (n == 0 || colon[1] == '\0')
-        return false;
-    if (text[0] == '[' && text[n - 1] == ']') {
-        text++;
-        n -= 2;
-    }
-    if (n == 0 || n >= cap)
-        return false;
-    memcpy(host, text, n);
-    host[n] = '\0';
-    *ret_port = colon + 1;
-    return true;
-}
-
-/* Listen on one address; the URL goes to ret. */
-static int listen_on(struct admin *a, struct http_srv *srv, const char *address, bool is_mutual,
-                     char ret[static HO_URL_MAX], struct gf_fail *why)
-{
-    char cert[4096], key[4096], ca[4096], host[64], at[HTTP_ADDRESS_MAX];
-    struct http_listen how = {
-        .cert_file = cert,
-        .key_file = key,
-        .ca_file = is_mutual ? ca : NULL,
-        .body_max = is_mutual ? HO_SYNC_BODY_MAX : HO_ENROL_BODY_MAX,
-        .timeout_s = TIMEOUT_S,
-        .lifetime_s = is_mutual ? LIFETIME_S : LIFETIME_ENROL_S,
-        .connections_max = CONNECTIONS_MAX,
-        .handler = { a->office, handle },
-    };
-
-    if (!split_address(address, host, sizeof host, &how.port))
-        return gf_fail(why, GF_E_USAGE, "an address is HOST:PORT, not", address);
-    how.host = host;
-    if (ho_path(a->dir, HO_SERVER_PEM, cert, sizeof cert) != 0
-        || ho_path(a->dir, HO_SERVER_KEY, key, sizeof key) != 0
-        || ho_path(a->dir, HO_CA_PEM, ca, sizeof ca) != 0)
-        return gf_fail(why, GF_E_SPACE, "folder", a->dir);
-
-    int r = http_srv_listen(srv, &how, at, why);
-    if (r == 0)
-        (void)snprintf(ret, HO_URL_MAX, "https://%s", at);
-    return r;
-}
-
-static void tell_ready(struct admin *a, const char *url, const char *public_url)
-{
     if (a->json)
-        (void)fprintf(a->out, "{\"ready\": true, \"url\": \"%s\", \"public_url\": \"%s\"}\n", url,
-                      public_url);
+        (void)fprintf(a->out, "{\"ready\": true, \"url\": \"%s\", \"public_url\": \"%s\"%s%s%s}\n",
+                      url, public_url, has_metrics ? ", \"metrics_url\": \"" : "", metrics_url,
+                      has_metrics ? "\"" : "");
     else
-        (void)fprintf(a->out, "ready URL=%s PUBLIC=%s\n", url, public_url);
+        (void)fprintf(a->out, "ready URL=%s PUBLIC=%s%s%s\n", url, public_url,
+                      has_metrics ? " METRICS=" : "", metrics_url);
     (void)fflush(a->out);
 }
 
 static int run_serve(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    const char *told = admin_value(args, "url");
-    char url[HO_URL_MAX], public_url[HO_URL_MAX];
-    struct http_srv *srv = http_srv_new();
-    int r = srv != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "serve", "");
+    const char *threads = admin_value(args, "threads"), *percent = admin_value(args, "rates");
+    struct service_options options = { .dir = a->dir,
+                                       .listen = admin_value(args, "listen"),
+                                       .public_listen = admin_value(args, "public-listen"),
+                                       .metrics_listen = admin_value(args, "metrics-listen"),
+                                       .url = admin_value(args, "url"),
+                                       .public_url = admin_value(args, "public-url"),
+                                       .log = { stderr, write_log },
+                                       .ctx = a,
+                                       .ready = tell_ready };
+    int64_t n_threads = 2, rate = 100;
 
-    if (r == 0)
-        r = listen_on(a, srv, admin_value(args, "listen"), true, url, why);
-    if (r == 0)
-        r = listen_on(a, srv, admin_value(args, "public-listen"), false, public_url, why);
-    if (r == 0 && !office_set_url(a->office, told != NULL ? told : url))
-        r = gf_fail(why, GF_E_SPACE, "url", "at most 255 bytes");
-    if (r == 0) {
-        tell_ready(a, url, public_url);
-        r = http_srv_run(srv);
-    }
-    (void)http_srv_free(srv);
-    return r;
+    if (threads != NULL && gf_parse_int(threads, 1, 2, &n_threads) != 0)
+        return gf_fail(why, GF_E_USAGE, "threads", "1 or 2");
+    if (percent != NULL && gf_parse_int(percent, 0, 100000, &rate) != 0)
+        return gf_fail(why, GF_E_USAGE, "rates", "0 to 100000 per cent");
+    options.threads = (unsigned)n_threads;
+    options.rate_percent = (unsigned)rate;
+    return service_run(a->office, &options, why);
 }
 
 static const struct admin_command commands[] = {

@@ -137,6 +137,7 @@ int64_t api_whole(const struct api_call *c, const char *name, int64_t missing);
 
 /* ---- routes ---- */
 
+#define API_METRICS_TYPE "text/plain; version=0.0.4"
 #define API_LIST_ROUTE 1u /* takes after and limit */
 #define API_SLOW 2u       /* scrypt, audit: limited more strictly */
 #define API_SIGNED 4u     /* the handler checks the header Gasm-Signature over the body's bytes */

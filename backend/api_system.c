@@ -1,6 +1,7 @@
 /* api_system.c - synchronising, enrolling, health; see api.h. */
 #include "backend/api.h"
 
+#include "backend/metrics.h"
 #include "backend/office_http.h"
 
 static const struct api_field enrol_fields[] = {
@@ -50,6 +51,20 @@ static void health(struct api_call *c)
                json_pack("{s:s, s:I}", "status", "ok", "utc_ms", (json_int_t)ho_now_ms(c->o)));
 }
 
+static void metrics(struct api_call *c)
+{
+    struct metrics_now now = { 0 };
+
+    if (c->o->watch.metrics == NULL) {
+        api_refuse(c, 503, "metrics", NULL, "nothing is counted here");
+        return;
+    }
+    c->o->watch.now(c->o->watch.ctx, &now);
+    metrics_print(c->o->watch.metrics, &now, &c->ret->body);
+    c->ret->status = 200;
+    c->ret->content_type = API_METRICS_TYPE;
+}
+
 static const struct api_route routes[] = {
     { .method = "POST",
       .path = "/v1/sync",
@@ -78,6 +93,12 @@ static const struct api_route routes[] = {
       .handler = health,
       .what = "whether head office can work",
       .errors = "503 STORE the database cannot be used" },
+    { .method = "GET",
+      .path = "/metrics",
+      .door = API_ANY_CERT,
+      .gives_type = API_METRICS_TYPE,
+      .handler = metrics,
+      .what = "counts for Prometheus: requests, verdicts, queue, connections, database time" },
 };
 
 const struct api_part api_part_system = {

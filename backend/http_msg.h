@@ -16,6 +16,7 @@ struct http_request {
     const char *query;         /* behind the "?", as it came; "" or NULL for none */
     const char *authorization; /* the header of that name; "" or NULL for none */
     const char *signature;     /* the header Gasm-Signature; "" or NULL for none */
+    const char *id;            /* of this request, for logs; NULL for none */
     bool is_mutual; /* came over the listener that requires a client certificate */
     struct gf_span body;
 };

@@ -3,20 +3,20 @@
  * Traps: evhttp leaves Nagle on, and small answers over TLS then wait for delayed acknowledgements,
  * so TCP_NODELAY is set on the listening socket, from which Linux hands it down. When evhttp gets
  * no bufferevent from us it makes a plain one: a connection without TLS is therefore refused where
- * requests arrive, not only here.
+ * requests arrive, not only here. While a request is with the worker its connection may end: evhttp
+ * then leaves the request without a connection, and still wants to be given the answer.
  */
 #include "backend/http_srv.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -26,33 +26,47 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
+#include "backend/http_listen.h"
+#include "backend/http_work.h"
 #include "common/text.h"
 
 #define HEADERS_MAX (16 * 1024)
 #define LISTENERS_MAX 4
-#define BACKLOG 128
+#define STOP_S 10 /* for what is under way when it is told to end */
 
 struct listener {
     struct http_srv *srv;
     struct evhttp *http;
     struct evconnlistener *accepting;
-    SSL_CTX *tls;
+    SSL_CTX *tls; /* NULL: plain */
     bool is_mutual;
     size_t body_max;
-    int lifetime_s;
+    int lifetime_s, request_s;
     unsigned connections, connections_max;
     struct http_handler handler;
 };
 
 struct http_srv {
     struct event_base *base;
-    struct event *on_term, *on_int;
+    struct event *on_term, *on_int, *on_done, *too_long;
+    struct http_work *work; /* NULL: everything on the loop's thread */
+    bool is_stopping;
+    unsigned under_way; /* requests that came and whose answers have not left */
+    uint64_t requests;  /* so far: their ids */
+    int64_t started_us;
+    atomic_uint connections;
+    atomic_ullong busy;
     size_t n;
     struct listener listeners[LISTENERS_MAX];
 };
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 /* ---- connections ---- */
 
@@ -60,10 +74,20 @@ struct http_srv {
 struct connection {
     struct listener *listener;
     struct bufferevent *bev;
-    struct event *lifetime;
+    struct event *lifetime, *request;
+    bool is_busy;    /* a request of it is under way */
+    bool is_writing; /* its answer is */
 };
 
 static int connection_index = -1; /* OpenSSL's number for it; made once */
+
+/* The last answer has left: a server that is stopping ends. */
+static void answered(struct http_srv *s)
+{
+    s->under_way--;
+    if (s->is_stopping && s->under_way == 0)
+        (void)event_base_loopbreak(s->base);
+}
 
 /* OpenSSL frees a connection: there is room for another. */
 static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
@@ -75,20 +99,44 @@ static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int id
     if (c == NULL)
         return;
     c->listener->connections--;
-    if (c->listener->accepting != NULL)
+    (void)atomic_fetch_sub(&c->listener->srv->connections, 1);
+    if (c->listener->accepting != NULL && !c->listener->srv->is_stopping)
         (void)evconnlistener_enable(c->listener->accepting); /* fails only for a closed socket */
+    if (c->is_writing)
+        answered(c->listener->srv);
     if (c->lifetime != NULL)
         event_free(c->lifetime);
+    if (c->request != NULL)
+        event_free(c->request);
     free(c);
 }
 
-/* A connection is as old as one may get: evhttp sees its end, and cleans up. */
-static void lifetime_over(evutil_socket_t fd, short events, void *arg)
+/* A connection is as old as one may get, or its request takes too long to come: evhttp sees its
+ * end, and cleans up. */
+static void time_over(evutil_socket_t fd, short events, void *arg)
 {
     struct connection *c = arg;
 
     (void)fd, (void)events;
     (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+}
+
+static void time_request(struct connection *c)
+{
+    const struct timeval limit = { .tv_sec = c->listener->request_s };
+
+    if (c->listener->request_s > 0 && evtimer_pending(c->request, NULL) == 0)
+        (void)evtimer_add(c->request, &limit);
+}
+
+/* The first byte of a request starts its time. */
+static void on_bytes(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)in;
+    if (info->n_added > 0 && !c->is_busy)
+        time_request(c);
 }
 
 /* A connection was accepted. */
@@ -105,32 +153,49 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg)
         return NULL;
     }
     c->listener = l;
+    (void)atomic_fetch_add(&l->srv->connections, 1);
     if (++l->connections >= l->connections_max)
         (void)evconnlistener_disable(l->accepting);
+    c->lifetime = evtimer_new(base, time_over, c);
+    c->request = evtimer_new(base, time_over, c);
     c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                             BEV_OPT_CLOSE_ON_FREE);
-    if (c->bev == NULL) {
-        SSL_free(ssl);
+    if (c->bev == NULL || c->lifetime == NULL || c->request == NULL
+        || evbuffer_add_cb(bufferevent_get_input(c->bev), on_bytes, c) == NULL) {
+        if (c->bev != NULL)
+            bufferevent_free(c->bev);
+        else
+            SSL_free(ssl);
         return NULL;
     }
     bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1); /* HTTP tells where a message ends */
-    c->lifetime = evtimer_new(base, lifetime_over, c);
-    if (c->lifetime != NULL)
-        (void)evtimer_add(c->lifetime, &lifetime);
+    (void)evtimer_add(c->lifetime, &lifetime);
+    time_request(c); /* the handshake counts */
     return c->bev;
+}
+
+static SSL *ssl_of(struct evhttp_request *req)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(req);
+
+    return connection != NULL
+               ? bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection))
+               : NULL;
+}
+
+static struct connection *connection_of(struct evhttp_request *req)
+{
+    SSL *ssl = ssl_of(req);
+
+    return ssl != NULL ? SSL_get_ex_data(ssl, connection_index) : NULL;
 }
 
 /* ---- requests ---- */
 
-/* The common name of the verified peer; "" when there is none or it does not fit. False: this is
- * not TLS. */
-static bool find_identity(struct evhttp_request *req, char *ret, size_t cap)
+/* The common name of the verified peer; "" when there is none or it does not fit. */
+static void find_identity(SSL *ssl, char *ret, size_t cap)
 {
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
-    SSL *ssl = bufferevent_openssl_get_ssl(bev);
-    X509 *cert = ssl != NULL && SSL_get_verify_result(ssl) == X509_V_OK
-                     ? SSL_get1_peer_certificate(ssl)
-                     : NULL;
+    X509 *cert = SSL_get_verify_result(ssl) == X509_V_OK ? SSL_get1_peer_certificate(ssl) : NULL;
     int n = -1;
 
     ret[0] = '\0';
@@ -139,7 +204,6 @@ static bool find_identity(struct evhttp_request *req, char *ret, size_t cap)
     if (n < 0 || (size_t)n != strlen(ret) || (size_t)n + 1 >= cap)
         ret[0] = '\0';
     X509_free(cert);
-    return ssl != NULL;
 }
 
 static const char *method_text(enum evhttp_cmd_type method)
@@ -166,182 +230,202 @@ static const char *single_header(struct evhttp_request *req, const char *name)
 }
 
 /* Two lengths, or a length and a transfer coding, are how requests are smuggled (RFC 9112
- * section 6.3). */
+ * section 6.3). Nor may what decides who is asking stand twice. */
 static bool is_ambiguous(struct evhttp_request *req)
 {
     const char *length = single_header(req, "Content-Length"),
                *coding = single_header(req, "Transfer-Encoding");
 
     return length == NULL || coding == NULL || (length[0] != '\0' && coding[0] != '\0')
-           || single_header(req, "Content-Type") == NULL;
+           || single_header(req, "Content-Type") == NULL
+           || single_header(req, "Authorization") == NULL
+           || single_header(req, "Gasm-Signature") == NULL;
 }
 
-static void answer(struct evhttp_request *req, const struct http_response *response)
+static void answer(struct http_srv *s, struct evhttp_request *req, const char *id,
+                   const struct http_response *response)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
     struct evbuffer *body = evbuffer_new();
+    char seconds[16];
+    bool ok = body != NULL && evbuffer_add(body, response->body.p, response->body.n) == 0
+              && evhttp_add_header(headers, "Content-Type", response->content_type) == 0
+              && evhttp_add_header(headers, "Cache-Control", "no-store") == 0
+              && evhttp_add_header(headers, "Request-Id", id) == 0;
 
-    if (body == NULL || evbuffer_add(body, response->body.p, response->body.n) != 0
-        || evhttp_add_header(headers, "Content-Type", response->content_type) != 0
-        || evhttp_add_header(headers, "Cache-Control", "no-store") != 0)
-        evhttp_send_error(req, 500, NULL);
-    else
+    if (response->retry_after_s > 0) {
+        (void)snprintf(seconds, sizeof seconds, "%d", response->retry_after_s);
+        ok = ok && evhttp_add_header(headers, "Retry-After", seconds) == 0;
+    }
+    if (response->status == 401)
+        ok = ok && evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"gasoffice\"") == 0;
+    if (response->allow != NULL)
+        ok = ok && evhttp_add_header(headers, "Allow", response->allow) == 0;
+    if (s->is_stopping || response->status == 413)
+        ok = ok && evhttp_add_header(headers, "Connection", "close") == 0;
+    if (ok)
         evhttp_send_reply(req, response->status, NULL, body);
+    else
+        evhttp_send_error(req, 500, NULL);
     if (body != NULL)
         evbuffer_free(body);
 }
 
-static void refuse(struct evhttp_request *req, int status, const char *error, const char *message)
+static void make_refusal(struct http_response *ret, int status, const char *error,
+                         const char *message)
 {
-    struct http_response response = { .status = status, .content_type = "application/json" };
+    ret->status = status;
+    ret->content_type = "application/json";
+    buf_print(&ret->body, "{\"error\":\"%s\",\"message\":\"%s\"}", error, message);
+}
 
-    buf_print(&response.body, "{\"error\":\"%s\",\"message\":\"%s\"}", error, message);
-    (void)evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
-    answer(req, &response);
-    buf_free(&response.body);
+static void free_job(struct http_job *job)
+{
+    buf_free(&job->body);
+    buf_free(&job->response.body);
+    gf_wipe(job->authorization, sizeof job->authorization);
+    free(job);
+}
+
+/* The answer has left. */
+static void on_sent(struct evhttp_request *req, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)req;
+    c->is_busy = c->is_writing = false;
+    if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
+        time_request(c);
+    answered(c->listener->srv);
+}
+
+/* A job is done: tell, and give its answer to the connection if that is still there. */
+static void finish(struct http_srv *s, struct http_job *job)
+{
+    struct evhttp_request *req = job->owner;
+    struct connection *c = connection_of(req);
+
+    if (job->handler->done != NULL)
+        job->handler->done(job->handler->ctx, &job->request, &job->response,
+                           now_us() - job->began_us);
+    if (c != NULL) {
+        c->is_writing = true;
+        evhttp_request_set_on_complete_cb(req, on_sent, c);
+    }
+    answer(s, req, job->id, &job->response);
+    if (c == NULL) /* it has ended, or is a plain one */
+        answered(s);
+    free_job(job);
+}
+
+static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct http_job *job)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL,
+               *query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+    char *peer = NULL;
+    ev_uint16_t port;
+
+    evhttp_connection_get_peer(evhttp_request_get_connection(req), &peer, &port);
+    (void)gf_copy(job->method, sizeof job->method, method_text(evhttp_request_get_command(req)));
+    (void)gf_copy(job->type, sizeof job->type, single_header(req, "Content-Type"));
+    job->type[strcspn(job->type, "; ")] = '\0';
+    (void)gf_copy(job->peer, sizeof job->peer, peer != NULL ? peer : "");
+    (void)snprintf(job->id, sizeof job->id, "%llx-%llx", (unsigned long long)s->started_us,
+                   (unsigned long long)++s->requests);
+    return gf_copy(job->path, sizeof job->path, path != NULL ? path : "")
+           && gf_copy(job->query, sizeof job->query, query != NULL ? query : "")
+           && gf_copy(job->authorization, sizeof job->authorization,
+                      single_header(req, "Authorization"))
+           && gf_copy(job->signature, sizeof job->signature, single_header(req, "Gasm-Signature"));
+}
+
+/* What came, as a job. False: job->response says why not. */
+static bool read_request(struct listener *l, struct evhttp_request *req, struct http_job *job)
+{
+    struct evbuffer *in = evhttp_request_get_input_buffer(req);
+    size_t n = evbuffer_get_length(in);
+    SSL *ssl = ssl_of(req);
+    struct http_response *ret = &job->response;
+    const uint8_t *body = n > 0 ? evbuffer_pullup(in, -1) : (const uint8_t *)"";
+
+    if (ssl != NULL)
+        find_identity(ssl, job->identity, sizeof job->identity);
+    if ((ssl == NULL) != (l->tls == NULL) || (l->is_mutual && job->identity[0] == '\0'))
+        make_refusal(ret, 403, "certificate", "a client certificate of this head office is needed");
+    else if (n > l->body_max)
+        make_refusal(ret, 413, "too_large",
+                     "the request is larger than head office takes; send less at once");
+    else if (is_ambiguous(req))
+        make_refusal(ret, 400, "format", "a header stands twice, or contradicts another");
+    else if (!copy_texts(l->srv, req, job))
+        make_refusal(ret, 414, "too_large", "the address or a header is too long");
+    buf_add(&job->body, body, body != NULL ? n : 0);
+    if (body == NULL || job->body.bad)
+        make_refusal(ret, 503, "MEMORY", "head office cannot answer now; try later");
+    job->request = (struct http_request){ .method = job->method,
+                                          .path = job->path,
+                                          .content_type = job->type,
+                                          .peer = job->peer,
+                                          .identity = job->identity,
+                                          .query = job->query,
+                                          .authorization = job->authorization,
+                                          .signature = job->signature,
+                                          .id = job->id,
+                                          .is_mutual = l->is_mutual,
+                                          .body = { job->body.p, job->body.n } };
+    return ret->status == 0;
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
 {
     struct listener *l = arg;
-    struct evbuffer *in = evhttp_request_get_input_buffer(req);
-    size_t n = evbuffer_get_length(in);
-    char identity[64], type[64], *peer = NULL;
-    ev_uint16_t port;
-    bool is_tls = find_identity(req, identity, sizeof identity);
+    struct http_srv *s = l->srv;
+    struct connection *c = connection_of(req);
+    struct http_job *job = calloc(1, sizeof *job);
+    enum http_lane lane = HTTP_QUICK;
 
-    if (!is_tls || (l->is_mutual && identity[0] == '\0')) {
-        refuse(req, 403, "certificate", "a client certificate of this head office is needed");
+    if (job == NULL) {
+        evhttp_send_error(req, 503, NULL);
         return;
     }
-    if (n > l->body_max) {
-        refuse(req, 413, "too_large",
-               "the request is larger than head office takes; send less at once");
-        return;
+    job->owner = req;
+    job->handler = &l->handler;
+    job->began_us = now_us();
+    s->under_way++;
+    if (c != NULL) {
+        c->is_busy = true;
+        (void)evtimer_del(c->request);
     }
-    if (is_ambiguous(req)) {
-        refuse(req, 400, "format", "a header stands twice, or contradicts another");
-        return;
+    bool is_in = read_request(l, req, job)
+                 && (l->handler.admit == NULL
+                     || l->handler.admit(l->handler.ctx, &job->request, &lane, &job->response));
+    if (is_in && s->work != NULL && http_work_put(s->work, lane, job))
+        return; /* the answer comes by on_done() */
+    if (is_in && s->work != NULL) {
+        (void)atomic_fetch_add(&s->busy, 1);
+        job->response.retry_after_s = 1;
+        make_refusal(&job->response, 503, "busy", "head office has too much to do; try later");
+    } else if (is_in) {
+        l->handler.handle(l->handler.ctx, &job->request, &job->response);
     }
+    finish(s, job);
+}
 
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
-    const char *path = evhttp_uri_get_path(uri);
-    (void)gf_copy(type, sizeof type, single_header(req, "Content-Type"));
-    type[strcspn(type, "; ")] = '\0';
-    evhttp_connection_get_peer(evhttp_request_get_connection(req), &peer, &port);
+/* The worker is done with some. */
+static void on_done(evutil_socket_t fd, short events, void *arg)
+{
+    struct http_srv *s = arg;
+    struct http_job *job;
+    uint64_t n;
 
-    struct http_request request = {
-        .method = method_text(evhttp_request_get_command(req)),
-        .path = path != NULL ? path : "",
-        .content_type = type,
-        .peer = peer != NULL ? peer : "",
-        .identity = identity,
-        .is_mutual = l->is_mutual,
-        .body = { n > 0 ? evbuffer_pullup(in, -1) : (const uint8_t *)"", n },
-    };
-    struct http_response response = { 0 };
-    if (request.body.p == NULL) {
-        refuse(req, 503, "MEMORY", "head office cannot answer now; try later");
-        return;
-    }
-    l->handler.handle(l->handler.ctx, &request, &response);
-    answer(req, &response);
-    buf_free(&response.body);
+    (void)events;
+    (void)!read(fd, &n, sizeof n); /* only resets it */
+    while ((job = http_work_take(s->work)) != NULL)
+        finish(s, job);
 }
 
 /* ---- listening ---- */
-
-static int tls_fail(struct gf_fail *why, const char *file)
-{
-    char detail[sizeof why->detail];
-
-    (void)snprintf(detail, sizeof detail, "%s: %s", file,
-                   ERR_reason_error_string(ERR_peek_last_error()));
-    ERR_clear_error();
-    return gf_fail(why, GF_E_FILE, "certificate", detail);
-}
-
-static int make_tls(const struct http_listen *how, SSL_CTX **ret, struct gf_fail *why)
-{
-    static const unsigned char session[] = "gasoffice";
-    SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-    const char *bad = NULL;
-
-    if (tls == NULL)
-        return gf_fail(why, GF_E_MEMORY, "TLS", "");
-    (void)SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
-    (void)SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
-    (void)SSL_CTX_set_num_tickets(
-        tls, 0); /* each connection proves itself; they are kept alive anyway */
-    (void)SSL_CTX_set_session_id_context(tls, session, sizeof session - 1);
-    if (SSL_CTX_use_certificate_chain_file(tls, how->cert_file) != 1)
-        bad = how->cert_file;
-    else if (SSL_CTX_use_PrivateKey_file(tls, how->key_file, SSL_FILETYPE_PEM) != 1
-             || SSL_CTX_check_private_key(tls) != 1)
-        bad = how->key_file;
-    else if (how->ca_file != NULL) {
-        STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(how->ca_file);
-
-        SSL_CTX_set_client_CA_list(tls, names);
-        SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-        SSL_CTX_set_verify_depth(tls, 1);
-        if (names == NULL || SSL_CTX_load_verify_file(tls, how->ca_file) != 1)
-            bad = how->ca_file;
-    }
-    if (bad != NULL) {
-        int r = tls_fail(why, bad);
-
-        SSL_CTX_free(tls);
-        return r;
-    }
-    *ret = tls;
-    return 0;
-}
-
-static int open_socket(const struct http_listen *how, int *ret_fd, struct gf_fail *why)
-{
-    struct addrinfo hints = { .ai_family = AF_UNSPEC,
-                              .ai_socktype = SOCK_STREAM,
-                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV },
-                    *found = NULL;
-    const int on = 1;
-    char where[96];
-
-    (void)snprintf(where, sizeof where, "%.60s port %.20s", how->host, how->port);
-    if (getaddrinfo(how->host, how->port, &hints, &found) != 0)
-        return gf_fail(why, GF_E_FORMAT, "listen", where);
-
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0
-              && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0
-              && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-    freeaddrinfo(found);
-    if (ok) {
-        *ret_fd = fd;
-        return 0;
-    }
-    char detail[160];
-    (void)snprintf(detail, sizeof detail, "%s: %s", where, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    return gf_fail(why, GF_E_NOT_NOW, "listen", detail);
-}
-
-static bool address_of(int fd, char ret[static HTTP_ADDRESS_MAX])
-{
-    struct sockaddr_storage at;
-    socklen_t n = sizeof at;
-    char host[48], port[8];
-
-    if (getsockname(fd, (struct sockaddr *)&at, &n) != 0
-        || getnameinfo((const struct sockaddr *)&at, n, host, sizeof host, port, sizeof port,
-                       NI_NUMERICHOST | NI_NUMERICSERV)
-               != 0)
-        return false;
-    (void)snprintf(ret, HTTP_ADDRESS_MAX, at.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-                   port);
-    return true;
-}
 
 static void close_listener(struct listener *l)
 {
@@ -352,11 +436,25 @@ static void close_listener(struct listener *l)
     *l = (struct listener){ 0 };
 }
 
+static void set_up(struct listener *l, const struct http_listen *how)
+{
+    if (l->tls != NULL)
+        evhttp_set_bevcb(l->http, new_connection, l);
+    evhttp_set_gencb(l->http, on_request, l);
+    evhttp_set_allowed_methods(l->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD
+                                            | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE
+                                            | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_max_headers_size(l->http, HEADERS_MAX);
+    evhttp_set_max_body_size(l->http, (ev_ssize_t)how->body_max
+                                          + 1); /* so that one too many gets our words */
+    evhttp_set_timeout(l->http, how->timeout_s);
+}
+
 int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                     char ret[static HTTP_ADDRESS_MAX], struct gf_fail *why)
 {
     struct listener *l = &s->listeners[s->n];
-    int fd = -1;
+    int fd = -1, r = 0;
 
     if (s->n == LISTENERS_MAX)
         return gf_fail(why, GF_E_BUG, "listen", "too many listeners");
@@ -365,18 +463,19 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                             .body_max = how->body_max,
                             .connections_max = how->connections_max,
                             .lifetime_s = how->lifetime_s,
+                            .request_s = how->request_s,
                             .handler = how->handler };
-
-    int r = make_tls(how, &l->tls, why);
+    if (how->cert_file != NULL)
+        r = http_make_tls(how, &l->tls, why);
     if (r == 0)
-        r = open_socket(how, &fd, why);
+        r = http_open_socket(how, &fd, why);
     if (r != 0) {
         close_listener(l);
         return r;
     }
     struct evhttp_bound_socket *bound = NULL;
     l->http = evhttp_new(s->base);
-    if (l->http != NULL && address_of(fd, ret))
+    if (l->http != NULL && http_address_of(fd, ret))
         bound = evhttp_accept_socket_with_handle(l->http, fd);
     if (bound == NULL) {
         (void)close(fd);
@@ -384,13 +483,7 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
         return gf_fail(why, GF_E_MEMORY, "listen", "");
     }
     l->accepting = evhttp_bound_socket_get_listener(bound);
-    evhttp_set_bevcb(l->http, new_connection, l);
-    evhttp_set_gencb(l->http, on_request, l);
-    evhttp_set_allowed_methods(l->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST);
-    evhttp_set_max_headers_size(l->http, HEADERS_MAX);
-    evhttp_set_max_body_size(l->http, (ev_ssize_t)how->body_max
-                                          + 1); /* so that one too many gets our words */
-    evhttp_set_timeout(l->http, how->timeout_s);
+    set_up(l, how);
     s->n++;
     return 0;
 }
@@ -403,7 +496,21 @@ static void on_signal(evutil_socket_t sig, short events, void *arg)
     http_srv_stop(arg);
 }
 
-struct http_srv *http_srv_new(void)
+static void on_too_long(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd, (void)events;
+    (void)event_base_loopbreak(((struct http_srv *)arg)->base);
+}
+
+static bool start_worker(struct http_srv *s)
+{
+    s->work = http_work_new();
+    if (s->work != NULL)
+        s->on_done = event_new(s->base, http_work_fd(s->work), EV_READ | EV_PERSIST, on_done, s);
+    return s->on_done != NULL && event_add(s->on_done, NULL) == 0;
+}
+
+struct http_srv *http_srv_new(unsigned threads)
 {
     struct http_srv *s = calloc(1, sizeof *s);
 
@@ -411,25 +518,43 @@ struct http_srv *http_srv_new(void)
         connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ended);
     if (s == NULL || connection_index < 0 || (s->base = event_base_new()) == NULL)
         return http_srv_free(s);
+    s->started_us = now_us();
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
     s->on_int = evsignal_new(s->base, SIGINT, on_signal, s);
-    if (s->on_term == NULL || s->on_int == NULL || evsignal_add(s->on_term, NULL) != 0
-        || evsignal_add(s->on_int, NULL) != 0)
+    s->too_long = evtimer_new(s->base, on_too_long, s);
+    if (s->on_term == NULL || s->on_int == NULL || s->too_long == NULL
+        || evsignal_add(s->on_term, NULL) != 0 || evsignal_add(s->on_int, NULL) != 0
+        || (threads > 1 && !start_worker(s)))
         return http_srv_free(s);
     (void)signal(SIGPIPE, SIG_IGN); /* a client that goes away is no reason to end */
     return s;
 }
 
+/* A job that nobody will be told of. evhttp frees a request with its connection, but not one whose
+ * connection has ended. */
+static void drop_job(struct http_job *job)
+{
+    struct evhttp_request *req = job->owner;
+
+    if (evhttp_request_get_connection(req) == NULL)
+        evhttp_request_free(req);
+    free_job(job);
+}
+
 struct http_srv *http_srv_free(struct http_srv *s)
 {
+    struct event *const events[] = { s != NULL ? s->on_term : NULL, s != NULL ? s->on_int : NULL,
+                                     s != NULL ? s->on_done : NULL,
+                                     s != NULL ? s->too_long : NULL };
+
     if (s == NULL)
         return NULL;
+    s->work = http_work_free(s->work, drop_job);
     while (s->n > 0)
         close_listener(&s->listeners[--s->n]);
-    if (s->on_term != NULL)
-        event_free(s->on_term);
-    if (s->on_int != NULL)
-        event_free(s->on_int);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i] != NULL)
+            event_free(events[i]);
     if (s->base != NULL)
         event_base_free(s->base);
     free(s);
@@ -443,5 +568,22 @@ int http_srv_run(struct http_srv *s)
 
 void http_srv_stop(struct http_srv *s)
 {
-    (void)event_base_loopbreak(s->base);
+    const struct timeval limit = { .tv_sec = STOP_S };
+
+    for (size_t i = 0; i < s->n && !s->is_stopping; i++)
+        (void)evconnlistener_disable(s->listeners[i].accepting);
+    if (s->is_stopping || s->under_way == 0)
+        (void)event_base_loopbreak(s->base);
+    else
+        (void)evtimer_add(s->too_long, &limit);
+    s->is_stopping = true;
+}
+
+void http_srv_load(const struct http_srv *s, struct http_load *ret)
+{
+    *ret = (struct http_load){
+        .connections = atomic_load(&s->connections),
+        .queued = s->work != NULL ? http_work_queued(s->work) : 0,
+        .busy = atomic_load(&s->busy),
+    };
 }

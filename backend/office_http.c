@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/api.h"
+#include "backend/log.h"
 #include "common/text.h"
 
 static void answer_json(struct http_response *ret, int status, json_t *json)
@@ -45,8 +46,9 @@ void ho_answer_fail(struct office *o, struct http_response *ret)
     bool is_store = row->exit_status == 7 || o->fail.code == GF_E_NOT_NOW;
     char message[HO_TEXT_MAX];
 
-    (void)fprintf(stderr, "gasoffice: E%03d %s (%s: %s)\n", -row->code, row->what, o->fail.where,
-                  o->fail.detail);
+    log_event(o->watch.log, LOG_ERROR, "failure",
+              LOG_VALUES(LOG_I("code", -row->code), LOG_T("what", row->what),
+                         LOG_T("where", o->fail.where), LOG_T("detail", o->fail.detail)));
     (void)snprintf(message, sizeof message,
                    "head office cannot answer now: %s; nothing was taken, try later", row->what);
     ho_answer_error(ret, is_store ? 503 : 500, row->name, message, NULL);

@@ -24,6 +24,15 @@ struct ho_tries {
     unsigned failed;
 };
 
+/* Who watches the office at work: a service; all NULL else. */
+struct metrics_now;
+struct ho_watch {
+    struct metrics *metrics;
+    const struct log *log;
+    void *ctx;
+    void (*now)(void *ctx, struct metrics_now *ret);
+};
+
 struct office {
     struct odb *db;
     struct office_ports ports;
@@ -33,6 +42,7 @@ struct office {
     struct buf ca_pem, sign_pem; /* with their NUL */
     char url[HO_URL_MAX], public_url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
+    struct ho_watch watch;
     char who[64];        /* who asks, of the request under way; "": administration */
     struct gf_fail fail; /* of the request under way: what went wrong inside */
 };

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "backend/metrics.h"
+
 #define ATTEMPTS 12
 #define MARK_KEPT_MS (INT64_C(24) * 3600 * 1000)
 #define SKIP_AFTER_RESTORE 1000
@@ -53,7 +55,8 @@ static bool wants_again(const struct again *a)
            || (a->is_unsure && (code == GF_E_NOT_NOW || code == GF_E_STORE_AWAY));
 }
 
-int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx)
+/* All attempts of a transaction. */
+static int run(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx)
 {
     struct again a = { .o = o, .before = o->fail };
     int r;
@@ -81,6 +84,16 @@ int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), v
     }
     if (r >= 0 && a.mark[GF_UUID_LEN - 1] % 64 == 1) /* now and then; another time is as good */
         (void)odb_prune_marks(o->db, ho_now_ms(o) - MARK_KEPT_MS);
+    return r;
+}
+
+int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), void *ctx)
+{
+    const struct gf_clock *clock = o->ports.clock;
+    int64_t began_ms = clock->mono_ms(clock->ctx);
+    int r = run(o, body, ctx);
+
+    metrics_transaction(o->watch.metrics, (clock->mono_ms(clock->ctx) - began_ms) * 1000);
     return r;
 }
 

@@ -215,6 +215,7 @@ void ho_route_sync(struct office *o, const struct http_request *request,
     else {
         ret->status = 200;
         ret->content_type = "application/x-protobuf";
+        ho_count_verdicts(o, &s);
     }
     buf_free(&s.touched);
     buf_free(&s.said);

@@ -44,6 +44,9 @@ void ho_say(struct office *o, struct ho_sync *s, const struct ho_item *item,
 /* Sign all verdicts at once and add them to the answer. 0 or a failure. */
 int ho_sign_verdicts(struct office *o, struct ho_sync *s);
 
+/* Count what was said, once it is for good. */
+void ho_count_verdicts(const struct office *o, const struct ho_sync *s);
+
 /* How many items were judged so far. */
 uint32_t ho_verdicts(const struct ho_sync *s);
 

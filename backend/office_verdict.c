@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/metrics.h"
 #include "backend/office_pki.h"
 #include "backend/office_sync.h"
 #include "common/proof.h"
@@ -47,6 +48,16 @@ void ho_say(struct office *o, struct ho_sync *s, const struct ho_item *item,
     memcpy(said.id, item->msg.id, sizeof said.id);
     memcpy(said.item_hash, item->hash, sizeof said.item_hash);
     buf_add(&s->said, &said, sizeof said);
+}
+
+void ho_count_verdicts(const struct office *o, const struct ho_sync *s)
+{
+    struct said said;
+
+    for (size_t at = 0; at + sizeof said <= s->said.n; at += sizeof said) {
+        memcpy(&said, s->said.p + at, sizeof said);
+        metrics_verdict(o->watch.metrics, said.verdict.kind);
+    }
 }
 
 uint32_t ho_verdicts(const struct ho_sync *s)

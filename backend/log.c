@@ -1,0 +1,51 @@
+/* log.c - events as lines of JSON; see log.h. */
+#include "backend/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/buf.h"
+#include "common/text.h"
+
+static void add_text(struct buf *b, const char *text)
+{
+    char seen[512];
+
+    gf_visible(seen, sizeof seen, text, strlen(text));
+    buf_add(b, "\"", 1);
+    for (const char *p = seen; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_add(b, "\\", 1);
+        buf_add(b, p, 1);
+    }
+    buf_add(b, "\"", 1);
+}
+
+void log_event(const struct log *log, enum log_level level, const char *event,
+               const struct log_value *values, size_t n)
+{
+    static const char *const words[] = { "info", "warning", "error" };
+    struct buf line = { 0 };
+    char time[21];
+
+    if (log == NULL || log->writer.write == NULL)
+        return;
+    int64_t ms = log->clock->utc_ms(log->clock->ctx);
+    gf_utc_text(ms / 1000, time);
+    time[19] = '\0'; /* its Z comes behind the ms */
+    buf_print(&line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"event\":", time, (int)(ms % 1000),
+              words[level]);
+    add_text(&line, event);
+    for (size_t i = 0; i < n; i++) {
+        buf_print(&line, ",\"%s\":", values[i].name);
+        if (values[i].text != NULL)
+            add_text(&line, values[i].text);
+        else
+            buf_print(&line, "%" PRId64, values[i].number);
+    }
+    buf_text(&line, "}\n");
+    if (!line.bad)
+        log->writer.write(log->writer.ctx, (const char *)line.p, line.n);
+    buf_free(&line);
+}
