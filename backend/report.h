@@ -8,11 +8,14 @@
 #ifndef GF_BACKEND_REPORT_H
 #define GF_BACKEND_REPORT_H
 
-#include <jansson.h>
+#include "backend/api.h"
+#include "backend/office_audit.h"
 
-#include "backend/office_in.h"
+#define REPORT_ROWS_MAX 200 /* rows of any list in a report; "more" names the lists that were cut */
 
-#define REPORT_ROWS_MAX 200 /* rows of any list inside a report; "more" says that there are more */
+/* What is in each: the fields of docs/api.yaml. */
+extern const struct api_message report_day_message, report_technician_message, report_meter_message,
+    report_overdue_message, report_audit_message;
 
 /* A day (UTC, "2026-11-22") and its close: accounts opened, receipts, tokens, payments by provider,
  * litres; trial balance of each unit, pending tokens and transit with their ages, receipts that are
@@ -32,5 +35,9 @@ int report_meter(struct office *o, const char *meter_id, json_t **ret);
  * ("" for the first), "DATE/METER" of the last row before: {"items":[...],"next":key or null}. 0;
  * GF_E_FORMAT for a key of another shape. */
 int report_overdue(struct office *o, const char *after, int limit, json_t **ret);
+
+/* What the audit found: {"clean", "statements": [{"statement", "checked", "n_broken", "broken",
+ * "n_notes", "notes"}]}. NULL when out of memory. */
+json_t *report_audit(const struct ho_audit *audit);
 
 #endif
