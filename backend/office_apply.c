@@ -13,18 +13,21 @@
 /* True when the order is this person's; else the verdict is set. */
 static bool is_assigned(const struct ho_sync *s, const struct ho_item *item, struct ho_verdict *ret)
 {
-    if (strcmp(item->order.staff_no, s->device.staff_no) == 0)
+    if (strcmp(item->order->staff_no, s->device.staff_no) == 0)
         return true;
     ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id",
-             "order %s is assigned to %s, this laptop is of %s", item->order.number,
-             item->order.staff_no, s->device.staff_no);
+             "order %s is assigned to %s, this laptop is of %s", item->order->number,
+             item->order->staff_no, s->device.staff_no);
     return false;
 }
 
 static int set_state(struct office *o, struct ho_sync *s, const struct ho_order *order,
                      const char *state)
 {
-    if (odb_exec(o->db, "UPDATE work_order SET state = ?3 WHERE org_id = ?1 AND order_id = ?2",
+    const bool is_new = strcmp(order->state, state) != 0;
+
+    if (is_new
+        && odb_exec(o->db, "UPDATE work_order SET state = ?3 WHERE org_id = ?1 AND order_id = ?2",
                  ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(state)))
         < 0)
         return ho_db_fail(o);
@@ -138,7 +141,7 @@ static int compare(struct office *o, const struct ho_sync *s, const sync_Applica
 {
     struct ho_meter meter;
     struct span_of_life span;
-    int r = ho_find_meter(o, a->meter_id, &meter);
+    int r = gf_meter_id_check(a->meter_id, NULL) == 0 ? ho_find_meter(o, a->meter_id, &meter) : 0;
 
     if (r < 0)
         return r;
@@ -165,7 +168,7 @@ static int compare(struct office *o, const struct ho_sync *s, const sync_Applica
 int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_item *item,
                         struct ho_verdict *ret)
 {
-    const struct ho_order *order = &item->order;
+    const struct ho_order *order = item->order;
     sync_Application a;
 
     if (mc_pb_decode(sync_Application_fields,
@@ -182,7 +185,9 @@ int ho_take_application(struct office *o, struct ho_sync *s, const struct ho_ite
                  order->state);
         return 0;
     }
-    int r = compare(o, s, &a, order, ret);
+    int r = ho_store_rows(o, s);
+    if (r == 0)
+        r = compare(o, s, &a, order, ret);
     if (r != 0)
         return r;
     if (ret->kind != sync_VerdictKind_APPLIED) {
@@ -211,7 +216,7 @@ int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item
                  "this step record cannot be decoded");
     else if (is_assigned(s, item, ret))
         ho_judge(ret, sync_VerdictKind_APPLIED, "", "step %s of order %s is on record", step.step,
-                 item->order.number);
+                 item->order->number);
     return 0;
 }
 
@@ -229,6 +234,7 @@ static int close_order(struct office *o, struct ho_sync *s, const struct ho_orde
                      ODB_I(done->last_receipt_seq & INT64_MAX), ODB_I(ho_now_ms(o))))
         < 0)
         return ho_db_fail(o);
+    s->has_order = false;
     ho_touch(s, order);
     return ho_log(o, s->device.staff_no, "order closed", "%s %s %s", order->number, done->outcome,
                   code);
@@ -237,7 +243,7 @@ static int close_order(struct office *o, struct ho_sync *s, const struct ho_orde
 int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item,
                  struct ho_verdict *ret)
 {
-    const struct ho_order *order = &item->order;
+    const struct ho_order *order = item->order;
     sync_JobDone done;
 
     if (mc_pb_decode(sync_JobDone_fields,
@@ -269,7 +275,7 @@ int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item
 int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *item,
                     struct ho_verdict *ret)
 {
-    const struct ho_receipt_context ctx = { .order = &item->order,
+    const struct ho_receipt_context ctx = { .order = item->order,
                                             .item_id = item->msg.id,
                                             .brought_by = s->device.staff_no,
                                             .made_at_ms = item->msg.made_at_ms,
@@ -279,6 +285,8 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
 
     if (r != 0 || ret->kind != sync_VerdictKind_APPLIED)
         return r;
-    ho_touch(s, &item->order);
-    return item->order.is_closed ? 0 : set_state(o, s, &item->order, "on-site");
+    if (!s->receipts.has_left) /* much may have followed from it */
+        s->has_order = false;
+    ho_touch(s, item->order);
+    return item->order->is_closed ? 0 : set_state(o, s, item->order, "on-site");
 }

@@ -1,7 +1,8 @@
 /* office_follow.c - what follows from a receipt that is stored; see office_receipt.h. */
+#include <string.h>
+
 #include "backend/keys_epoch.h"
 #include "backend/office_receipt.h"
-
 #include "backend/swap_case.h"
 
 /* When it happened: a new meter's clock is not set yet, then the bringer's time says when. */
@@ -41,34 +42,80 @@ static int open_account(struct office *o, const struct ho_arrival *a,
 }
 
 /* What is registered of the meter is what its latest receipt says. */
-static int follow_meter(struct office *o, const struct ho_arrival *a)
+static int follow_meter(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m)
 {
-    struct ho_meter *m = a->meter;
+    struct ho_meter *meter = a->meter;
 
     if (!a->is_tail)
         return 0;
-    m->life_state = (uint32_t)a->r.state;
-    m->account_no = a->r.account_no;
-    m->last_seq = a->r.seq;
+    meter->life_state = (uint32_t)a->r.state;
+    meter->account_no = a->r.account_no;
+    meter->last_seq = a->r.seq;
+    memcpy(m->tail_hash, a->hash, sizeof m->tail_hash);
+    m->has_tail = true;
     if (odb_exec(
             o->db,
             "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1 "
             "AND meter_id = ?2",
-            ODB(ODB_T(m->id), ODB_I(m->life_state), ODB_I(m->account_no), ODB_I(m->last_seq)))
+            ODB(ODB_T(meter->id), ODB_I(meter->life_state), ODB_I(meter->account_no),
+                ODB_I(meter->last_seq)))
         < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-int ho_receipt_follow(struct office *o, struct ho_arrival *a, const struct ho_receipt_context *ctx)
+/* ---- the books ---- */
+
+static int tell_books(struct office *o, const char *meter_id, const gasm_Receipt *r)
+{
+    int code = credit_follow(o, meter_id, r);
+
+    return code == 0 ? swap_follow(o, meter_id, r) : code;
+}
+
+/* It moves no register, and is no operation that says more than the registers do. */
+static bool moves_nothing(const struct ho_receipt_memory *m, const gasm_Receipt *r)
+{
+    return m->has_booked && r->account_no == m->booked.account_no && r->state == m->booked.state
+           && memcmp(&r->after, &m->booked.after, sizeof r->after) == 0
+           && memcmp(&r->before, &m->booked.after, sizeof r->before) == 0
+           && r->command != gasm_Command_OPEN_ACCOUNT && r->command != gasm_Command_CLOSE_ACCOUNT
+           && r->command != gasm_Command_RECHARGE && r->command != gasm_Command_IMPORT_CREDIT;
+}
+
+/* The books are told of each receipt in turn; of several after one another that move nothing the
+ * last is enough: it says how far the meter's receipts are followed. */
+static int follow_books(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m)
+{
+    if (a->is_tail && moves_nothing(m, &a->r)) {
+        m->left = a->r;
+        m->has_left = true;
+        return 0;
+    }
+    if (a->is_tail) {
+        m->booked = a->r;
+        m->has_booked = true;
+        m->has_left = false;
+    }
+    return tell_books(o, a->meter->id, &a->r);
+}
+
+int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m)
+{
+    if (!m->has_left)
+        return 0;
+    m->has_left = false;
+    return tell_books(o, m->meter.id, &m->left);
+}
+
+int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
+                      const struct ho_receipt_context *ctx, struct ho_receipt_memory *m)
 {
     int r = ho_epoch_activate(o, a->meter, a->r.key_epoch);
 
     if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
         r = open_account(o, a, ctx);
     if (r == 0)
-        r = follow_meter(o, a);
-    if (r == 0)
-        r = credit_follow(o, a->meter->id, &a->r);
-    return r == 0 ? swap_follow(o, a->meter->id, &a->r) : r;
+        r = follow_meter(o, a, m);
+    return r == 0 ? follow_books(o, a, m) : r;
 }

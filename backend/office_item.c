@@ -15,6 +15,19 @@ static void read_verdict(struct odb_query *q, int column, struct ho_verdict *ret
     odb_text(q, column + 2, ret->reason, sizeof ret->reason);
 }
 
+int ho_look_for_strays(struct office *o, struct ho_sync *s)
+{
+    int64_t n = 0;
+
+    if (odb_number(o->db, &n,
+                   "SELECT 1 FROM stray WHERE org_id = ?1 AND device_id = ?2 LIMIT 1",
+                   ODB(ODB_B(s->device.id, GF_UUID_LEN)))
+        < 0)
+        return ho_db_fail(o);
+    s->has_strays = n > 0;
+    return 0;
+}
+
 /* The same bytes came before and could not become an item: the same answer. 1, 0 or a failure. */
 static int find_stray(struct office *o, const struct ho_sync *s, const struct ho_item *item,
                       struct ho_verdict *ret)
@@ -53,18 +66,10 @@ static int find_item(struct office *o, const struct ho_item *item, bool *ret_sam
 /* ---- the chain ---- */
 
 /* The device's chain now ends here. */
-static int move_chain(struct office *o, struct ho_sync *s, uint64_t seq,
-                      const uint8_t hash[static 32])
+static void move_chain(struct ho_sync *s, uint64_t seq, const uint8_t hash[static 32])
 {
     s->device.chain_seq = seq;
     memcpy(s->device.chain_hash, hash, 32);
-    if (odb_exec(o->db,
-                 "UPDATE device SET chain_seq = ?3, chain_hash = ?4 WHERE org_id = ?1 AND "
-                 "device_id = ?2",
-                 ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(seq), ODB_B(hash, 32)))
-        < 0)
-        return ho_db_fail(o);
-    return 0;
 }
 
 /* Keep what could not become an item. `seq` is its place in the chain, 0 for none; `assumed` the
@@ -84,7 +89,10 @@ static int keep_stray(struct office *o, struct ho_sync *s, const struct ho_item 
                      ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))
         < 0)
         return ho_db_fail(o);
-    return seq > 0 ? move_chain(o, s, seq, item->hash) : 0;
+    s->has_strays = true;
+    if (seq > 0)
+        move_chain(s, seq, item->hash);
+    return 0;
 }
 
 /* What cannot be decoded has a place in the chain all the same: most likely the next one. The item
@@ -130,7 +138,8 @@ static int fill_gap(struct office *o, struct ho_sync *s, const struct ho_item *i
                  ODB(device, from, to))
         < 0)
         return ho_db_fail(o);
-    return move_chain(o, s, item->msg.seq - 1, item->msg.prev_hash) == 0 ? 1 : o->fail.code;
+    move_chain(s, item->msg.seq - 1, item->msg.prev_hash);
+    return 1;
 }
 
 /* A laptop that is enrolled again goes on with its chain under a new device id: its first item
@@ -140,6 +149,8 @@ static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_i
     const struct odb_value before = ODB_B(item->msg.prev_hash, 32);
     int64_t known = 0;
 
+    if (ho_store_rows(o, s) != 0)
+        return o->fail.code;
     if (odb_number(o->db, &known,
                    "SELECT (SELECT COUNT(*) FROM item WHERE org_id = ?1 AND hash = ?2) + (SELECT "
                    "COUNT(*) FROM stray WHERE org_id = ?1 AND hash = ?2)",
@@ -153,7 +164,8 @@ static int continue_chain(struct office *o, struct ho_sync *s, const struct ho_i
         return ho_db_fail(o);
     if (known == 0)
         return 0;
-    return move_chain(o, s, item->msg.seq - 1, item->msg.prev_hash) == 0 ? 1 : o->fail.code;
+    move_chain(s, item->msg.seq - 1, item->msg.prev_hash);
+    return 1;
 }
 
 /* Is the item the next of its device? 1: yes; 0: no, and the verdict says why; or a failure. */
@@ -222,20 +234,33 @@ static const struct {
     { sync_ItemKind_JOB_DONE, true, ho_take_done },
 };
 
+/* The order that the item names, from memory when the item before named the same. 1, 0 or a
+ * failure. */
+static int find_order(struct office *o, struct ho_sync *s, struct ho_item *item)
+{
+    int r = 1;
+
+    if (!s->has_order || memcmp(s->order.id, item->msg.job_id, GF_UUID_LEN) != 0) {
+        r = ho_find_order(o, item->msg.job_id, &s->order);
+        s->has_order = r == 1;
+    }
+    item->order = r == 1 ? &s->order : NULL;
+    return r;
+}
+
 /* Judge by kind. */
 static int take_kind(struct office *o, struct ho_sync *s, struct ho_item *item,
                      struct ho_verdict *ret)
 {
-    int r = ho_find_order(o, item->msg.job_id, &item->order);
+    int r = find_order(o, s, item);
     char job[GF_UUID_TEXT];
 
     if (r < 0)
         return r;
-    item->has_order = r == 1;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (kinds[i].kind != item->msg.kind)
             continue;
-        if (kinds[i].needs_order && !item->has_order) {
+        if (kinds[i].needs_order && item->order == NULL) {
             gf_uuid_text(item->msg.job_id, job);
             ho_judge(ret, sync_VerdictKind_CONFLICT, "job_id", "head office has no order %s", job);
             return 0;
@@ -247,22 +272,23 @@ static int take_kind(struct office *o, struct ho_sync *s, struct ho_item *item,
     return 0;
 }
 
+/* The item has its place in the chain; its row is stored with others. */
 static int keep_item(struct office *o, struct ho_sync *s, const struct ho_item *item,
                      const struct ho_verdict *v)
 {
     const sync_Item *m = &item->msg;
+    struct ho_row *row = &s->rows[s->n_rows++];
 
-    if (odb_exec(o->db,
-                 "INSERT INTO item (org_id, item_id, device_id, seq, hash, kind, order_id, run_id, "
-                 "bytes, received_at_ms, verdict, field, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-                 "?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                 ODB(ODB_B(m->id, GF_UUID_LEN), ODB_B(s->device.id, GF_UUID_LEN), ODB_I(m->seq),
-                     ODB_B(item->hash, 32), ODB_I(m->kind), ODB_B(m->job_id, GF_UUID_LEN),
-                     ODB_B(m->run_id, GF_UUID_LEN), ODB_B(item->bytes.p, item->bytes.n),
-                     ODB_I(ho_now_ms(o)), ODB_I(v->kind), ODB_T(v->field), ODB_T(v->reason)))
-        < 0)
-        return ho_db_fail(o);
-    return move_chain(o, s, m->seq, item->hash);
+    memcpy(row->id, m->id, sizeof row->id);
+    memcpy(row->order_id, m->job_id, sizeof row->order_id);
+    memcpy(row->run_id, m->run_id, sizeof row->run_id);
+    memcpy(row->hash, item->hash, sizeof row->hash);
+    row->seq = m->seq;
+    row->kind = (int)m->kind;
+    row->bytes = item->bytes;
+    row->verdict = *v;
+    move_chain(s, m->seq, item->hash);
+    return s->n_rows == HO_ROWS_MAX ? ho_store_rows(o, s) : 0;
 }
 
 /* An id that is home: the same bytes get the same answer, other bytes never pass under it. */
@@ -284,6 +310,15 @@ static int take_known(struct office *o, struct ho_sync *s, const struct ho_item 
     return keep_stray(o, s, item, ret, in_chain == 1 ? item->msg.seq : 0, 0);
 }
 
+/* What nearly every item is: the next of its device's chain, which nobody sent before. Should its
+ * id be home all the same, its row cannot be stored, and everything is undone. */
+static bool is_next(const struct ho_sync *s, const struct ho_item *item)
+{
+    return !s->is_careful && !s->has_strays && item->msg.seq == s->device.chain_seq + 1
+           && item->msg.seq <= INT64_MAX
+           && memcmp(item->msg.prev_hash, s->device.chain_hash, 32) == 0;
+}
+
 int ho_take_item(struct office *o, struct ho_sync *s, struct gf_span bytes, struct ho_item *item,
                  struct ho_verdict *ret)
 {
@@ -303,14 +338,18 @@ int ho_take_item(struct office *o, struct ho_sync *s, struct gf_span bytes, stru
                  "head office cannot decode this record; it is kept");
         return keep_undecoded(o, s, item, ret);
     }
-    if ((r = find_stray(o, s, item, ret)) != 0)
-        return r < 0 ? r : 0;
-    if ((r = find_item(o, item, &is_same, ret)) != 0)
-        return r < 0 ? r : take_known(o, s, item, is_same, ret);
-    if ((r = check_chain(o, s, item, ret)) < 0)
-        return r;
-    if (r == 0)
-        return ret->kind == sync_VerdictKind_HELD ? 0 : keep_stray(o, s, item, ret, 0, 0);
+    if (!is_next(s, item)) {
+        if ((r = find_stray(o, s, item, ret)) != 0)
+            return r < 0 ? r : 0;
+        if ((r = ho_store_rows(o, s)) != 0)
+            return r;
+        if ((r = find_item(o, item, &is_same, ret)) != 0)
+            return r < 0 ? r : take_known(o, s, item, is_same, ret);
+        if ((r = check_chain(o, s, item, ret)) < 0)
+            return r;
+        if (r == 0)
+            return ret->kind == sync_VerdictKind_HELD ? 0 : keep_stray(o, s, item, ret, 0, 0);
+    }
     r = take_kind(o, s, item, ret);
     return r == 0 ? keep_item(o, s, item, ret) : r;
 }

@@ -14,13 +14,16 @@ void ho_receipt_forget(struct ho_receipt_memory *m)
 
 /* ---- who made it ---- */
 
-/* The receipt's meter, and the key of its epoch, are in memory. 1, 0 or a failure. */
+/* The receipt's meter, and the key of its epoch, are in memory. 1, 0 or a failure. Another meter
+ * than before begins anew. */
 static int recall(struct office *o, const char *meter_id, uint32_t epoch,
                   struct ho_receipt_memory *m)
 {
     int r = 1;
 
     if (!m->has_meter || strcmp(m->meter.id, meter_id) != 0) {
+        if ((r = ho_receipt_settle(o, m)) != 0)
+            return r;
         ho_receipt_forget(m);
         r = ho_find_meter(o, meter_id, &m->meter);
         m->has_meter = r == 1;
@@ -45,7 +48,7 @@ static int verify(struct office *o, struct ho_arrival *a, struct ho_receipt_memo
     }
     memcpy(meter_id, a->r.meter_id, GF_METER_ID_LEN);
 
-    int r = recall(o, meter_id, a->r.key_epoch, m);
+    int r = gf_meter_id_check(meter_id, NULL) == 0 ? recall(o, meter_id, a->r.key_epoch, m) : 0;
     if (r < 0)
         return r;
     if (r == 0) {
@@ -158,7 +161,8 @@ static int check_chain(struct office *o, struct ho_arrival *a, struct ho_receipt
 static bool is_of_order(const struct ho_arrival *a, const struct ho_order *order,
                         struct ho_verdict *ret)
 {
-    if (order == NULL || strcmp(a->meter->id, order->meter_id) == 0)
+    if (order == NULL || strcmp(a->meter->id, order->meter_id) == 0
+        || (order->has_swap && strcmp(a->meter->id, order->old_meter_id) == 0))
         return true;
     ho_judge(ret, sync_VerdictKind_CONFLICT, "meter_id",
              "the receipt is of %s, order %s is for %s", a->meter->id, order->number,
@@ -269,12 +273,10 @@ int ho_receipt_take(struct office *o, struct gf_span sealed, const struct ho_rec
         ho_judge(ret, sync_VerdictKind_APPLIED, "", "receipt %llu of %s is verified%s",
                  (unsigned long long)a.r.seq, a.meter->id,
                  a.is_gap ? "; the one before it is not home yet" : "");
-        r = ho_receipt_follow(o, &a, ctx);
-        if (a.is_tail) {
-            memcpy(m->tail_hash, a.hash, sizeof m->tail_hash);
-            m->has_tail = true;
-        }
+        r = ho_receipt_follow(o, &a, ctx, m);
     }
+    if (r == 0)
+        r = ho_receipt_settle(o, &alone);
     ho_receipt_forget(&alone);
     return r;
 }

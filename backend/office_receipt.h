@@ -21,16 +21,20 @@ __attribute__((format(printf, 4, 5))) void ho_judge(struct ho_verdict *v, sync_V
                                                     const char *field, const char *reason, ...);
 
 /* What the receipts of a transaction so far told of their meter, so that the next one need not ask
- * the database. All zero at the transaction's begin; nothing else may write receipts or the meter's
- * row meanwhile. Holds a key: ho_receipt_forget() ends it. */
+ * the database, and what the books need not be told twice. All zero at the transaction's begin;
+ * nothing else may write receipts or the meter's row meanwhile. ho_receipt_settle() before the
+ * commit; it holds a key: ho_receipt_forget() ends it. */
 struct ho_receipt_memory {
-    bool has_meter, has_key, has_tail;
+    bool has_meter, has_key, has_tail, has_booked, has_left;
     struct ho_meter meter;
     uint32_t epoch; /* of the key */
     uint8_t key[HO_KEY_LEN];
     uint64_t serial;       /* of a ticket that was issued; 0: none yet */
     uint8_t tail_hash[32]; /* of the receipt meter.last_seq */
+    gasm_Receipt booked;   /* the last one that the books were told of */
+    gasm_Receipt left;     /* one after it that moved nothing, and that they were not told of */
 };
+int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m);
 void ho_receipt_forget(struct ho_receipt_memory *m);
 
 struct ho_receipt_context {
@@ -61,7 +65,8 @@ struct ho_arrival {
     bool is_gap;  /* the one before it is not home */
 };
 
-/* What follows from a receipt that is stored; changes a->meter as the database. 0 or a failure. */
-int ho_receipt_follow(struct office *o, struct ho_arrival *a, const struct ho_receipt_context *ctx);
+/* What follows from a receipt that is stored; changes m->meter as the database. 0 or a failure. */
+int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
+                      const struct ho_receipt_context *ctx, struct ho_receipt_memory *m);
 
 #endif

@@ -2,6 +2,7 @@
 #include "backend/office_sync.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pb_decode.h>
@@ -130,21 +131,30 @@ int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
  * copy. */
 static int take_head(struct office *o, struct ho_sync *s)
 {
-    char id[GF_UUID_TEXT], version[sizeof s->head.version];
+    char id[GF_UUID_TEXT];
 
     gf_uuid_text(s->device.id, id);
-    gf_visible(version, sizeof version, s->head.version, strlen(s->head.version));
     if (s->head.last_seq < s->device.claimed_seq
         && ho_log(o, s->device.staff_no, "sequence went back",
                   "%s made %llu records, says %llu now", id,
                   (unsigned long long)s->device.claimed_seq, (unsigned long long)s->head.last_seq)
                != 0)
         return o->fail.code;
+    return 0;
+}
+
+/* What is known of the laptop from now on: what its head said, and where its chain ends. */
+static int put_device(struct office *o, const struct ho_sync *s)
+{
+    char version[sizeof s->head.version];
+
+    gf_visible(version, sizeof version, s->head.version, strlen(s->head.version));
     if (odb_exec(o->db,
                  "UPDATE device SET claimed_seq = ?3, cursor_no = ?4, seen_at_ms = ?5, version = "
-                 "?6 WHERE org_id = ?1 AND device_id = ?2",
+                 "?6, chain_seq = ?7, chain_hash = ?8 WHERE org_id = ?1 AND device_id = ?2",
                  ODB(ODB_B(s->device.id, GF_UUID_LEN), ODB_I(s->head.last_seq & INT64_MAX),
-                     ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version)))
+                     ODB_I(s->head.cursor & INT64_MAX), ODB_I(ho_now_ms(o)), ODB_T(version),
+                     ODB_I(s->device.chain_seq), ODB_B(s->device.chain_hash, 32)))
         < 0)
         return ho_db_fail(o);
     return 0;
@@ -186,7 +196,11 @@ static int take_all(struct office *o, void *ctx)
     buf_clear(&s->touched);
     buf_clear(&s->said);
     ho_receipt_forget(&s->receipts);
+    s->has_order = false;
+    s->n_rows = 0;
     code = take_head(o, s);
+    if (code == 0)
+        code = ho_look_for_strays(o, s);
     while (code == 0 && ho_stream_next(&r, &message) == 1) {
         if (up_body(message, &body) != sync_Up_item_tag)
             continue;
@@ -195,29 +209,56 @@ static int take_all(struct office *o, void *ctx)
             ho_say(o, s, &item, &verdict);
     }
     if (code == 0)
+        code = ho_store_rows(o, s);
+    if (code == 0)
+        code = ho_receipt_settle(o, &s->receipts);
+    if (code == 0)
+        code = put_device(o, s);
+    if (code == 0)
         code = ho_sign_verdicts(o, s);
     if (code == 0)
         code = follow_up(o, s);
     return code == 0 ? ho_add_changes(o, s) : code;
 }
 
+/* An id that collides undoes everything: then once more, item by item. */
+static int take_request(struct office *o, struct ho_sync *s)
+{
+    int r = ho_transaction(o, take_all, s);
+
+    if (r >= 0 || !s->has_collided)
+        return r;
+    s->is_careful = true;
+    o->fail = (struct gf_fail){ 0 };
+    return ho_transaction(o, take_all, s);
+}
+
 void ho_route_sync(struct office *o, const struct http_request *request,
                    const struct ho_device *device, struct http_response *ret)
 {
-    struct ho_sync s = { .before = *device, .body = request->body, .out = &ret->body };
+    struct ho_sync *s = calloc(1, sizeof *s);
     const char *reason;
     char where[40] = "";
 
-    if (!check_stream(&s, where, &reason))
+    if (s == NULL) {
+        (void)ho_fail(o, GF_E_MEMORY, "sync", "");
+        ho_answer_fail(o, ret);
+        return;
+    }
+    s->before = *device;
+    s->body = request->body;
+    s->out = &ret->body;
+    if (!check_stream(s, where, &reason))
         ho_answer_error(ret, 400, "format", reason, where);
-    else if (ho_transaction(o, take_all, &s) < 0)
+    else if (take_request(o, s) < 0)
         ho_answer_fail(o, ret);
     else {
         ret->status = 200;
         ret->content_type = "application/x-protobuf";
-        ho_count_verdicts(o, &s);
+        ho_count_verdicts(o, s);
     }
-    buf_free(&s.touched);
-    buf_free(&s.said);
-    ho_receipt_forget(&s.receipts);
+    buf_free(&s->touched);
+    buf_free(&s->said);
+    ho_receipt_forget(&s->receipts);
+    free(s);
 }

@@ -13,16 +13,35 @@
 #define HO_MESSAGE_MAX 16384 /* bytes of one message of the stream */
 #define HO_ORDERS_AT_ONCE 50 /* of one answer; `more` says that there are others */
 
-/* The request under way. */
+#define HO_ROWS_MAX 40 /* rows of items that one statement stores */
+
+/* A row of table item that is not stored yet. */
+struct ho_row {
+    uint8_t id[GF_UUID_LEN], order_id[GF_UUID_LEN], run_id[GF_UUID_LEN], hash[32];
+    uint64_t seq;
+    int kind;
+    struct gf_span bytes; /* in the request's body */
+    struct ho_verdict verdict;
+};
+
+/* The request under way: what it says, and what its items so far came to. What one of them asked
+ * the database is not asked again for the next. */
 struct ho_sync {
     struct ho_device before; /* as it was when the request came */
-    struct ho_device device; /* as the items so far left it */
+    struct ho_device device; /* as the items so far left it; stored at the end */
     struct gf_span body;
     sync_SyncHead head;
     struct buf *out;    /* Down messages */
     struct buf touched; /* ids of orders whose laptops have something to fetch, 16 bytes each */
     struct buf said;    /* of each item: what is said of it */
     struct ho_receipt_memory receipts;
+    struct ho_order order; /* the last one looked up */
+    bool has_order;
+    bool has_strays;       /* this device's strays have to be looked at */
+    bool is_careful;       /* an id that looked new was not: ask for each */
+    bool has_collided;
+    size_t n_rows;
+    struct ho_row rows[HO_ROWS_MAX];
 };
 
 /* An item under judgement. */
@@ -30,8 +49,7 @@ struct ho_item {
     struct gf_span bytes; /* as they came */
     uint8_t hash[32];
     sync_Item msg;
-    struct ho_order order; /* of msg.job_id; valid when has_order */
-    bool has_order;
+    const struct ho_order *order; /* of msg.job_id; NULL: there is none */
 };
 
 /* This order's laptops have something to fetch. */
@@ -56,6 +74,13 @@ int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down);
 /* Read a sync body message by message: 1 with the message, 0 at the end, GF_E_FORMAT for a bad
  * length. */
 int ho_stream_next(struct gf_reader *r, struct gf_span *ret);
+
+/* Is there a stray of this device? Once, before its items. 0 or a failure. */
+int ho_look_for_strays(struct office *o, struct ho_sync *s);
+
+/* Store the rows that wait; before anything reads table item. 0 or a failure; has_collided when one
+ * of them is home already: then the request has to be taken again from its begin, carefully. */
+int ho_store_rows(struct office *o, struct ho_sync *s);
 
 /* Judge one item: verdict, effects, its row. 0 or a failure. */
 int ho_take_item(struct office *o, struct ho_sync *s, struct gf_span bytes, struct ho_item *item,

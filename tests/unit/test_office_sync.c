@@ -146,7 +146,12 @@ static void orders_go_to_their_person_only(void **state)
     oaid_sql(&office, "UPDATE work_order SET staff_no = 'S002'"); /* somebody else's from now on */
     laptop.cursor = 0;
     assert_int_equal(oaid_fetch(&laptop), 200);
-    assert_int_equal(laptop.n_jobs + laptop.n_tickets + laptop.n_keys, 0);
+    assert_int_equal(laptop.n_tickets + laptop.n_keys + laptop.n_meters, 0);
+    assert_int_equal(laptop.n_jobs, 2); /* what it had is told to be over, and no name with it */
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(laptop.jobs[i].state, "unable");
+        assert_string_equal(laptop.jobs[i].customer_name, "");
+    }
 }
 
 static void many_orders_come_in_pages(void **state)
