@@ -70,8 +70,11 @@ extern const struct admin_group admin_group_staff;     /* admin_staff.c */
 extern const struct admin_group admin_group_settings;  /* admin_setting.c */
 extern const struct admin_group admin_group_imports;   /* admin_import.c */
 extern const struct admin_group admin_group_orders;    /* admin_orders.c */
+extern const struct admin_group admin_group_money;     /* admin_money.c */
 extern const struct admin_group admin_group_labels;    /* admin_label.c */
-extern const struct admin_group admin_group_proofs;    /* admin_show.c */
+extern const struct admin_group admin_group_show;      /* admin_show.c */
+extern const struct admin_group admin_group_reports;   /* admin_report.c */
+extern const struct admin_group admin_group_proofs;    /* admin_proofs.c */
 extern const struct admin_group *const admin_groups[]; /* all, in the order of help */
 extern const size_t admin_n_groups;
 
@@ -161,6 +164,9 @@ int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fa
         { "ascii", NULL, "draw with plain characters", 0, false }
 int admin_code(struct admin *a, const struct admin_args *args, const char *text,
                struct gf_fail *why);
+
+/* Print a list of objects as a table, its head too when has_head. 0 or GF_E_MEMORY. */
+int admin_table(struct admin *a, const json_t *list, bool has_head, struct gf_fail *why);
 
 /* ---- the program ---- */
 

@@ -113,7 +113,7 @@ static void print_row(json_t *columns, const json_t *first, const json_t *row, F
     (void)fputc('\n', out);
 }
 
-static int print_table(const json_t *list, FILE *out)
+static int print_table(const json_t *list, bool has_head, FILE *out)
 {
     const json_t *first = json_array_get(list, 0);
     json_t *columns = columns_of(list), *row;
@@ -123,7 +123,7 @@ static int print_table(const json_t *list, FILE *out)
         return GF_E_MEMORY;
     if (json_array_size(list) == 0)
         (void)fputs("none\n", out);
-    else if (json_object_size(columns) > 0)
+    else if (has_head && json_object_size(columns) > 0)
         print_row(columns, first, NULL, out);
     json_array_foreach(list, i, row) {
         char cell[CELL_MAX];
@@ -160,7 +160,7 @@ static int print_object(json_t *doc, FILE *out)
     json_object_foreach(doc, key, value)
         if (r == 0 && json_is_array(value)) {
             (void)fprintf(out, "\n%s\n", key);
-            r = print_table(value, out);
+            r = print_table(value, true, out);
         } else if (json_is_object(value)) {
             const char *name;
 
@@ -173,13 +173,20 @@ static int print_object(json_t *doc, FILE *out)
     return r;
 }
 
+int admin_table(struct admin *a, const json_t *list, bool has_head, struct gf_fail *why)
+{
+    int r = print_table(list, has_head, a->out);
+
+    return r == 0 ? 0 : gf_fail(why, r, "table", "");
+}
+
 int admin_answer(struct admin *a, json_t *doc, struct gf_fail *why)
 {
     int r;
 
     if (a->json || doc == NULL)
         return admin_json(a, doc, why);
-    r = json_is_array(doc) ? print_table(doc, a->out) : print_object(doc, a->out);
+    r = json_is_array(doc) ? print_table(doc, true, a->out) : print_object(doc, a->out);
     json_decref(doc);
     return r == 0 ? 0 : gf_fail(why, r, "answer", "");
 }

@@ -1,326 +1,290 @@
-/* admin_show.c - the commands that only read: registers as tables or JSON, and the audit's report;
- * see admin.h. */
+/* admin_show.c - listing registers page by page: nothing is held but a page; see admin.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "backend/admin.h"
-#include "backend/office_audit.h"
-#include "backend/office_certify.h"
+#include "backend/admin_registers.h"
 #include "backend/office_words.h"
-#include "common/host/real.h"
 #include "common/text.h"
 
-/* ---- registers ---- */
+#define PAGE 200
+#define CELL_MAX 512
 
-/* How a column's value is shown. */
-enum shown { TEXT, NUMBER, HEX, UUID, UTC_MS, UTC_S, LIFE, COMMAND };
+/* ---- keys ---- */
 
-struct column {
-    const char *name; /* NULL ends the list */
-    enum shown shown;
+/* Where a listing stands: the parts of its last row's key. */
+struct place {
+    int64_t number[ADMIN_KEYS_MAX];
+    char text[ADMIN_KEYS_MAX][CELL_MAX];
+    uint8_t id[ADMIN_KEYS_MAX][GF_UUID_LEN];
 };
 
-#define COLUMNS_MAX 12
-#define CERTIFICATE_FILE_MAX 8192
-
-static const struct register_view {
-    const char *name, *sql;
-    struct column columns[COLUMNS_MAX + 1];
-} views[] = {
-    { "meters",
-      "SELECT meter_id, type, pulse_l, verification_date, bt_address, life_state, active_epoch, "
-      "account_no, last_seq FROM meter WHERE org_id = ?1 ORDER BY meter_id",
-      { { "meter_id", TEXT },
-        { "type", NUMBER },
-        { "pulse_l", NUMBER },
-        { "verified", TEXT },
-        { "bt_address", TEXT },
-        { "state", LIFE },
-        { "key_epoch", NUMBER },
-        { "account_no", NUMBER },
-        { "receipts", NUMBER },
-        { NULL, TEXT } } },
-    { "orders",
-      "SELECT w.number, w.kind, w.state, w.meter_id, w.supply_point, w.customer_no, w.staff_no, "
-      "w.account_no, w.due, w.code, COALESCE(c.number, '') FROM work_order w LEFT JOIN certificate "
-      "c ON c.org_id = w.org_id AND c.order_id = w.order_id WHERE w.org_id = ?1 ORDER BY w.number",
-      { { "number", TEXT },
-        { "kind", TEXT },
-        { "state", TEXT },
-        { "meter_id", TEXT },
-        { "supply_point", TEXT },
-        { "customer_no", TEXT },
-        { "staff", TEXT },
-        { "account_no", NUMBER },
-        { "due", TEXT },
-        { "code", TEXT },
-        { "certificate", TEXT },
-        { NULL, TEXT } } },
-    { "receipts",
-      "SELECT r.meter_id, r.seq, r.command, r.life_state, r.account_no, r.key_epoch, CASE WHEN "
-      "r.clock_valid = 1 THEN r.at_s END, r.flowed_l, r.ticket_serial, r.gap, w.number, r.hash "
-      "FROM receipt r JOIN work_order w ON w.org_id = r.org_id AND w.order_id = r.order_id WHERE "
-      "r.org_id = ?1 ORDER BY r.meter_id, r.seq",
-      { { "meter_id", TEXT },
-        { "seq", NUMBER },
-        { "command", COMMAND },
-        { "state", LIFE },
-        { "account_no", NUMBER },
-        { "key_epoch", NUMBER },
-        { "at", UTC_S },
-        { "purged_l", NUMBER },
-        { "ticket", NUMBER },
-        { "gap", NUMBER },
-        { "order", TEXT },
-        { "hash", HEX },
-        { NULL, TEXT } } },
-    { "accounts",
-      "SELECT account_no, state, customer_no, supply_point, meter_id, opened_at_s, opened_seq FROM "
-      "account WHERE org_id = ?1 ORDER BY account_no",
-      { { "account_no", NUMBER },
-        { "state", TEXT },
-        { "customer_no", TEXT },
-        { "supply_point", TEXT },
-        { "meter_id", TEXT },
-        { "opened", UTC_S },
-        { "receipt", NUMBER },
-        { NULL, TEXT } } },
-    { "devices",
-      "SELECT device_id, staff_no, name, enrolled_at_ms, revoked_at_ms, seen_at_ms, chain_seq, "
-      "claimed_seq, version FROM device WHERE org_id = ?1 ORDER BY enrolled_at_ms",
-      { { "device_id", UUID },
-        { "staff", TEXT },
-        { "name", TEXT },
-        { "enrolled", UTC_MS },
-        { "revoked", UTC_MS },
-        { "seen", UTC_MS },
-        { "records", NUMBER },
-        { "claimed", NUMBER },
-        { "version", TEXT },
-        { NULL, TEXT } } },
-};
-
-#define CELL_MAX 256
-
-/* One value in words. */
-static void show_cell(struct odb_query *q, int i, enum shown shown, char ret[static CELL_MAX])
+static enum admin_shown key_type(const struct admin_register *g, size_t part)
 {
-    struct gf_span bytes;
+    return g->columns[g->keys[part]].shown;
+}
 
-    ret[0] = '\0';
+/* Before the first row. */
+static void place_first(struct place *p)
+{
+    *p = (struct place){ 0 };
+    for (size_t i = 0; i < ADMIN_KEYS_MAX; i++)
+        p->number[i] = INT64_MIN;
+}
+
+static struct odb_value place_value(const struct admin_register *g, const struct place *p, size_t i)
+{
+    return key_type(g, i) == SHOW_INT    ? ODB_I(p->number[i])
+           : key_type(g, i) == SHOW_UUID ? ODB_B(p->id[i], GF_UUID_LEN)
+                                         : ODB_T(p->text[i]);
+}
+
+/* False when a key is not what it has to be: the listing would never end. */
+static bool place_at(const struct admin_register *g, struct odb_query *q, struct place *ret)
+{
+    bool is_key = true;
+
+    for (size_t i = 0; i < g->n_keys; i++) {
+        int column = (int)g->keys[i];
+
+        if (key_type(g, i) == SHOW_INT)
+            ret->number[i] = odb_int(q, column);
+        else if (key_type(g, i) == SHOW_UUID)
+            is_key &= odb_copy(q, column, ret->id[i], GF_UUID_LEN);
+        else
+            odb_text(q, column, ret->text[i], CELL_MAX);
+    }
+    return is_key;
+}
+
+/* "GM2400000156,17": the parts of a key as the listing shows them. */
+static int place_parse(const struct admin_register *g, const char *text, struct place *ret,
+                       struct gf_fail *why)
+{
+    char part[CELL_MAX], wanted[160] = "";
+    bool is_good = true;
+
+    place_first(ret);
+    for (size_t i = 0; i < g->n_keys; i++) {
+        size_t n = i + 1 < g->n_keys ? strcspn(text, ",") : strlen(text);
+
+        (void)snprintf(part, sizeof part, "%.*s", (int)n, text);
+        (void)snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%s",
+                       i > 0 ? "," : "", g->columns[g->keys[i]].name);
+        if (key_type(g, i) == SHOW_INT)
+            is_good &= gf_parse_int(part, INT64_MIN, INT64_MAX, &ret->number[i]) == 0;
+        else if (key_type(g, i) == SHOW_UUID)
+            is_good &= gf_uuid_parse(part, ret->id[i]) == 0;
+        else
+            is_good &= n < CELL_MAX && gf_copy(ret->text[i], CELL_MAX, part);
+        is_good &= i + 1 == g->n_keys || text[n] == ',';
+        text += n + (text[n] == ',');
+    }
+    return is_good ? 0 : gf_fail(why, GF_E_USAGE, "a row to go on after is", wanted);
+}
+
+/* ---- rows ---- */
+
+/* A time as text, or null. */
+static json_t *time_json(int64_t s)
+{
+    char text[21];
+
+    gf_utc_text(s, text);
+    return json_string(text);
+}
+
+static json_t *bytes_json(struct gf_span bytes, bool is_uuid)
+{
+    char text[CELL_MAX];
+
+    if (is_uuid && bytes.n == GF_UUID_LEN)
+        gf_uuid_text(bytes.p, text);
+    else
+        gf_hex(bytes.p, bytes.n < CELL_MAX / 2 ? bytes.n : CELL_MAX / 2 - 1, text);
+    return json_string(text);
+}
+
+static json_t *cell_json(struct odb_query *q, int i, enum admin_shown shown)
+{
+    char text[CELL_MAX];
+
     if (odb_is_null(q, i))
-        return;
+        return json_null();
     switch (shown) {
-    case TEXT:
-        odb_text(q, i, ret, CELL_MAX);
-        break;
-    case NUMBER:
-        (void)gf_dec(odb_int(q, i), ret);
-        break;
-    case HEX:
-        bytes = odb_bytes(q, i);
-        gf_hex(bytes.p, bytes.n < CELL_MAX / 2 ? bytes.n : CELL_MAX / 2 - 1, ret);
-        break;
-    case UUID:
-        bytes = odb_bytes(q, i);
-        if (bytes.n == GF_UUID_LEN)
-            gf_uuid_text(bytes.p, ret);
-        break;
-    case UTC_MS:
-    case UTC_S:
-        gf_utc_text(shown == UTC_S ? odb_int(q, i) : odb_int(q, i) / 1000, ret);
-        break;
-    case LIFE:
-        (void)gf_copy(ret, CELL_MAX, ho_life_word(odb_int(q, i)));
-        break;
-    case COMMAND:
-        (void)gf_copy(ret, CELL_MAX, ho_command_word(odb_int(q, i)));
-        break;
+    case SHOW_INT:
+        return json_integer(odb_int(q, i));
+    case SHOW_YES_NO:
+        return json_boolean(odb_int(q, i) != 0);
+    case SHOW_HEX:
+    case SHOW_UUID:
+        return bytes_json(odb_bytes(q, i), shown == SHOW_UUID);
+    case SHOW_UTC_MS:
+        return time_json(odb_int(q, i) / 1000);
+    case SHOW_UTC_S:
+        return time_json(odb_int(q, i));
+    case SHOW_LIFE:
+        return json_string(ho_life_word(odb_int(q, i)));
+    case SHOW_COMMAND:
+        return json_string(ho_command_word(odb_int(q, i)));
+    case SHOW_TEXT:
+    default:
+        odb_text(q, i, text, sizeof text);
+        return json_string(text);
     }
 }
 
-/* A row of JSON in one line, so that line tools can read it too. */
-static bool print_json_row(struct odb_query *q, const struct register_view *view, FILE *out)
+static json_t *row_json(struct odb_query *q, const struct admin_register *g)
 {
     json_t *row = json_object();
-    char cell[CELL_MAX], *text;
 
-    for (int i = 0; view->columns[i].name != NULL; i++) {
-        show_cell(q, i, view->columns[i].shown, cell);
-        json_object_set_new(row, view->columns[i].name,
-                            odb_is_null(q, i)                  ? json_null()
-                            : view->columns[i].shown == NUMBER ? json_integer(odb_int(q, i))
-                                                               : json_string(cell));
-    }
-    text = json_dumps(row, 0);
-    json_decref(row);
-    if (text == NULL)
-        return false;
-    (void)fputs(text, out);
-    free(text);
-    return true;
+    for (int i = 0; g->columns[i].name != NULL; i++)
+        (void)json_object_set_new(row, g->columns[i].name, cell_json(q, i, g->columns[i].shown));
+    return row;
 }
 
-static void print_text_row(struct odb_query *q, const struct register_view *view, FILE *out)
+/* ---- pages ---- */
+
+/* A listing under way. */
+struct listing {
+    struct admin *a;
+    const struct admin_register *of;
+    struct place at;
+    int64_t left, shown; /* rows */
+    bool as_lines;
+};
+
+/* The next page, at most n rows. *ret is the caller's. */
+static int read_page(struct listing *l, int64_t n, json_t **ret, struct gf_fail *why)
 {
-    char cell[CELL_MAX];
+    struct odb *db = l->a->office->db;
+    struct odb_value values[ADMIN_KEYS_MAX + 1];
+    json_t *page = json_array();
+    struct odb_query *q;
+    bool is_key = true;
+    int r = 0;
 
-    for (int i = 0; view->columns[i].name != NULL; i++) {
-        show_cell(q, i, view->columns[i].shown, cell);
-        (void)fprintf(out, "%s%s", i > 0 ? "\t" : "", cell[0] != '\0' ? cell : "-");
-    }
-    (void)fputc('\n', out);
-}
-
-static int print_register(struct admin *a, const struct register_view *view, bool as_json,
-                          struct gf_fail *why)
-{
-    struct odb_query *q = odb_query(a->office->db, view->sql, ODB_NONE);
-    int r, n = 0;
-
-    for (int i = 0; !as_json && view->columns[i].name != NULL; i++)
-        (void)fprintf(a->out, "%s%s", i > 0 ? "\t" : "", view->columns[i].name);
-    (void)fputs(as_json ? "[" : "\n", a->out);
-    while ((r = odb_next(a->office->db, q)) == 1) {
-        if (!as_json)
-            print_text_row(q, view, a->out);
-        else {
-            (void)fputs(n > 0 ? ",\n " : "\n ", a->out);
-            if (!print_json_row(q, view, a->out)) {
-                odb_end(q);
-                return gf_fail(why, GF_E_MEMORY, "show", "");
-            }
-        }
-        n++;
+    for (size_t i = 0; i < l->of->n_keys; i++)
+        values[i] = place_value(l->of, &l->at, i);
+    values[l->of->n_keys] = ODB_I(n);
+    q = odb_query(db, l->of->sql, values, l->of->n_keys + 1);
+    while (is_key && (r = odb_next(db, q)) == 1) {
+        (void)json_array_append_new(page, row_json(q, l->of));
+        is_key = place_at(l->of, q, &l->at);
     }
     odb_end(q);
-    if (as_json)
-        (void)fputs("\n]\n", a->out);
-    return r < 0 ? odb_fail(a->office->db, why) : 0;
+    *ret = page;
+    if (!is_key)
+        return gf_fail(why, GF_E_STORE_DAMAGED, l->of->name, "a row's key is not an id");
+    return r < 0 ? odb_fail(db, why) : 0;
+}
+
+/* A row in one line, so that line tools can read it too. */
+static int print_lines(struct listing *l, const json_t *page, struct gf_fail *why)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(page, i, row) {
+        if (!l->as_lines)
+            (void)fputs(l->shown + (int64_t)i > 0 ? ",\n " : "\n ", l->a->out);
+        if (json_dumpf(row, l->a->out, 0) != 0)
+            return gf_fail(why, GF_E_MEMORY, "show", "");
+        if (l->as_lines)
+            (void)fputc('\n', l->a->out);
+    }
+    return 0;
+}
+
+static int print_page(struct listing *l, const json_t *page, struct gf_fail *why)
+{
+    if (l->a->json || l->as_lines)
+        return print_lines(l, page, why);
+    if (json_array_size(page) == 0 && l->shown > 0)
+        return 0;
+    return admin_table(l->a, page, l->shown == 0, why);
+}
+
+static int list_pages(struct listing *l, struct gf_fail *why)
+{
+    size_t got = PAGE;
+    int r = 0;
+
+    while (r == 0 && got == PAGE && l->left > 0) {
+        json_t *page = NULL;
+
+        r = read_page(l, l->left < PAGE ? l->left : PAGE, &page, why);
+        if (r == 0)
+            r = print_page(l, page, why);
+        got = json_array_size(page);
+        l->shown += (int64_t)got;
+        l->left -= (int64_t)got;
+        json_decref(page);
+    }
+    return r;
+}
+
+static const struct admin_option show_options[] = {
+    { "after", "KEY", "rows behind this one: the first column, or the first ones with commas", 0,
+      false },
+    { "limit", "N", "at most so many rows; all unless said", 0, false },
+    { "lines", NULL, "one JSON object a line", 0, false },
+};
+
+static int list_register(struct listing *l, const char *after, struct gf_fail *why)
+{
+    struct odb *db = l->a->office->db;
+    int r = 0;
+
+    place_first(&l->at);
+    if (after != NULL)
+        r = place_parse(l->of, after, &l->at, why);
+    if (r == 0 && odb_begin_reading(db) != 0)
+        r = odb_fail(db, why);
+    if (r != 0)
+        return r;
+    if (l->a->json && !l->as_lines)
+        (void)fputc('[', l->a->out);
+    r = list_pages(l, why);
+    if (l->a->json && !l->as_lines)
+        (void)fputs("\n]\n", l->a->out);
+    odb_rollback(db);
+    return r;
+}
+
+/* Without a word: which registers there are. */
+static int list_registers(struct admin *a, struct gf_fail *why)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < admin_n_registers; i++)
+        (void)json_array_append_new(all, json_pack("{s:s, s:s}", "register",
+                                                   admin_registers[i].name, "what",
+                                                   admin_registers[i].what));
+    return admin_answer(a, all, why);
 }
 
 static int run_show(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (strcmp(views[i].name, args->words[0]) == 0)
-            return print_register(a, &views[i], a->json, why);
-    return gf_fail(why, GF_E_USAGE, "there is no register", args->words[0]);
-}
+    struct listing l = { .a = a, .as_lines = admin_has(args, "lines") };
+    int r = admin_int(args, "limit", INT64_MAX, 1, INT64_MAX, &l.left, why);
 
-/* ---- audit ---- */
-
-/* Texts that stand one after the other, each with its NUL. */
-static json_t *json_texts(const struct buf *texts)
-{
-    json_t *list = json_array();
-
-    for (size_t at = 0; at < texts->n; at += strlen((const char *)texts->p + at) + 1)
-        json_array_append_new(list, json_string((const char *)texts->p + at));
-    return list;
-}
-
-static int print_audit_json(const struct ho_audit *audit, uint64_t broken, FILE *out)
-{
-    json_t *list = json_array();
-    int r;
-
-    for (size_t i = 0; i < HO_STATEMENTS; i++) {
-        const struct ho_finding *f = &audit->of[i];
-
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:o, s:o}", "statement",
-                                        ho_statement_text((enum ho_statement)i), "checked",
-                                        (json_int_t)f->checked, "broken", json_texts(&f->broken),
-                                        "notes", json_texts(&f->notes)));
-    }
-    json_t *all = json_pack("{s:b, s:o}", "clean", broken == 0, "statements", list);
-    r = json_dumpf(all, out, JSON_INDENT(1));
-    json_decref(all);
-    (void)fputc('\n', out);
-    return r;
-}
-
-static void print_texts(const struct buf *texts, const char *mark, FILE *out)
-{
-    for (size_t at = 0; at < texts->n; at += strlen((const char *)texts->p + at) + 1)
-        (void)fprintf(out, "  %s %s\n", mark, (const char *)texts->p + at);
-}
-
-static void print_audit(const struct ho_audit *audit, uint64_t broken, FILE *out)
-{
-    for (size_t i = 0; i < HO_STATEMENTS; i++) {
-        const struct ho_finding *f = &audit->of[i];
-
-        (void)fprintf(out, "%-6s %6llu  %s\n", f->n_broken == 0 ? "holds" : "BROKEN",
-                      (unsigned long long)f->checked, ho_statement_text((enum ho_statement)i));
-        print_texts(&f->broken, "broken:", out);
-        print_texts(&f->notes, "note:", out);
-    }
-    if (broken == 0)
-        (void)fputs("audit: clean\n", out);
-    else
-        (void)fprintf(out, "audit: %llu broken\n", (unsigned long long)broken);
-}
-
-static int run_audit(struct admin *a, const struct admin_args *args, struct gf_fail *why)
-{
-    struct ho_audit audit;
-    uint64_t broken = 0;
-    char detail[40];
-    int r = ho_audit_run(a->office, &audit);
-
-    (void)args; /* has none */
-    for (size_t i = 0; i < HO_STATEMENTS; i++)
-        broken += audit.of[i].n_broken;
-    if (r != 0)
-        (void)gf_fail(why, r, a->office->fail.where, a->office->fail.detail);
-    else if (!a->json)
-        print_audit(&audit, broken, a->out);
-    else if (print_audit_json(&audit, broken, a->out) != 0)
-        r = gf_fail(why, GF_E_MEMORY, "audit", "");
-    ho_audit_free(&audit);
-    if (r != 0 || broken == 0)
-        return r;
-    (void)snprintf(detail, sizeof detail, "%llu broken", (unsigned long long)broken);
-    return gf_fail(why, GF_E_AUDIT, "audit", detail);
-}
-
-/* ---- certificates ---- */
-
-static int run_verify_certificate(struct admin *a, const struct admin_args *args,
-                                  struct gf_fail *why)
-{
-    char text[CERTIFICATE_FILE_MAX];
-    int n = gf_file_read(args->words[0], (uint8_t *)text, sizeof text - 1, why);
-
-    if (n < 0)
-        return n;
-    text[n] = '\0';
-
-    int r = ho_certificate_check(a->office, text, why);
-    if (r == 0 && a->json)
-        return admin_json(a, json_pack("{s:b}", "valid", true), why);
-    if (r == 0)
-        (void)fprintf(a->out, "%.*s: signed by this head office, unchanged\n",
-                      (int)strcspn(text, "\n"), text);
-    return r;
+    if (r != 0 || args->n_words == 0)
+        return r != 0 ? r : list_registers(a, why);
+    for (size_t i = 0; i < admin_n_registers; i++)
+        if (strcmp(admin_registers[i].name, args->words[0]) == 0)
+            l.of = &admin_registers[i];
+    if (l.of == NULL)
+        return gf_fail(why, GF_E_USAGE, "there is no register", args->words[0]);
+    return list_register(&l, admin_value(args, "after"), why);
 }
 
 static const struct admin_command commands[] = {
     { .name = "show",
-      .words = "REGISTER",
-      .what = "list a register: meters, orders, receipts, accounts, devices",
+      .words = "[REGISTER]",
+      .what = "list a register; without one, which there are",
+      ADMIN_OPTIONS(show_options),
       .run = run_show },
-    { .name = "audit",
-      .words = "",
-      .what = "prove what the records can prove",
-      .run = run_audit },
-    { .name = "verify-certificate",
-      .words = "FILE",
-      .what = "check a certificate as gasfitter printed it",
-      .run = run_verify_certificate },
 };
 
-const struct admin_group admin_group_proofs = ADMIN_GROUP("Reading and proving", commands);
+const struct admin_group admin_group_show = ADMIN_GROUP("Registers", commands);

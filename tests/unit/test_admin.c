@@ -299,7 +299,7 @@ static void test_failure_in_json(void **state)
     json_t *doc;
 
     (void)state;
-    assert_int_equal(RUN("label", "--json"), 2);
+    assert_int_equal(RUN("verify-certificate", "--json"), 2);
     doc = json_loads(said, 0, NULL);
     assert_non_null(doc);
     assert_string_equal(json_string_value(json_object_get(doc, "error")), "USAGE");
