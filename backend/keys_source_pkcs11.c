@@ -56,7 +56,8 @@ static void end(struct session *t)
         PKCS11_release_all_slots(t->ctx, t->slots, t->n);
     if (t->is_loaded)
         PKCS11_CTX_unload(t->ctx);
-    PKCS11_CTX_free(t->ctx);
+    if (t->ctx != NULL)
+        PKCS11_CTX_free(t->ctx);
     ERR_clear_error();
 }
 
