@@ -353,13 +353,16 @@ static bool same_certified(const gasm_Totals *a, const gasm_Totals *b)
            && a->exported_l == b->exported_l && a->after_closing_l == b->after_closing_l;
 }
 
-/* The columns beside it: account, case, residual, token, receipt, time, fault. */
+/* The columns beside it: account, case (also where the meter knew of none), residual, token, receipt,
+ * time, fault. */
 static bool same_columns(struct odb_query *q, const gasm_Certificate *c)
 {
     struct gf_span swap_case = odb_bytes(q, 3);
 
-    return c->account_no == (uint64_t)odb_int(q, 1) && c->swap_case.size == swap_case.n
-           && (swap_case.n == 0 || memcmp(c->swap_case.bytes, swap_case.p, swap_case.n) == 0)
+    return c->account_no == (uint64_t)odb_int(q, 1)
+           && (c->swap_case.size == 0
+               || (c->swap_case.size == swap_case.n
+                   && memcmp(c->swap_case.bytes, swap_case.p, swap_case.n) == 0))
            && c->residual_l == odb_int(q, 4) && c->token_seq == (uint64_t)odb_int(q, 5)
            && c->receipt_seq == (uint64_t)odb_int(q, 6) && c->at_s == odb_int(q, 7)
            && c->valve_fault == (odb_int(q, 8) != 0);

@@ -14,10 +14,11 @@ enum ceiling { PURCHASED, IMPORTED, FORGIVEN, DEBITED, CEILINGS };
 
 /* A token as it is registered. */
 struct token {
-    uint64_t account_no, sequence, refunds_seq;
+    uint64_t account_no, sequence;
     char meter_id[GF_METER_ID_TEXT], kind[16], state[16], tariff_id[32], refund_state[16];
     int64_t litres, ceilings[CEILINGS], from_l, to_l, cost_milli, price_minor, made_at_ms, posted_l;
     int64_t certified_l; /* that the account's meter took by certificate: credit less debt */
+    int64_t refunded_l;  /* litres of the token that a refund takes back */
     uint8_t op_id[16], content[32];
     bool has_price;
 };
@@ -27,9 +28,7 @@ struct walk {
     uint64_t account_no, last_seq;
     int64_t sums[CEILINGS];   /* of all tokens so far */
     int64_t beyond[CEILINGS]; /* what ceilings held beyond that */
-    int64_t last_sale_l;      /* litres of the newest sale */
-    int64_t taken_back_l;     /* litres that a refund under way takes back */
-    bool may_be_back;         /* that refund was refused: from some token on they count again */
+    int64_t taken_back_l;     /* by a refund that was refused: from some token on they count again */
     bool skipped;             /* numbers were left out, as a restored office does */
     bool was_restored;
     /* of sales */
@@ -41,9 +40,10 @@ struct walk {
 static const char token_columns[] =
     "SELECT t.account_no, t.sequence, t.meter_id, t.kind, t.state, t.litres, t.purchased_l, "
     "t.imported_l, t.forgiven_l, t.debited_l, t.from_l, t.to_l, t.cost_milli, t.price_minor, "
-    "t.made_at_ms, t.op_id, t.content, COALESCE(t.refunds_seq, 0), COALESCE(t.tariff_id, ''), "
+    "t.made_at_ms, t.op_id, t.content, COALESCE(x.litres, 0), COALESCE(t.tariff_id, ''), "
     "COALESCE(r.state, ''), COALESCE(p.amount, 0), COALESCE(m.certified_l, 0) FROM token t LEFT "
-    "JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no AND r.by_sequence = "
+    "JOIN token x ON x.org_id = t.org_id AND x.account_no = t.account_no AND x.sequence = "
+    "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no AND r.by_sequence = "
     "t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = t.op_id AND p.kind = "
     "t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON m.org_id = t.org_id AND "
     "m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE t.org_id = ?1 ORDER BY "
@@ -64,7 +64,7 @@ static void read_token(struct odb_query *q, struct token *ret)
 
     *ret = (struct token){ .account_no = (uint64_t)odb_int(q, 0),
                            .sequence = (uint64_t)odb_int(q, 1),
-                           .refunds_seq = (uint64_t)odb_int(q, 17),
+                           .refunded_l = odb_int(q, 17),
                            .posted_l = odb_int(q, 20),
                            .certified_l = odb_int(q, 21) };
     odb_text(q, 2, ret->meter_id, sizeof ret->meter_id);
@@ -151,39 +151,40 @@ static bool may_exceed(const struct walk *w, const struct token *t, enum ceiling
            || (beyond >= w->beyond[i] && beyond <= most);
 }
 
-/* The ceilings are the running sums; without the litres that a refund under way takes back. */
-static void check_ceilings(struct ho_audit *a, struct walk *w, const struct token *t)
+/* Tokens so far, this one in. While a refund is under way its litres do not count, and no sale is
+ * made; whether they count again is the meter's to say. */
+static void add_token(struct walk *w, const struct token *t)
 {
     enum ceiling own = ceiling_of(t);
 
-    if (is_kind(t, "refund")) {
-        w->taken_back_l = w->last_sale_l;
-        w->may_be_back = strcmp(t->refund_state, "refused") == 0;
-    }
-    if (own == PURCHASED) { /* no sale while a refund is under way */
-        if (w->may_be_back)
-            w->taken_back_l = 0;
-        w->last_sale_l = t->litres;
-    }
+    if (is_kind(t, "refund") && strcmp(t->refund_state, "refused") == 0)
+        w->taken_back_l = t->refunded_l;
+    else if (is_kind(t, "refund"))
+        w->sums[PURCHASED] -= t->refunded_l;
+    else if (own == PURCHASED)
+        w->taken_back_l = 0;
     if (own != CEILINGS)
         w->sums[own] += t->litres;
+}
+
+/* The ceilings are the running sums. */
+static void check_ceilings(struct ho_audit *a, struct walk *w, const struct token *t)
+{
+    static const char *const words[] = { "purchased", "imported", "forgiven", "debited" };
+
+    add_token(w, t);
     for (enum ceiling i = PURCHASED; i < CEILINGS; i++) {
         int64_t beyond = t->ceilings[i] - w->sums[i];
 
-        if (i == PURCHASED) {
-            beyond += w->taken_back_l;
-            if (w->may_be_back && beyond == w->taken_back_l) {
-                beyond = 0;
-                w->taken_back_l = 0;
-            }
-        }
-        if (!may_exceed(w, t, i, beyond)) {
-            static const char *const words[] = { "purchased", "imported", "forgiven", "debited" };
-
-            broken(a, HO_TOKENS, t, "carries %lld l %s, the tokens up to it make %lld",
-                   (long long)t->ceilings[i], words[i], (long long)(t->ceilings[i] - beyond));
-        } else
+        if (i == PURCHASED && beyond == -w->taken_back_l)
+            continue;
+        if (may_exceed(w, t, i, beyond))
             w->beyond[i] = beyond;
+        else
+            broken(a, HO_TOKENS, t, "carries %lld l %s, the tokens up to it make %lld",
+                   (long long)t->ceilings[i], words[i], (long long)w->sums[i]);
+        if (i == PURCHASED)
+            w->taken_back_l = 0;
     }
 }
 
