@@ -180,7 +180,8 @@ static int store_ticket(struct office *o, const gasm_Ticket *t, const struct ho_
                   order != NULL ? order->number : "the customer");
 }
 
-/* What follows from a row's rights. */
+/* What follows from a row's rights. Once a case is settled its tickets have no terms: nothing is left
+ * that a meter could take. */
 static void set_limits(const struct issuing *i, const struct want *w, gasm_Ticket *t)
 {
     const uint32_t rights = w->row->rights;
@@ -194,7 +195,8 @@ static void set_limits(const struct issuing *i, const struct want *w, gasm_Ticke
         (rights & RIGHT(PURGE)) != 0 ? i->order->purge_volume_l * HO_PURGE_GRANTS : 0;
     t->purge_grant_s = (rights & RIGHT(PURGE)) != 0 ? i->order->purge_limit_s : 0;
     t->swap.size = 0;
-    if (i->kind->swaps && (rights & (RIGHT(CLOSE) | RIGHT(IMPORT))) != 0) {
+    if (i->kind->swaps && strcmp(i->swap.state, "settled") != 0
+        && (rights & (RIGHT(CLOSE) | RIGHT(IMPORT))) != 0) {
         t->swap.size = (pb_size_t)i->swap.terms_n;
         memcpy(t->swap.bytes, i->swap.terms, i->swap.terms_n);
     }

@@ -121,14 +121,18 @@ static int issue_rest(struct office *o, const struct swap_case *c, int64_t trans
     return credit_issue(o, &what, &token);
 }
 
-/* The case is settled: the rest goes by token, its orders' next tickets have no terms. */
+/* The case is settled: the rest goes by token. Its orders' next tickets have no terms; those that are
+ * out are void when the new meter has not taken the certificate. */
 static int finish(struct office *o, struct swap_case *c, int64_t transit_l, const char *by)
 {
-    int r = transit_l != 0 ? issue_rest(o, c, transit_l, by) : 0;
+    const int imported = is_imported(o, c);
+    int r = imported < 0 ? imported : 0;
 
+    if (r == 0 && transit_l != 0)
+        r = issue_rest(o, c, transit_l, by);
     if (r == 0 && strcmp(c->state, "settled") != 0)
         r = swap_set_state(o, c, "settled");
-    return r == 0 ? swap_orders_changed(o, c, transit_l != 0) : r;
+    return r == 0 ? swap_orders_changed(o, c, transit_l != 0 && imported == 0) : r;
 }
 
 int swap_settle_rest(struct office *o, struct swap_case *c)

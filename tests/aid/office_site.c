@@ -382,6 +382,35 @@ void site_sell(struct site *s, uint64_t account_no, int64_t litres)
     must(s, transact(s, sell, &sale));
 }
 
+struct issuing {
+    uint64_t account_no;
+    const char *kind;
+    int64_t litres;
+};
+
+static int issue(struct site *s, void *ctx)
+{
+    const struct issuing *i = ctx;
+    uint8_t cause[16];
+    struct credit_token token;
+    const struct credit_new what = { .account_no = i->account_no,
+                                     .kind = i->kind,
+                                     .litres = i->litres,
+                                     .cause_id = cause,
+                                     .made_by = "V001",
+                                     .reason = "a test" };
+    int r = gf_uuid7(&s->a.clock, s->a.ports.random, cause);
+
+    return r == 0 ? credit_issue(s->a.o, &what, &token) : r;
+}
+
+void site_issue(struct site *s, uint64_t account_no, const char *kind, int64_t litres)
+{
+    struct issuing i = { account_no, kind, litres };
+
+    must(s, transact(s, issue, &i));
+}
+
 struct asking {
     char customer_no[32];
     const char *meter_id;
@@ -509,6 +538,36 @@ int site_settle(struct site *s, const uint8_t *case_id, bool online)
     struct deciding d = { .case_id = case_id, .online = online };
 
     return transact(s, settle, &d);
+}
+
+static int cancel(struct site *s, void *ctx)
+{
+    return swap_cancel(s->a.o, ctx, "V001");
+}
+
+int site_cancel(struct site *s, uint8_t *case_id)
+{
+    return transact(s, cancel, case_id);
+}
+
+struct moving {
+    const uint8_t *id;
+    uint64_t from, to;
+};
+
+static int move(struct site *s, void *ctx)
+{
+    const struct moving *m = ctx;
+    struct credit_token token;
+
+    return swap_move_residual(s->a.o, m->id, m->from, m->to, "V001", &token);
+}
+
+int site_move(struct site *s, const uint8_t *id, uint64_t from, uint64_t to)
+{
+    struct moving m = { id, from, to };
+
+    return transact(s, move, &m);
 }
 
 static int estimate(struct site *s, void *ctx)

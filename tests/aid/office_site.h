@@ -13,7 +13,7 @@
 
 #define SITE_OLD AID_METER_ID   /* ids of meters of meter_world */
 #define SITE_NEW AID_OTHER_ID
-#define SITE_THIRD AID_THIRD_ID
+#define SITE_THIRD "GM2400000447"
 #define SITE_WALLET 32
 #define SITE_RECEIPTS 64
 
@@ -84,6 +84,7 @@ sync_TicketGrant site_customer_ticket(struct site *s, const struct site_meter *m
 
 /* Sell so many litres; the token is pending. Its customer gives the newest token to the meter. */
 void site_sell(struct site *s, uint64_t account_no, int64_t litres);
+void site_issue(struct site *s, uint64_t account_no, const char *kind, int64_t litres);
 gasm_Refusal site_give(struct site *s, struct site_meter *m, uint64_t account_no);
 
 /* Read all receipts from the meter; send those numbered from..to for an order: each has to be
@@ -97,6 +98,8 @@ int site_certificate(struct site *s, const uint8_t *p, size_t n);
 int site_settle(struct site *s, const uint8_t *case_id, bool online);
 int site_estimate(struct site *s, const uint8_t *case_id, int64_t litres, const char *by,
                   const char *confirmed_by);
+int site_cancel(struct site *s, uint8_t *case_id);
+int site_move(struct site *s, const uint8_t *id, uint64_t from, uint64_t to);
 struct swap_case site_case(struct site *s, const char *number);
 
 /* Of the books, and of the meter itself. */
