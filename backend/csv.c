@@ -5,13 +5,14 @@
 
 #include "common/text.h"
 
-/* GF_E_FORMAT at a place. */
+/* GF_E_FORMAT at a place. A line may begin with a byte that continues no character: column 1 too. */
 static int refuse_at(unsigned line, unsigned column, const char *name, const char *reason,
                      struct gf_fail *why)
 {
     char where[sizeof why->where], detail[sizeof why->detail];
 
-    (void)snprintf(where, sizeof where, "line %u, column %u", line, column);
+    (void)snprintf(where, sizeof where, "line %u, column %u", line,
+                   column > 0 ? column : 1);
     (void)snprintf(detail, sizeof detail, "%s%s%s", name, name[0] != '\0' ? ": " : "", reason);
     return gf_fail(why, GF_E_FORMAT, where, detail);
 }
