@@ -1,4 +1,5 @@
-/* admin_money.c - the commands of money: payments, tokens, refunds, tariffs, providers; see admin.h.
+/* admin_money.c - the commands of money: payments, tokens, refunds, tariffs, providers; see
+ * admin.h.
  */
 #include <string.h>
 
@@ -44,16 +45,25 @@ static int read_number(const char *text, const char *name, uint64_t *ret, struct
 
 static int read_id(const char *text, uint8_t ret[static GF_UUID_LEN], struct gf_fail *why)
 {
-    return gf_uuid_parse(text, ret) == 0 ? 0
-                                         : gf_fail(why, GF_E_FORMAT, "id", "has to be a UUID");
+    return gf_uuid_parse(text, ret) == 0 ? 0 : gf_fail(why, GF_E_FORMAT, "id", "has to be a UUID");
 }
 
-#define BY_OPTION { "by", "STAFF", "who does it, for the books", 0, false }
-#define BY_NEEDED { "by", "STAFF", "who does it, for the books", 0, true }
+#define BY_OPTION                                                                                  \
+    {                                                                                              \
+        "by", "STAFF", "who does it, for the books", 0, false                                      \
+    }
+#define BY_NEEDED                                                                                  \
+    {                                                                                              \
+        "by", "STAFF", "who does it, for the books", 0, true                                       \
+    }
 #define ID_OPTION                                                                                  \
-    { "id", "UUID", "the same again has no second effect; a new one unless said", 0, false }
+    {                                                                                              \
+        "id", "UUID", "the same again has no second effect; a new one unless said", 0, false       \
+    }
 #define QR_OPTION                                                                                  \
-    { "qr", NULL, "draw the sealed token as a QR code, under the lowest live key", 0, false }
+    {                                                                                              \
+        "qr", NULL, "draw the sealed token as a QR code, under the lowest live key", 0, false      \
+    }
 
 /* ---- tokens ---- */
 
@@ -63,10 +73,9 @@ static json_t *token_json(struct admin *a, const struct credit_token *t)
 
     if (carriers == NULL)
         return NULL;
-    return json_pack("{s:I, s:I, s:s, s:s, s:s, s:I, s:o}", "account_no",
-                     (json_int_t)t->account_no, "sequence", (json_int_t)t->sequence, "meter_id",
-                     t->meter_id, "kind", t->kind, "state", t->state, "litres",
-                     (json_int_t)t->litres, "carriers", carriers);
+    return json_pack("{s:I, s:I, s:s, s:s, s:s, s:I, s:o}", "account_no", (json_int_t)t->account_no,
+                     "sequence", (json_int_t)t->sequence, "meter_id", t->meter_id, "kind", t->kind,
+                     "state", t->state, "litres", (json_int_t)t->litres, "carriers", carriers);
 }
 
 /* Print a document about a token, and its code when that is wanted. */
@@ -151,8 +160,7 @@ static json_t *payment_json(struct admin *a, const struct payment *p)
         doc = r == 1 ? token_json(a, &t) : NULL;
     }
     gf_uuid_text(p->payment_id, id);
-    if (r < 0 || doc == NULL
-        || json_object_set_new(doc, "payment_id", json_string(id)) != 0
+    if (r < 0 || doc == NULL || json_object_set_new(doc, "payment_id", json_string(id)) != 0
         || json_object_set_new(doc, "change_minor", json_integer(change_milli / 1000)) != 0
         || (p->reason[0] != '\0'
             && json_object_set_new(doc, "reason", json_string(p->reason)) != 0)) {
@@ -180,9 +188,9 @@ static int run_pay(struct admin *a, const struct admin_args *args, struct gf_fai
 
 /* ---- refunds ---- */
 
-static const struct admin_option want_options[] = {
-    { "reason", "TEXT", "for the books", 0, true }, BY_NEEDED, ID_OPTION
-};
+static const struct admin_option want_options[] = { { "reason", "TEXT", "for the books", 0, true },
+                                                    BY_NEEDED,
+                                                    ID_OPTION };
 static const struct admin_option decide_options[] = { BY_NEEDED };
 
 struct refunding {
@@ -227,8 +235,8 @@ static int change_refund(struct admin *a, int (*body)(struct office *o, void *ct
                         json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s}", "refund_id", id,
                                   "account_no", (json_int_t)x->refund.account_no, "sequence",
                                   (json_int_t)x->refund.sequence, "state", x->refund.state,
-                                  "by_sequence", (json_int_t)x->refund.by_sequence,
-                                  "amount_minor", (json_int_t)x->refund.amount_minor, "currency",
+                                  "by_sequence", (json_int_t)x->refund.by_sequence, "amount_minor",
+                                  (json_int_t)x->refund.amount_minor, "currency",
                                   x->refund.currency),
                         why);
 }
@@ -367,9 +375,8 @@ static int run_provider_add(struct admin *a, const struct admin_args *args, stru
     if (r == 0)
         r = admin_failed(a, ho_transaction(a->office, add_provider, &x), why);
     gf_wipe(x.secret, sizeof x.secret);
-    return r == 0
-               ? admin_answer(a, json_pack("{s:s, s:s}", "name", x.name, "kind", "webhook"), why)
-               : r;
+    return r == 0 ? admin_answer(a, json_pack("{s:s, s:s}", "name", x.name, "kind", "webhook"), why)
+                  : r;
 }
 
 static int run_provider_end(struct admin *a, const struct admin_args *args, struct gf_fail *why)
@@ -379,9 +386,8 @@ static int run_provider_end(struct admin *a, const struct admin_args *args, stru
 
     if (r == 0)
         r = admin_failed(a, ho_transaction(a->office, end_provider, &x), why);
-    return r == 0
-               ? admin_answer(a, json_pack("{s:s, s:b}", "name", x.name, "is_ended", true), why)
-               : r;
+    return r == 0 ? admin_answer(a, json_pack("{s:s, s:b}", "name", x.name, "is_ended", true), why)
+                  : r;
 }
 
 static int run_provider_list(struct admin *a, const struct admin_args *args, struct gf_fail *why)
@@ -392,10 +398,10 @@ static int run_provider_list(struct admin *a, const struct admin_args *args, str
 
     (void)args;
     while ((r = provider_next(a->office, p.name, &p)) == 1)
-        if (json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", p.name, "kind",
-                                                  p.kind == PROVIDER_WEBHOOK ? "webhook"
-                                                                             : PROVIDER_COUNTER,
-                                                  "is_ended", p.is_ended))
+        if (json_array_append_new(
+                list, json_pack("{s:s, s:s, s:b}", "name", p.name, "kind",
+                                p.kind == PROVIDER_WEBHOOK ? "webhook" : PROVIDER_COUNTER,
+                                "is_ended", p.is_ended))
             != 0)
             break;
     if (r == 0)
@@ -437,8 +443,9 @@ static const struct admin_command commands[] = {
     { .name = "tariff add",
       .words = "TARIFF STEPS",
       .what = "register prices, for good",
-      .more = "STEPS is \"0=850;500000=1200\": from so many litres of a period on, a litre costs so "
-              "many thousandths of the minor unit.",
+      .more =
+          "STEPS is \"0=850;500000=1200\": from so many litres of a period on, a litre costs so "
+          "many thousandths of the minor unit.",
       ADMIN_OPTIONS(tariff_options),
       .run = run_tariff_add },
     { .name = "provider add",

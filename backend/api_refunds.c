@@ -11,8 +11,16 @@
 
 static const struct api_field fields[] = {
     { .name = "refund_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
-    { .name = "account_no", .type = API_INT, .min = 1, .max = INT64_MAX >> 10, .what = "whose token" },
-    { .name = "sequence", .type = API_INT, .min = 1, .max = INT64_C(1) << 48, .what = "of the token" },
+    { .name = "account_no",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_MAX >> 10,
+      .what = "whose token" },
+    { .name = "sequence",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_C(1) << 48,
+      .what = "of the token" },
     { .name = "by_sequence",
       .type = API_INT,
       .is_optional = true,
@@ -37,16 +45,23 @@ const struct api_message api_refund_message = API_MESSAGE("Refund", fields);
 
 static const struct api_field want_fields[] = {
     { .name = "refund_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
-    { .name = "account_no", .type = API_INT, .min = 1, .max = INT64_MAX >> 10, .what = "whose token" },
-    { .name = "sequence", .type = API_INT, .min = 1, .max = INT64_C(1) << 48, .what = "of the token" },
+    { .name = "account_no",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_MAX >> 10,
+      .what = "whose token" },
+    { .name = "sequence",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_C(1) << 48,
+      .what = "of the token" },
     { .name = "reason", .type = API_TEXT, .min = 1, .max = 150, .what = "for the books" },
 };
 const struct api_message api_refund_want_message = API_MESSAGE("WantedRefund", want_fields);
 
 static void answer_refund(struct api_call *c, const uint8_t id[static GF_UUID_LEN])
 {
-    api_one_row(c,
-                odb_query(c->o->db, COLUMNS "refund_id = ?2", ODB(ODB_B(id, GF_UUID_LEN))),
+    api_one_row(c, odb_query(c->o->db, COLUMNS "refund_id = ?2", ODB(ODB_B(id, GF_UUID_LEN))),
                 &api_refund_message, NO_SUCH);
 }
 

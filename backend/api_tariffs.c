@@ -56,9 +56,8 @@ struct adding {
 /* The same again is the same. */
 static bool is_same(const struct tariff *a, const struct tariff *b)
 {
-    bool same = strcmp(a->class_name, b->class_name) == 0
-                && strcmp(a->currency, b->currency) == 0 && a->period == b->period
-                && a->valid_from_s == b->valid_from_s && a->n == b->n;
+    bool same = strcmp(a->class_name, b->class_name) == 0 && strcmp(a->currency, b->currency) == 0
+                && a->period == b->period && a->valid_from_s == b->valid_from_s && a->n == b->n;
 
     for (size_t i = 0; same && i < a->n; i++)
         same = a->steps[i].from_l == b->steps[i].from_l

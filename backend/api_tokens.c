@@ -18,7 +18,11 @@
 
 static const struct api_field carrier_fields[] = {
     { .name = "epoch", .type = API_INT, .min = 1, .max = UINT32_MAX, .what = "of the account key" },
-    { .name = "sealed", .type = API_HEX, .min = 1, .max = MC_TOKEN_MAX, .what = "gasm.SealedToken" },
+    { .name = "sealed",
+      .type = API_HEX,
+      .min = 1,
+      .max = MC_TOKEN_MAX,
+      .what = "gasm.SealedToken" },
     { .name = "qr", .type = API_TEXT, .max = 512, .what = "the text of its QR code" },
     { .name = "digits",
       .type = API_ID,
@@ -42,7 +46,10 @@ static const struct api_field fields[] = {
       .words = "pending|posted|voided",
       .what = "whether a receipt showed that the meter has its litres" },
     { .name = "litres", .type = API_INT, .max = LITRES_MAX, .what = "what it brings, or takes" },
-    { .name = "purchased_l", .type = API_INT, .max = LITRES_MAX, .what = "ceiling that it carries" },
+    { .name = "purchased_l",
+      .type = API_INT,
+      .max = LITRES_MAX,
+      .what = "ceiling that it carries" },
     { .name = "imported_l", .type = API_INT, .max = LITRES_MAX, .what = "ceiling" },
     { .name = "forgiven_l", .type = API_INT, .max = LITRES_MAX, .what = "ceiling" },
     { .name = "debited_l", .type = API_INT, .max = LITRES_MAX, .what = "ceiling" },
@@ -53,13 +60,26 @@ static const struct api_field fields[] = {
     { .name = "refunds_seq", .type = API_INT, .is_optional = true, .what = "which it takes back" },
     { .name = "payment_id", .type = API_UUID, .is_optional = true, .what = "of a sale" },
     { .name = "swap_case", .type = API_UUID, .is_optional = true, .what = "of a swap" },
-    { .name = "tariff_id", .type = API_ID, .is_optional = true, .min = 1, .max = 31, .what = "of a sale" },
+    { .name = "tariff_id",
+      .type = API_ID,
+      .is_optional = true,
+      .min = 1,
+      .max = 31,
+      .what = "of a sale" },
     { .name = "cost_milli",
       .type = API_INT,
       .is_optional = true,
       .what = "thousandths of the minor unit, exact" },
-    { .name = "price_minor", .type = API_INT, .is_optional = true, .what = "cost, rounded half up" },
-    { .name = "currency", .type = API_ID, .is_optional = true, .min = 3, .max = 3, .what = "of both" },
+    { .name = "price_minor",
+      .type = API_INT,
+      .is_optional = true,
+      .what = "cost, rounded half up" },
+    { .name = "currency",
+      .type = API_ID,
+      .is_optional = true,
+      .min = 3,
+      .max = 3,
+      .what = "of both" },
     { .name = "reason", .type = API_TEXT, .max = 159, .what = "of a correction or refund" },
     { .name = "carriers",
       .type = API_LIST,
@@ -74,7 +94,9 @@ const struct api_message api_token_message = {
 const struct api_message api_carried_message = API_MESSAGE("CarriedToken", fields);
 
 static const struct api_field correction_fields[] = {
-    { .name = "correction_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
+    { .name = "correction_id",
+      .type = API_UUID,
+      .what = "the caller's: the same again is the same" },
     { .name = "kind",
       .type = API_WORD,
       .words = "forgive|debit",
@@ -105,7 +127,8 @@ static json_t *carrier_json(const struct credit_token *t, const struct credit_ca
 
     gf_hex(carrier->sealed, carrier->n, hex);
     credit_qr_text(t, carrier, qr);
-    ret = json_pack("{s:I, s:s, s:s}", "epoch", (json_int_t)carrier->epoch, "sealed", hex, "qr", qr);
+    ret =
+        json_pack("{s:I, s:s, s:s}", "epoch", (json_int_t)carrier->epoch, "sealed", hex, "qr", qr);
     if (ret != NULL && carrier->digits[0] != '\0'
         && json_object_set_new(ret, "digits", json_string(carrier->digits)) != 0) {
         json_decref(ret);

@@ -5,7 +5,11 @@
 #include "backend/webhook.h"
 
 static const struct api_field fields[] = {
-    { .name = "event_id", .type = API_ID, .min = 1, .max = 64, .what = "the provider's, for the log" },
+    { .name = "event_id",
+      .type = API_ID,
+      .min = 1,
+      .max = 64,
+      .what = "the provider's, for the log" },
     { .name = "payment_id", .type = API_UUID, .what = "of the payment that was asked for" },
     { .name = "provider_ref",
       .type = API_ID,
@@ -19,13 +23,20 @@ static const struct api_field fields[] = {
       .what = "minor units: what was asked for" },
     { .name = "currency", .type = API_ID, .min = 3, .max = 3, .what = "what was asked for" },
     { .name = "status", .type = API_WORD, .words = "paid|failed", .what = "how it ended" },
-    { .name = "reason", .type = API_TEXT, .max = 150, .is_optional = true, .what = "why it failed" },
+    { .name = "reason",
+      .type = API_TEXT,
+      .max = 150,
+      .is_optional = true,
+      .what = "why it failed" },
 };
 const struct api_message api_webhook_message = API_MESSAGE("WebhookEvent", fields);
 
 static const struct api_field answer_fields[] = {
     { .name = "payment_id", .type = API_UUID, .what = "of the payment" },
-    { .name = "state", .type = API_WORD, .words = "confirmed|failed", .what = "what is known of it" },
+    { .name = "state",
+      .type = API_WORD,
+      .words = "confirmed|failed",
+      .what = "what is known of it" },
 };
 const struct api_message api_webhook_answer_message = API_MESSAGE("WebhookAnswer", answer_fields);
 

@@ -98,13 +98,13 @@ int credit_next_token(struct office *o, uint64_t account_no, uint64_t after,
 int credit_next_pending(struct office *o, uint64_t account_no, uint64_t after,
                         struct credit_token *ret)
 {
-    return first_token(
-        o,
-        odb_query(o->db,
-                  TOKEN_COLUMNS "account_no = ?2 AND sequence > ?3 AND state = 'pending' ORDER BY "
-                                "sequence LIMIT 1",
-                  ODB(ODB_I(account_no), ODB_I(after))),
-        ret);
+    return first_token(o,
+                       odb_query(o->db,
+                                 TOKEN_COLUMNS
+                                 "account_no = ?2 AND sequence > ?3 AND state = 'pending' ORDER BY "
+                                 "sequence LIMIT 1",
+                                 ODB(ODB_I(account_no), ODB_I(after))),
+                       ret);
 }
 
 static int find_by_cause(struct office *o, const uint8_t cause_id[static 16], const char *kind,
@@ -170,7 +170,8 @@ int credit_sums(struct office *o, const struct credit_account *account, struct c
 /* ---- issuing ---- */
 
 /* Is what is asked for complete? */
-static int check_new(struct office *o, const struct credit_new *what, const struct credit_kind *kind)
+static int check_new(struct office *o, const struct credit_new *what,
+                     const struct credit_kind *kind)
 {
     bool is_sale = kind != NULL && kind->from == LEDGER_SOLD && kind->sign != 0;
 

@@ -14,8 +14,7 @@
 /* An account as the books have it. */
 struct credit_account {
     uint64_t account_no;
-    char customer_no[32], supply_point[32], meter_id[GF_METER_ID_TEXT], state[16],
-        tariff_class[32];
+    char customer_no[32], supply_point[32], meter_id[GF_METER_ID_TEXT], state[16], tariff_class[32];
 };
 /* 1, 0 (no such account) or a store error. */
 int credit_find_account(struct office *o, uint64_t account_no, struct credit_account *ret);
@@ -62,7 +61,8 @@ struct credit_new {
 int credit_issue(struct office *o, const struct credit_new *what, struct credit_token *ret);
 
 /* The sealed token under an epoch (its key has to be new or active, else GF_E_NOT_NOW), and its 25
- * digits ("" when it cannot be typed: too many litres, or it raises another ceiling than sales). Made from the books each time: the same bytes each time. */
+ * digits ("" when it cannot be typed: too many litres, or it raises another ceiling than sales).
+ * Made from the books each time: the same bytes each time. */
 struct credit_carrier {
     uint8_t sealed[MC_TOKEN_MAX];
     size_t n;
@@ -80,8 +80,8 @@ void credit_qr_text(const struct credit_token *token, const struct credit_carrie
 /* The next epoch above `after` whose key is live: 1, 0 for none, or a store error. */
 int credit_epochs(struct office *o, const char *meter_id, uint32_t after, uint32_t *ret);
 
-/* A receipt is stored: tokens that it shows as taken are posted, refunds that it decides are paid or
- * refused, then ledger_follow(). Call for each receipt that is applied, once. */
+/* A receipt is stored: tokens that it shows as taken are posted, refunds that it decides are paid
+ * or refused, then ledger_follow(). Call for each receipt that is applied, once. */
 int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt);
 
 /* No token of this account with a sequence above `last_seq` can be taken any more (its closing
@@ -130,14 +130,14 @@ int payment_change(struct office *o, uint64_t account_no, const char *currency, 
 
 /* ---- refunds ---- */
 
-/* Ask to give token `sequence` back: issues the token that takes it back. Money moves on the meter's
- * receipt only. `approved_by` has to be another person than `asked_by`. */
+/* Ask to give token `sequence` back: issues the token that takes it back. Money moves on the
+ * meter's receipt only. `approved_by` has to be another person than `asked_by`. */
 int refund_ask(struct office *o, const uint8_t refund_id[static 16], uint64_t account_no,
                uint64_t sequence, const char *asked_by, const char *approved_by, const char *reason,
                uint64_t *ret_sequence);
 
-/* The same in two steps: one person wants it, another approves or rejects it. wanted -> asked -> paid
- * or refused; wanted -> refused. */
+/* The same in two steps: one person wants it, another approves or rejects it. wanted -> asked ->
+ * paid or refused; wanted -> refused. */
 struct refund {
     uint8_t refund_id[16];
     uint64_t account_no, sequence, by_sequence; /* by_sequence 0: not approved yet */

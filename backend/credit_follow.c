@@ -1,9 +1,9 @@
 /* credit_follow.c - which tokens a receipt shows as taken, and which never will be; see credit.h.
  *
- * A meter takes the maximum of each ceiling, so its totals say what arrived, not which token brought
- * it, and that is enough: the ceilings of an account's tokens of one kind grow with each of them, so
- * totals at or above a token's own ceiling hold its litres. docs/payments.md has the rule, and why a
- * refund needs more than that.
+ * A meter takes the maximum of each ceiling, so its totals say what arrived, not which token
+ * brought it, and that is enough: the ceilings of an account's tokens of one kind grow with each of
+ * them, so totals at or above a token's own ceiling hold its litres. docs/payments.md has the rule,
+ * and why a refund needs more than that.
  */
 #include <string.h>
 
@@ -16,8 +16,8 @@ struct shown {
     uint64_t account_no;
     int64_t at_s;
     uint64_t ceilings[CREDIT_CEILINGS];
-    uint64_t last_seq;                    /* a token of at least this sequence was taken */
-    uint64_t brought[CREDIT_CEILINGS];    /* litres of the tokens that it decided */
+    uint64_t last_seq;                 /* a token of at least this sequence was taken */
+    uint64_t brought[CREDIT_CEILINGS]; /* litres of the tokens that it decided */
 };
 
 /* A recharge names its token. */

@@ -108,9 +108,9 @@ int credit_taken(struct office *o, const struct credit_token *token, uint64_t se
                               .effective_s = at_s,
                               .made_by = who.who,
                               .note = "",
-                              .postings = { earned(token, &who),
-                                            { token->currency, LEDGER_REVENUE, "",
-                                              -token->cost_milli } } };
+                              .postings = {
+                                  earned(token, &who),
+                                  { token->currency, LEDGER_REVENUE, "", -token->cost_milli } } };
     int r = set_state(o, token, "posted", seq);
 
     return r == 0 ? post(o, token, &e, 2, 2) : r;
@@ -125,12 +125,11 @@ int credit_void(struct office *o, const struct credit_token *token, uint64_t seq
                               .effective_s = at_s,
                               .made_by = who.who,
                               .note = "",
-                              .postings = { { LEDGER_LITRE, LEDGER_TRANSIT, who.other_case, litres },
-                                            { LEDGER_LITRE, LEDGER_IN_TOKENS, who.account,
-                                              -litres },
-                                            earned(token, &who),
-                                            { token->currency, LEDGER_REVENUE, "",
-                                              -token->cost_milli } } };
+                              .postings = {
+                                  { LEDGER_LITRE, LEDGER_TRANSIT, who.other_case, litres },
+                                  { LEDGER_LITRE, LEDGER_IN_TOKENS, who.account, -litres },
+                                  earned(token, &who),
+                                  { token->currency, LEDGER_REVENUE, "", -token->cost_milli } } };
     int r = set_state(o, token, "voided", seq);
 
     if (r != 0)

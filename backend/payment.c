@@ -278,14 +278,14 @@ static int check_ref(struct office *o, const struct payment *p, const char *ref)
 static int check_said(struct office *o, const struct payment *p, const char *ref, bool is_paid)
 {
     const bool is_open = strcmp(p->state, "requested") == 0;
-    const bool was_paid =
-        strcmp(p->state, "confirmed") == 0 || strcmp(p->state, "refunded") == 0;
+    const bool was_paid = strcmp(p->state, "confirmed") == 0 || strcmp(p->state, "refunded") == 0;
 
     if (is_open)
         return ref != NULL ? check_ref(o, p, ref) : 0;
     if (was_paid != is_paid)
         return mismatch(o, "status",
-                        was_paid ? "this payment was received before" : "this payment failed before");
+                        was_paid ? "this payment was received before"
+                                 : "this payment failed before");
     if (strcmp(p->provider_ref, ref != NULL ? ref : "") != 0)
         return mismatch(o, "provider_ref", "this payment has another reference");
     return 1;
@@ -311,8 +311,7 @@ static int post_money(struct office *o, const struct payment *p, const char *by)
 }
 
 int payment_confirm(struct office *o, const uint8_t payment_id[static 16], const char *provider_ref,
-                    int64_t amount_minor, const char *currency, const char *by,
-                    struct payment *ret)
+                    int64_t amount_minor, const char *currency, const char *by, struct payment *ret)
 {
     int r = find_known(o, payment_id, ret);
 

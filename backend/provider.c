@@ -99,16 +99,16 @@ int provider_end(struct office *o, const char *name, const char *by)
 int provider_secret(struct office *o, const char *name, uint8_t ret[static HO_KEY_LEN])
 {
     char label[48];
-    struct odb_query *q =
-        odb_query(o->db, "SELECT sealed FROM provider WHERE org_id = ?1 AND name = ?2",
-                  ODB(ODB_T(name)));
+    struct odb_query *q = odb_query(
+        o->db, "SELECT sealed FROM provider WHERE org_id = ?1 AND name = ?2", ODB(ODB_T(name)));
     int r = odb_next(o->db, q);
 
     label_of(name, label);
     if (r == 1)
         r = ho_unseal(o, label, odb_bytes(q, 0), ret);
     else
-        r = r < 0 ? ho_db_fail(o) : ho_fail(o, GF_E_FORMAT, "provider", "there is no such provider");
+        r = r < 0 ? ho_db_fail(o)
+                  : ho_fail(o, GF_E_FORMAT, "provider", "there is no such provider");
     odb_end(q);
     return r;
 }

@@ -27,8 +27,8 @@ int provider_next(struct office *o, const char *after, struct payment_provider *
 int provider_add(struct office *o, const char *name, const uint8_t secret[static HO_KEY_LEN],
                  const char *by);
 
-/* It takes no payments any more, for good; messages about payments that it was asked for are refused
- * too. Twice is the same as once. GF_E_FORMAT: no such one. */
+/* It takes no payments any more, for good; messages about payments that it was asked for are
+ * refused too. Twice is the same as once. GF_E_FORMAT: no such one. */
 int provider_end(struct office *o, const char *name, const char *by);
 
 /* Its secret, to be wiped. 0 or a failure. */

@@ -43,19 +43,17 @@ int refund_find(struct office *o, const uint8_t refund_id[static 16], struct ref
 int refund_next(struct office *o, const uint8_t after[static 16], struct refund *ret)
 {
     return first_refund(o,
-                        odb_query(o->db,
-                                  REFUND_COLUMNS "refund_id > ?2 ORDER BY refund_id LIMIT 1",
+                        odb_query(o->db, REFUND_COLUMNS "refund_id > ?2 ORDER BY refund_id LIMIT 1",
                                   ODB(ODB_B(after, 16))),
                         ret);
 }
 
 int refund_under_way(struct office *o, uint64_t account_no, struct refund *ret)
 {
-    return first_refund(
-        o,
-        odb_query(o->db, REFUND_COLUMNS "account_no = ?2 AND state = 'asked'",
-                  ODB(ODB_I(account_no))),
-        ret);
+    return first_refund(o,
+                        odb_query(o->db, REFUND_COLUMNS "account_no = ?2 AND state = 'asked'",
+                                  ODB(ODB_I(account_no))),
+                        ret);
 }
 
 static int refund_of(struct office *o, uint64_t account_no, uint64_t sequence, struct refund *ret)
@@ -223,8 +221,7 @@ int refund_reject(struct office *o, const uint8_t refund_id[static 16], const ch
         return strcmp(ret->state, "refused") == 0 && strcmp(ret->approved_by, by) == 0
                    ? 0
                    : ho_fail(o, GF_E_NOT_NOW, "refund_id", "it is decided already");
-    if (odb_exec(o->db,
-                 "UPDATE refund SET approved_by = ?3 WHERE org_id = ?1 AND refund_id = ?2",
+    if (odb_exec(o->db, "UPDATE refund SET approved_by = ?3 WHERE org_id = ?1 AND refund_id = ?2",
                  ODB(ODB_B(refund_id, 16), ODB_T(by)))
         < 0)
         return ho_db_fail(o);

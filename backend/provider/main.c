@@ -1,5 +1,5 @@
-/* main.c - payprovider: a payment provider to try head office with: signs messages and sends them, as
- * docs/payments.md says.
+/* main.c - payprovider: a payment provider to try head office with: signs messages and sends them,
+ * as docs/payments.md says.
  */
 #include <getopt.h>
 #include <poll.h>
@@ -141,13 +141,13 @@ static int read_option(struct options *o, int option, struct gf_fail *why)
 static int read_options(struct options *o, int argc, char **argv, struct gf_fail *why)
 {
     static const struct option all[] = {
-        { "url", required_argument, NULL, 'u' },      { "ca", required_argument, NULL, 'c' },
-        { "secret", required_argument, NULL, 's' },   { "payment", required_argument, NULL, 'p' },
-        { "amount", required_argument, NULL, 'a' },   { "currency", required_argument, NULL, 'y' },
-        { "status", required_argument, NULL, 't' },   { "reason", required_argument, NULL, 'r' },
-        { "ref", required_argument, NULL, 'f' },      { "event", required_argument, NULL, 'e' },
-        { "times", required_argument, NULL, 'n' },    { "at", required_argument, NULL, 'w' },
-        { "alter", no_argument, NULL, 'x' },          { 0 },
+        { "url", required_argument, NULL, 'u' },    { "ca", required_argument, NULL, 'c' },
+        { "secret", required_argument, NULL, 's' }, { "payment", required_argument, NULL, 'p' },
+        { "amount", required_argument, NULL, 'a' }, { "currency", required_argument, NULL, 'y' },
+        { "status", required_argument, NULL, 't' }, { "reason", required_argument, NULL, 'r' },
+        { "ref", required_argument, NULL, 'f' },    { "event", required_argument, NULL, 'e' },
+        { "times", required_argument, NULL, 'n' },  { "at", required_argument, NULL, 'w' },
+        { "alter", no_argument, NULL, 'x' },        { 0 },
     };
     int option, r = 0;
 
@@ -214,15 +214,14 @@ static int sign(const struct options *o, const char *body, size_t n, char ret[st
 /* The body; the caller frees it. */
 static char *make_body(const struct options *o, int64_t amount_minor)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "event_id", o->event, "payment_id",
-                             o->payment, "provider_ref", o->ref, "amount_minor",
-                             (json_int_t)amount_minor, "currency", o->currency, "status",
-                             o->status);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "event_id", o->event, "payment_id", o->payment,
+                  "provider_ref", o->ref, "amount_minor", (json_int_t)amount_minor, "currency",
+                  o->currency, "status", o->status);
     char *ret = NULL;
 
     if (json != NULL
-        && (o->reason == NULL
-            || json_object_set_new(json, "reason", json_string(o->reason)) == 0))
+        && (o->reason == NULL || json_object_set_new(json, "reason", json_string(o->reason)) == 0))
         ret = json_dumps(json, JSON_COMPACT);
     json_decref(json);
     return ret;
@@ -299,9 +298,9 @@ static bool is_passing(int r)
     return r == GF_E_OFFICE_AWAY || r == 429 || r >= 500;
 }
 
-/* Sign and send until it is answered for good. What was signed stays the same; the time does not. */
-static int deliver(const struct options *o, const char *body, const char *sent,
-                   struct gf_fail *why)
+/* Sign and send until it is answered for good. What was signed stays the same; the time does not.
+ */
+static int deliver(const struct options *o, const char *body, const char *sent, struct gf_fail *why)
 {
     char signature[HEADER_MAX], status[32];
     struct answer answer;

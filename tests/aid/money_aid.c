@@ -144,9 +144,7 @@ int maid_ask(struct maid *m, const struct payment_new *what, struct payment *ret
 int maid_confirm(struct maid *m, const uint8_t *id, const char *ref, int64_t amount,
                  const char *currency, struct payment *ret)
 {
-    struct call c = {
-        .id = id, .ref = ref, .amount = amount, .currency = currency, .ret = ret
-    };
+    struct call c = { .id = id, .ref = ref, .amount = amount, .currency = currency, .ret = ret };
 
     return run(m, do_confirm, &c);
 }

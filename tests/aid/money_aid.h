@@ -21,8 +21,8 @@ struct maid {
     uint32_t ops; /* operation ids handed out */
 };
 
-/* The office alone, with a tariff of class standard: 0.857 cents a litre, from 5000 litres a month on
- * 1.205. */
+/* The office alone, with a tariff of class standard: 0.857 cents a litre, from 5000 litres a month
+ * on 1.205. */
 void maid_office(struct maid *m);
 /* ... and the meter, in service, without credit. */
 void maid_new(struct maid *m);

@@ -113,8 +113,10 @@ static void only_who_may(void **state)
     const struct {
         const char *who;
         enum api_role role;
-    } all[] = { { clerk, API_CLERK },           { supervisor, API_SUPERVISOR },
-                { technician, API_TECHNICIAN }, { auditor, API_AUDITOR },
+    } all[] = { { clerk, API_CLERK },
+                { supervisor, API_SUPERVISOR },
+                { technician, API_TECHNICIAN },
+                { auditor, API_AUDITOR },
                 { officer, API_KEY_OFFICER } };
     static const struct {
         const char *method, *path;
@@ -239,7 +241,8 @@ static void one_wants_another_approves(void **state)
     assert_int_equal(oaid_whole(json, "by_sequence"), 3);
     assert_string_equal(oaid_text(json, "approved_by"), "V1");
     json_decref(json);
-    json_decref(oaid_call(&m.office, "POST", "/v1/refunds/" ID_2 "/approve", supervisor, NULL, 200));
+    json_decref(
+        oaid_call(&m.office, "POST", "/v1/refunds/" ID_2 "/approve", supervisor, NULL, 200));
     refused("POST", "/v1/refunds/" ID_2 "/approve", other, NULL, 409, "NOT_NOW", "refund_id");
     refused("POST", "/v1/refunds/" ID_2 "/reject", supervisor, NULL, 409, "NOT_NOW", "refund_id");
     assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM token"), 3);
@@ -302,8 +305,7 @@ static void tariffs_are_for_good(void **state)
             NULL);
     refused("POST", "/v1/tariffs", supervisor, tariff("T-3", "0=901", 1800000000), 409, "NOT_NOW",
             NULL);
-    refused("POST", "/v1/tariffs", supervisor, tariff("T-3", "5=901", 1900000000), 400, NULL,
-            NULL);
+    refused("POST", "/v1/tariffs", supervisor, tariff("T-3", "5=901", 1900000000), 400, NULL, NULL);
     json = oaid_call(&m.office, "GET", "/v1/tariffs?limit=1", technician, NULL, 200);
     assert_string_equal(oaid_text(json, "items.0.tariff_id"), "T-1");
     assert_string_equal(oaid_text(json, "next"), "T-1");

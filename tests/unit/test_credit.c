@@ -184,9 +184,8 @@ static void a_carrier_is_the_token(void **state)
     assert_int_equal(carry(1, 1, &again), 0);
     assert_int_equal(c.n, again.n);
     assert_memory_equal(c.sealed, again.sealed, c.n);
-    assert_int_equal(mc_token_open(mc_crypto_openssl(), &to, (struct gf_span){ c.sealed, c.n },
-                                   &got),
-                     0);
+    assert_int_equal(
+        mc_token_open(mc_crypto_openssl(), &to, (struct gf_span){ c.sealed, c.n }, &got), 0);
     assert_int_equal(got.account_no, MAID_ACCOUNT);
     assert_int_equal(got.sequence, 1);
     assert_int_equal(got.purchased_l, 1000);

@@ -1,4 +1,5 @@
-/* test_credit_follow.c - tokens on a real meter: lost, healed, given back, and what the books say. */
+/* test_credit_follow.c - tokens on a real meter: lost, healed, given back, and what the books say.
+ */
 #include "backend/credit.h"
 
 #include <setjmp.h>
@@ -430,7 +431,8 @@ static void play_correct(struct play *p)
 
 static void play_give(struct play *p)
 {
-    uint64_t last = last_sequence(), old = pick(p, 3) == 0 ? pick(p, last) : pick(p, last < 3 ? last : 3);
+    uint64_t last = last_sequence(),
+             old = pick(p, 3) == 0 ? pick(p, last) : pick(p, last < 3 ? last : 3);
 
     if (last > 0)
         (void)maid_give(&m, last - old, false);
@@ -527,8 +529,7 @@ static void random_play(void **state)
     for (int64_t seed = first; seed < first + n; seed++) {
         struct play p = { .random = { .state = (uint64_t)seed } };
 
-        print_message("# seed %lld (SEED=%lld plays it alone)\n", (long long)seed,
-                      (long long)seed);
+        print_message("# seed %lld (SEED=%lld plays it alone)\n", (long long)seed, (long long)seed);
         maid_new(&m);
         for (int i = 0; i < STEPS; i++) {
             step(&p);

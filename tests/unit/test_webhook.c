@@ -1,4 +1,5 @@
-/* test_webhook.c - signed messages of payment providers: what is believed, once, and what is not. */
+/* test_webhook.c - signed messages of payment providers: what is believed, once, and what is not.
+ */
 #include "backend/webhook.h"
 
 #include <setjmp.h>
@@ -89,11 +90,9 @@ static const char *post(const char *provider, const char *body, const char *head
 {
     static char said[64];
     char path[64];
-    const struct oaid_request r = { .method = "POST",
-                                    .path = path,
-                                    .who = "",
-                                    .raw = body,
-                                    .signature = header };
+    const struct oaid_request r = {
+        .method = "POST", .path = path, .who = "", .raw = body, .signature = header
+    };
 
     (void)snprintf(path, sizeof path, "/v1/webhooks/%s", provider);
 
