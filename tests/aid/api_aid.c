@@ -182,6 +182,17 @@ int64_t oaid_whole(const json_t *json, const char *at)
     return json_integer_value(v);
 }
 
+void oaid_exec(struct oaid_office *a, const char *sql, const struct odb_value *values, size_t n)
+{
+    struct gf_fail why = { 0 };
+
+    if (odb_begin(a->o->db) != 0 || odb_exec(a->o->db, sql, values, n) < 0
+        || odb_commit(a->o->db) != 0) {
+        (void)odb_fail(a->o->db, &why);
+        fail_msg("%s: %s: %s", sql, why.where, why.detail);
+    }
+}
+
 void oaid_staff(struct oaid_office *a, const char *staff_no, const char *role,
                 char ret[static GF_UUID_TEXT])
 {
@@ -197,12 +208,10 @@ void oaid_staff(struct oaid_office *a, const char *staff_no, const char *role,
         assert_int_equal(ho_add_staff(a->o, staff_no, "Some Body", role), 0);
     assert_int_equal(gf_uuid7(&a->clock, a->ports.random, id), 0);
     gf_uuid_text(id, ret);
-    assert_int_equal(
-        odb_exec(a->o->db,
-                 "INSERT INTO device (org_id, device_id, staff_no, name, certificate, "
-                 "enrolled_at_ms, chain_hash) VALUES (?1, ?2, ?3, 'laptop', 'none', ?4, ?5)",
-                 ODB(ODB_B(id, sizeof id), ODB_T(staff_no), ODB_I(a->utc_ms), ODB_B(hash, 32))),
-        1);
+    oaid_exec(a,
+              "INSERT INTO device (org_id, device_id, staff_no, name, certificate, "
+              "enrolled_at_ms, chain_hash) VALUES (?1, ?2, ?3, 'laptop', 'none', ?4, ?5)",
+              ODB(ODB_B(id, sizeof id), ODB_T(staff_no), ODB_I(a->utc_ms), ODB_B(hash, 32)));
 }
 
 void oaid_session(struct oaid_office *a, const char *customer_no, char ret[static 65])

@@ -42,6 +42,9 @@ const char *oaid_text(const json_t *json, const char *at);
 int64_t oaid_whole(const json_t *json, const char *at);
 const json_t *oaid_at(const json_t *json, const char *at); /* NULL: none */
 
+/* Run a statement of the office's own database in a transaction of its own; it has to work. */
+void oaid_exec(struct oaid_office *a, const char *sql, const struct odb_value *values, size_t n);
+
 /* A device of a new member of the staff with this role; its id goes to ret. The same number again
  * gives a further device. */
 void oaid_staff(struct oaid_office *a, const char *staff_no, const char *role,
