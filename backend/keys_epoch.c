@@ -150,11 +150,11 @@ int ho_epoch_withdraw(struct office *o, const struct ho_meter *meter, uint32_t e
 
     if (r != 1)
         return r;
+    if (strcmp(state, "withdrawn") == 0)
+        return 1;
     if (strcmp(state, "new") != 0)
         return ho_fail(o, GF_E_NOT_NOW, "epoch",
-                       strcmp(state, "withdrawn") == 0
-                           ? "this key is withdrawn already"
-                           : "the meter has used this key: only a new one can be withdrawn");
+                       "the meter has gone beyond: only a new key can be withdrawn");
     if (odb_exec(o->db,
                  "UPDATE account_key SET state = 'withdrawn', ended_at_ms = ?4 WHERE org_id = ?1 "
                  "AND meter_id = ?2 AND epoch = ?3",

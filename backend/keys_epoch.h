@@ -25,7 +25,8 @@ int ho_epoch_next(struct office *o, const struct ho_meter *meter, uint32_t *ret)
 int ho_epoch_activate(struct office *o, struct ho_meter *meter, uint32_t epoch);
 
 /* Withdraw a new key: its tickets are void, open orders go over to the next epoch and their laptops
- * are told. In the caller's transaction. 1; 0: there is no such key; GF_E_NOT_NOW: it is not new. */
+ * are told. In the caller's transaction. 1, also when it is withdrawn already; 0: there is no such
+ * key; GF_E_NOT_NOW: it is active or expired. */
 int ho_epoch_withdraw(struct office *o, const struct ho_meter *meter, uint32_t epoch,
                       const char *who);
 

@@ -127,17 +127,16 @@ static int begin(struct session *t, const struct place *at, bool writing,
     return r;
 }
 
-/* The pair of that id: the private or the public key, to be freed. NULL when it is not there. */
-static EVP_PKEY *find_key(struct session *t, const uint8_t id[static ID_LEN], bool is_private)
+/* The pair of that id, to be freed; it encrypts too. NULL when it is not there. */
+static EVP_PKEY *find_key(struct session *t, const uint8_t id[static ID_LEN])
 {
     PKCS11_KEY *keys = NULL;
     unsigned n = 0;
-    int r = is_private ? PKCS11_enumerate_keys(t->slot->token, &keys, &n)
-                       : PKCS11_enumerate_public_keys(t->slot->token, &keys, &n);
+    int r = PKCS11_enumerate_keys(t->slot->token, &keys, &n);
 
     for (unsigned i = 0; r == 0 && i < n; i++)
         if (keys[i].id_len == ID_LEN && memcmp(keys[i].id, id, ID_LEN) == 0)
-            return is_private ? PKCS11_get_private_key(&keys[i]) : PKCS11_get_public_key(&keys[i]);
+            return PKCS11_get_private_key(&keys[i]);
     return NULL;
 }
 
@@ -187,13 +186,13 @@ static int encrypt_for(struct session *t, const struct place *at, struct keys_ma
 {
     uint8_t cipher[CIPHER_MAX];
     char id[2 * ID_LEN + 1], hex[2 * CIPHER_MAX + 1];
-    EVP_PKEY *key = find_key(t, at->id, false);
+    EVP_PKEY *key = find_key(t, at->id);
     size_t n =
         key != NULL ? oaep(key, true, (struct gf_span){ m->key, KEYS_LEN }, cipher) : 0;
 
     EVP_PKEY_free(key);
     if (n == 0)
-        return token_fail("its public key cannot be used", why);
+        return token_fail("its key pair cannot be used", why);
     gf_hex(at->id, ID_LEN, id);
     gf_hex(cipher, n, hex);
 
@@ -262,7 +261,7 @@ static int get(const struct keys_source *s, const struct office_ports *ports,
     if (r == 0)
         r = begin(&t, &at, false, s, ports, refused, why);
 
-    EVP_PKEY *key = r == 0 ? find_key(&t, at.id, true) : NULL;
+    EVP_PKEY *key = r == 0 ? find_key(&t, at.id) : NULL;
     if (r == 0 && key == NULL)
         r = gf_fail(why, GF_E_FILE, "the token has no key pair", at.object);
     if (r == 0 && oaep(key, false, (struct gf_span){ cipher, n }, plain) != KEYS_LEN)

@@ -39,6 +39,16 @@ const char *ho_command_word(int64_t command)
         [gasm_Command_READ_BALANCE] = "read-balance",
         [gasm_Command_READ_RECEIPTS] = "read-receipts",
         [gasm_Command_KEY_ACTIVATED] = "key-activated",
+        [gasm_Command_READ_HISTORY] = "read-history",
+        [gasm_Command_READ_PURCHASES] = "read-purchases",
+        [gasm_Command_READ_EVENTS] = "read-events",
+        [gasm_Command_RECHARGE] = "recharge",
+        [gasm_Command_VALVE_ARM] = "valve-arm",
+        [gasm_Command_VALVE_CLOSE] = "valve-close",
+        [gasm_Command_CLOSE_ACCOUNT] = "close-account",
+        [gasm_Command_IMPORT_CREDIT] = "import-credit",
+        [gasm_Command_SELF_TEST] = "self-test",
+        [gasm_Command_RESET_TO_FACTORY] = "reset-to-factory",
     };
 
     return word(words, sizeof words / sizeof words[0], command);
