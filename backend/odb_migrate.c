@@ -82,7 +82,8 @@ static int version_of(struct odb *db, int64_t *ret)
     if (r < 0 || n == 0)
         return r < 0 ? r : 0;
     r = odb_number(db, ret, dialect_of(db)->version, ODB_NONE);
-    return r < 0 ? r : 0;
+    /* tables without a version: this look began before another program's migration ended */
+    return r > 0 ? 0 : r < 0 ? r : odb_set_fail(db, GF_E_AGAIN, "database", "it has no version");
 }
 
 static int create_table(struct odb *db, const struct odb_table *table)
@@ -314,28 +315,39 @@ static int check_version(struct odb *db, int64_t version)
                         "its tables are of a newer version of this program");
 }
 
+/* One look, and what it asks for. 0: the version is this program's; 1: look again. */
+static int step(struct odb *db, bool create)
+{
+    int64_t version = 0;
+    int r = version_of(db, &version);
+
+    if (r == 0)
+        r = check_version(db, version);
+    if (r != 0 || version == ODB_SCHEMA_VERSION)
+        return r;
+    if (version == 0 && !create)
+        return odb_set_fail(db, GF_E_FILE, "database",
+                            "there is no head office in this database: make one with init");
+    r = run(db, dialect_of(db)->before);
+    if (r == 0)
+        r = bring_up(db, version > 0);
+    if (dialect_of(db)->after != NULL)
+        (void)odb_script(db, dialect_of(db)->after);
+    return r == 0 ? 1 : r;
+}
+
+/* What another program did to the tables meanwhile fails here in many ways, and is seen by the next
+ * look. */
 int odb_migrate(struct odb *db, bool create)
 {
     for (unsigned attempt = 0;; attempt++) {
-        int64_t version = 0;
-        int r = version_of(db, &version);
+        int r = step(db, create);
+        bool may_pass = db->ops->engine == ODB_POSTGRESQL
+                        && (r == GF_E_STORE || r == GF_E_AGAIN || r == GF_E_STORE_UNSURE);
 
-        if (r == 0)
-            r = check_version(db, version);
-        if (r != 0 || version == ODB_SCHEMA_VERSION)
+        if (r == 0 || (r < 0 && !may_pass) || attempt == ATTEMPTS)
             return r;
-        if (version == 0 && !create)
-            return odb_set_fail(db, GF_E_FILE, "database",
-                                "there is no head office in this database: make one with init");
-        r = run(db, dialect_of(db)->before);
-        if (r == 0)
-            r = bring_up(db, version > 0);
-        if (dialect_of(db)->after != NULL)
-            (void)odb_script(db, dialect_of(db)->after);
-        /* what another program made meanwhile is seen by the next look */
-        if (r != 0 && ((r != GF_E_STORE && r != GF_E_AGAIN) || attempt == ATTEMPTS
-                       || db->ops->engine == ODB_SQLITE))
-            return r;
-        odb_pause(attempt, (uint32_t)((uintptr_t)db >> 4) + attempt * 7919U);
+        if (r < 0)
+            odb_pause(attempt, (uint32_t)((uintptr_t)db >> 4) + attempt * 7919U);
     }
 }

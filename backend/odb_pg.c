@@ -50,7 +50,8 @@ static int code_of(const char *state)
         { "55P03", GF_E_NOT_NOW }, /* lock not available in time */
         { "57014", GF_E_NOT_NOW }, /* statement timeout */
         { "53100", GF_E_DISK_FULL },
-        { "XX00", GF_E_STORE_DAMAGED },
+        { "XX001", GF_E_STORE_DAMAGED },
+        { "XX002", GF_E_STORE_DAMAGED },
         { "22021", GF_E_FORMAT }, /* not UTF-8 */
     };
 
