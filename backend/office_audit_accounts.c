@@ -23,7 +23,8 @@ struct row {
     long long no;
     char meter_id[GF_METER_ID_TEXT];
     int64_t sold, forgiven, debited, in_tokens, residual, consumed, cleared; /* balances */
-    int64_t by_tokens, returned;            /* of transfers and certified debts; to a case again */
+    int64_t by_tokens, voided, overlap;     /* of transfers and certified debts; to a case again */
+    int64_t issued;                         /* by all tokens but the voided, signed */
     uint64_t top_purchased, top_forgiven;   /* highest ceilings that were issued */
     bool has_posted;
     int64_t meter_seq; /* of the meter's last receipt, when that is of this account; 0 */
@@ -39,10 +40,13 @@ static const char account_columns[] =
     "'transfer' OR (t.kind = 'debit' AND t.swap_case IS NOT NULL))), "
     "(SELECT CAST(COALESCE(SUM(v.amount), 0) AS BIGINT) FROM token t JOIN posting v ON v.org_id = "
     "t.org_id AND v.op_id = t.op_id AND v.kind = 'voided' AND v.code = 'transit' WHERE t.org_id = "
-    "a.org_id AND t.account_no = a.account_no AND t.state = 'voided') - (SELECT "
-    "CAST(COALESCE(SUM(v.amount), 0) AS BIGINT) FROM posting v WHERE v.org_id = a.org_id AND "
+    "a.org_id AND t.account_no = a.account_no AND t.state = 'voided'), (SELECT "
+    "CAST(COALESCE(SUM(-v.amount), 0) AS BIGINT) FROM posting v WHERE v.org_id = a.org_id AND "
     "v.unit = 'litre' AND v.code = 'in-tokens' AND v.owner = CAST(a.account_no AS TEXT) AND v.kind "
     "= 'overlap'), "
+    "(SELECT CAST(COALESCE(SUM(CASE WHEN t.kind = 'debit' THEN -t.litres ELSE t.litres END), 0) AS "
+    "BIGINT) FROM token t WHERE t.org_id = a.org_id AND t.account_no = a.account_no AND t.state <> "
+    "'voided'), "
     "(SELECT MAX(t.purchased_l) FROM token t WHERE t.org_id = a.org_id AND t.account_no = "
     "a.account_no), "
     "(SELECT MAX(t.forgiven_l) FROM token t WHERE t.org_id = a.org_id AND t.account_no = "
@@ -60,7 +64,8 @@ static void read_row(struct odb_query *q, struct row *ret)
 {
     int64_t *const balances[] = { &ret->sold,     &ret->forgiven, &ret->debited,
                                   &ret->in_tokens, &ret->residual, &ret->consumed,
-                                  &ret->cleared,   &ret->by_tokens, &ret->returned };
+                                  &ret->cleared,   &ret->by_tokens, &ret->voided,
+                                 &ret->overlap,   &ret->issued };
     uint64_t *const totals[] = { &ret->posted.seq,          &ret->posted.index_l,
                                  &ret->posted.purged_l,     &ret->posted.opening_index_l,
                                  &ret->posted.opening_purged_l, &ret->posted.purchased_l,
@@ -70,18 +75,18 @@ static void read_row(struct odb_query *q, struct row *ret)
 
     *ret = (struct row){ .no = odb_int(q, 0) };
     odb_text(q, 1, ret->meter_id, sizeof ret->meter_id);
-    for (int i = 0; i < 9; i++)
-        *balances[i] = odb_int(q, 2 + i);
-    ret->top_purchased = (uint64_t)odb_int(q, 11);
-    ret->top_forgiven = (uint64_t)odb_int(q, 12);
-    ret->meter_seq = odb_int(q, 13);
-    ret->has_posted = !odb_is_null(q, 14);
     for (int i = 0; i < 11; i++)
-        *totals[i] = (uint64_t)odb_int(q, 14 + i);
-    ret->posted.certified_l = odb_int(q, 25);
-    ret->posted.debt_l = odb_int(q, 26);
-    ret->receipt = odb_bytes(q, 27);
-    ret->certificate = odb_bytes(q, 28);
+        *balances[i] = odb_int(q, 2 + i);
+    ret->top_purchased = (uint64_t)odb_int(q, 13);
+    ret->top_forgiven = (uint64_t)odb_int(q, 14);
+    ret->meter_seq = odb_int(q, 15);
+    ret->has_posted = !odb_is_null(q, 16);
+    for (int i = 0; i < 11; i++)
+        *totals[i] = (uint64_t)odb_int(q, 16 + i);
+    ret->posted.certified_l = odb_int(q, 27);
+    ret->posted.debt_l = odb_int(q, 28);
+    ret->receipt = odb_bytes(q, 29);
+    ret->certificate = odb_bytes(q, 30);
 }
 
 /* Numbers of a tampered row may leave 64 bits: then they cannot be equal, but must not trap. */
@@ -102,18 +107,19 @@ static void check_litres(struct ho_audit *a, const struct row *w)
                             w->cleared,
                             (int64_t)w->posted.exported_l,
                             -w->posted.debt_l,
-                            w->returned,
+                            w->voided,
+                            w->overlap,
                             w->debited,
                             w->in_tokens };
 
     ho_checked(a, HO_ACCOUNTS_BALANCE);
-    if (sum(in, 4) != sum(out, 8))
+    if (sum(in, 4) != sum(out, 9))
         ho_broken(a, HO_ACCOUNTS_BALANCE,
                   "account %lld: sold %lld + imported %lld + forgiven %lld is not consumed %lld + "
                   "residual %lld + cleared %lld + exported %lld + debited %lld + in tokens %lld",
                   w->no, (long long)-w->sold, (long long)sum(in + 1, 2), (long long)-w->forgiven,
                   (long long)w->consumed, (long long)w->residual, (long long)w->cleared,
-                  (long long)sum(out + 3, 3), (long long)w->debited, (long long)w->in_tokens);
+                  (long long)sum(out + 3, 4), (long long)w->debited, (long long)w->in_tokens);
 }
 
 static bool same_totals(const struct ledger_totals *p, const gasm_Totals *t)
@@ -181,6 +187,30 @@ static void check_residual(struct ho_audit *a, const struct row *w)
         compare_ledger(a, w, &t);
 }
 
+/* What meters hold by token was issued, and what was issued and is not held is in tokens. */
+static void check_tokens(struct ho_audit *a, const struct row *w)
+{
+    const struct ledger_totals *p = &w->posted;
+    const int64_t left[] = { w->issued,
+                             -(int64_t)p->purchased_l,
+                             -(int64_t)p->forgiven_l,
+                             -(int64_t)p->imported_l,
+                             (int64_t)p->debited_l,
+                             p->certified_l,
+                             -w->overlap };
+
+    if (w->in_tokens != sum(left, 7))
+        ho_broken(a, HO_TOKENS,
+                  "account %lld: %lld l in tokens by the ledger, %lld by its tokens and its meter",
+                  w->no, (long long)w->in_tokens, (long long)sum(left, 7));
+    if (p->purchased_l > w->top_purchased || p->forgiven_l > w->top_forgiven)
+        ho_broken(a, HO_RECHARGES,
+                  "account %lld: its meter holds %llu l bought, %llu l forgiven; tokens of %llu and "
+                  "%llu l were issued",
+                  w->no, (unsigned long long)p->purchased_l, (unsigned long long)p->forgiven_l,
+                  (unsigned long long)w->top_purchased, (unsigned long long)w->top_forgiven);
+}
+
 int ho_audit_accounts(struct ho_audit *a)
 {
     struct office *o = a->o;
@@ -192,13 +222,7 @@ int ho_audit_accounts(struct ho_audit *a)
         read_row(q, &w);
         check_litres(a, &w);
         check_residual(a, &w);
-        if (w.posted.purchased_l > w.top_purchased || w.posted.forgiven_l > w.top_forgiven)
-            ho_broken(a, HO_RECHARGES,
-                      "account %lld: its meter holds %llu l bought, %llu l forgiven; tokens of %llu "
-                      "and %llu l were issued",
-                      w.no, (unsigned long long)w.posted.purchased_l,
-                      (unsigned long long)w.posted.forgiven_l, (unsigned long long)w.top_purchased,
-                      (unsigned long long)w.top_forgiven);
+        check_tokens(a, &w);
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;

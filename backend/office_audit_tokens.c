@@ -269,7 +269,7 @@ int ho_audit_tokens(struct ho_audit *a)
     int r = 0, failed = 0;
 
     if (odb_number(o->db, &restored,
-                   "SELECT COUNT(*) FROM audit_log WHERE org_id = ?1 AND what = 'restored'",
+                   "SELECT COUNT(*) FROM setting WHERE org_id = ?1 AND name = 'restored at ms'",
                    ODB_NONE)
         < 0)
         return ho_db_fail(o);

@@ -196,7 +196,7 @@ static int next_row(struct office *o, struct odb_query *q, struct tariff *ret)
     odb_text(q, 3, period, sizeof period);
     odb_text(q, 4, steps, sizeof steps);
     if (tariff_period_find(period, &ret->period) != 0
-        || tariff_parse_steps(steps, ret, &o->fail) != 0)
+        || tariff_parse_steps(steps, ret, NULL) != 0)
         return ho_fail(o, GF_E_STORE_DAMAGED, "tariff", ret->id);
     return 1;
 }
