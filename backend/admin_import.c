@@ -52,14 +52,16 @@ static int import_file(struct admin *a, const char *path, const uint8_t *transpo
 static int read_transport_key(const char *path, uint8_t ret[static HO_KEY_LEN], struct gf_fail *why)
 {
     char text[2 * HO_KEY_LEN + 8];
-    int n = gf_file_read(path, (uint8_t *)text, sizeof text - 1, why);
+    struct gf_fail read = { 0 };
+    int n = gf_file_read(path, (uint8_t *)text, sizeof text - 1, &read), r = GF_E_FORMAT;
 
-    if (n < 0)
-        return n;
-    text[n] = '\0';
-    text[strcspn(text, " \t\r\n")] = '\0';
-
-    int r = gf_unhex(text, ret, HO_KEY_LEN);
+    if (n < 0 && n != GF_E_SPACE)
+        return gf_fail(why, n, read.where, read.detail);
+    if (n >= 0) {
+        text[n] = '\0';
+        text[strcspn(text, " \t\r\n")] = '\0';
+        r = gf_unhex(text, ret, HO_KEY_LEN);
+    }
     gf_wipe(text, sizeof text);
     return r == 0
                ? 0
