@@ -2,42 +2,11 @@
 #include <string.h>
 
 #include "backend/admin.h"
-#include "backend/office_audit.h"
 #include "backend/office_certify.h"
+#include "backend/report.h"
 #include "common/host/real.h"
 
 #define CERTIFICATE_FILE_MAX 8192
-
-/* Texts that stand one after the other, each with its NUL. */
-static json_t *json_texts(const struct buf *texts)
-{
-    json_t *list = json_array();
-
-    for (size_t at = 0; at < texts->n; at += strlen((const char *)texts->p + at) + 1)
-        json_array_append_new(list, json_string((const char *)texts->p + at));
-    return list;
-}
-
-static int print_audit_json(const struct ho_audit *audit, uint64_t broken, FILE *out)
-{
-    json_t *list = json_array();
-    int r;
-
-    for (size_t i = 0; i < HO_STATEMENTS; i++) {
-        const struct ho_finding *f = &audit->of[i];
-
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:o, s:o}", "statement",
-                                        ho_statement_text((enum ho_statement)i), "checked",
-                                        (json_int_t)f->checked, "broken", json_texts(&f->broken),
-                                        "notes", json_texts(&f->notes)));
-    }
-    json_t *all = json_pack("{s:b, s:o}", "clean", broken == 0, "statements", list);
-    r = json_dumpf(all, out, JSON_INDENT(1));
-    json_decref(all);
-    (void)fputc('\n', out);
-    return r;
-}
 
 static void print_texts(const struct buf *texts, const char *mark, FILE *out)
 {
@@ -75,8 +44,8 @@ static int run_audit(struct admin *a, const struct admin_args *args, struct gf_f
         (void)gf_fail(why, r, a->office->fail.where, a->office->fail.detail);
     else if (!a->json)
         print_audit(&audit, broken, a->out);
-    else if (print_audit_json(&audit, broken, a->out) != 0)
-        r = gf_fail(why, GF_E_MEMORY, "audit", "");
+    else
+        r = admin_json(a, report_audit(&audit), why);
     ho_audit_free(&audit);
     if (r != 0 || broken == 0)
         return r;
