@@ -75,6 +75,7 @@ extern const struct admin_group admin_group_labels;    /* admin_label.c */
 extern const struct admin_group admin_group_show;      /* admin_show.c */
 extern const struct admin_group admin_group_reports;   /* admin_report.c */
 extern const struct admin_group admin_group_proofs;    /* admin_proofs.c */
+extern const struct admin_group admin_group_backup;    /* admin_backup.c */
 extern const struct admin_group *const admin_groups[]; /* all, in the order of help */
 extern const size_t admin_n_groups;
 

@@ -184,6 +184,11 @@ int odb_script(struct odb *db, const char *sql)
     return db->ops->script(db, sql);
 }
 
+void odb_forget_statements(struct odb *db)
+{
+    db->ops->forget(db);
+}
+
 int odb_next(struct odb *db, struct odb_query *q)
 {
     return q != NULL ? q->db->ops->next(q) : odb_code(db);

@@ -37,6 +37,7 @@ struct odb_ops {
     bool (*is_null)(struct odb_query *q, int column);
     void (*end)(struct odb_query *q);
     int (*script)(struct odb *db, const char *sql); /* statements without values or rows */
+    void (*forget)(struct odb *db);                 /* kept statements; none is running */
     void (*close)(struct odb *db);
 };
 
@@ -53,6 +54,9 @@ int odb_set_fail(struct odb *db, int code, const char *where, const char *detail
 
 /* Engines. *ret is written on success only. */
 int odb_sqlite_open(const char *path, bool create, struct odb **ret, struct gf_fail *why);
+/* A file to be read as it is: nothing in it is changed. GF_E_STORE_NEWER when its tables are not of
+ * this program's version. */
+int odb_sqlite_open_as_it_is(const char *path, struct odb **ret, struct gf_fail *why);
 int odb_pg_open(const char *url, bool create, struct odb **ret, struct gf_fail *why);
 
 /* Statements kept prepared, by the address of their text and the types of their values. */
@@ -79,7 +83,9 @@ struct odb_statement *odb_kept_take(struct odb_kept *kept);
 /* A query whose text goes away, and that may give very many rows; in a transaction. */
 struct odb_query *odb_query_once(struct odb *db, const char *sql, const struct odb_value *values,
                                  size_t n);
-/* Statements without values or rows, in the open transaction. */
+/* Statements without values or rows. */
 int odb_script(struct odb *db, const char *sql);
+/* Forget the statements that are kept: texts that are no literals are about to go. */
+void odb_forget_statements(struct odb *db);
 
 #endif

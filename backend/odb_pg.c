@@ -135,7 +135,7 @@ int pg_reconnect(struct pg *pg)
 {
     char words[160];
 
-    pg_forget(pg);
+    pg_forget(&pg->base);
     PQfinish(pg->conn);
     pg->is_lost = true;
     pg->conn = connect_to(pg->url);
@@ -248,7 +248,7 @@ static int commit(struct odb *db)
 
 static void close_connection(struct odb *db)
 {
-    pg_forget(pg_of(db));
+    pg_forget(db);
     PQfinish(pg_of(db)->conn);
     free(pg_of(db)->url);
     free(db);
@@ -268,6 +268,7 @@ static const struct odb_ops ops = {
     .is_null = pg_is_null,
     .end = pg_end,
     .script = script,
+    .forget = pg_forget,
     .close = close_connection,
 };
 

@@ -27,8 +27,8 @@ int pg_failed(struct pg *pg, const PGresult *result);
 /* Make a new connection when the old one was lost. 0 or GF_E_STORE_AWAY and others. */
 int pg_reconnect(struct pg *pg);
 
-/* Forget every prepared statement: they went with their connection. */
-void pg_forget(struct pg *pg);
+/* Forget every prepared statement. */
+void pg_forget(struct odb *db);
 
 /* ---- odb_pg_query.c ---- */
 

@@ -183,11 +183,11 @@ static struct pg_statement *prepare(struct pg *pg, const char *sql, const struct
     return NULL;
 }
 
-void pg_forget(struct pg *pg)
+void pg_forget(struct odb *db)
 {
     struct odb_statement *s;
 
-    while ((s = odb_kept_take(&pg->kept)) != NULL)
+    while ((s = odb_kept_take(&pg_of(db)->kept)) != NULL)
         free(s);
 }
 

@@ -215,12 +215,17 @@ static bool is_null(struct odb_query *q, int column)
 
 /* ---- opening ---- */
 
-static void close_file(struct odb *db)
+static void forget(struct odb *db)
 {
     struct odb_statement *s;
 
     while ((s = odb_kept_take(&of(db)->kept)) != NULL)
         discard((struct sqlite_statement *)s);
+}
+
+static void close_file(struct odb *db)
+{
+    forget(db);
     (void)sqlite3_close(of(db)->handle);
     free(db);
 }
@@ -239,12 +244,23 @@ static const struct odb_ops ops = {
     .is_null = is_null,
     .end = end,
     .script = script,
+    .forget = forget,
     .close = close_file,
 };
 
-static int set_up(struct odb *db, bool create)
+static int check_application(struct odb *db)
 {
     int64_t found = 0;
+    int r = odb_number(db, &found, "PRAGMA application_id", ODB_NONE);
+
+    if (r >= 0 && found != APPLICATION_ID)
+        return odb_set_fail(db, GF_E_STORE_DAMAGED, "database",
+                            "this file is not a head office's database");
+    return r < 0 ? r : 0;
+}
+
+static int set_up(struct odb *db, bool create)
+{
     char id[64];
     int r = script(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
@@ -253,39 +269,67 @@ static int set_up(struct odb *db, bool create)
         (void)snprintf(id, sizeof id, "PRAGMA application_id=%d", APPLICATION_ID);
         r = script(db, id);
     }
-    if (r == 0) {
-        r = odb_number(db, &found, "PRAGMA application_id", ODB_NONE);
-        r = r > 0 ? 0 : r;
-    }
-    if (r == 0 && found != APPLICATION_ID)
-        return odb_set_fail(db, GF_E_STORE_DAMAGED, "database",
-                            "this file is not a head office's database");
+    if (r == 0)
+        r = check_application(db);
     return r == 0 ? odb_migrate(db, true) : r;
 }
 
-int odb_sqlite_open(const char *path, bool create, struct odb **ret, struct gf_fail *why)
+static int set_up_as_it_is(struct odb *db)
+{
+    int64_t version = 0;
+    int r = script(db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
+
+    if (r == 0)
+        r = check_application(db);
+    if (r == 0 && odb_number(db, &version, "PRAGMA user_version", ODB_NONE) < 0)
+        r = odb_code(db);
+    if (r == 0 && version != ODB_SCHEMA_VERSION)
+        r = odb_set_fail(db, GF_E_STORE_NEWER, "backup",
+                         "made by another version of this program: restore it with that one");
+    return r;
+}
+
+static int open_file(const char *path, int flags, struct sqlite **ret, struct gf_fail *why)
 {
     struct sqlite *lite = calloc(1, sizeof *lite);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
 
     if (lite == NULL)
         return gf_fail(why, GF_E_MEMORY, "database", path);
     lite->base.ops = &ops;
-    if (sqlite3_open_v2(path, &lite->handle, flags, NULL) != SQLITE_OK) {
-        int r = gf_fail(why, GF_E_FILE, "database", path);
-
+    if (sqlite3_open_v2(path, &lite->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         (void)odb_close(&lite->base);
-        return r;
+        return gf_fail(why, GF_E_FILE, "database", path);
     }
     (void)sqlite3_extended_result_codes(lite->handle, 1);
     (void)sqlite3_busy_timeout(lite->handle, BUSY_WAIT_MS);
-
-    int r = set_up(&lite->base, create);
-    if (r != 0) {
-        (void)odb_fail(&lite->base, why);
-        (void)odb_close(&lite->base);
-        return r;
-    }
-    *ret = &lite->base;
+    *ret = lite;
     return 0;
+}
+
+/* It is set up; hand it over, or say why not. */
+static int finish(struct sqlite *lite, int r, struct odb **ret, struct gf_fail *why)
+{
+    if (r == 0) {
+        *ret = &lite->base;
+        return 0;
+    }
+    (void)odb_fail(&lite->base, why);
+    (void)odb_close(&lite->base);
+    return r;
+}
+
+int odb_sqlite_open(const char *path, bool create, struct odb **ret, struct gf_fail *why)
+{
+    struct sqlite *lite;
+    int r = open_file(path, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), &lite, why);
+
+    return r == 0 ? finish(lite, set_up(&lite->base, create), ret, why) : r;
+}
+
+int odb_sqlite_open_as_it_is(const char *path, struct odb **ret, struct gf_fail *why)
+{
+    struct sqlite *lite;
+    int r = open_file(path, SQLITE_OPEN_READONLY, &lite, why);
+
+    return r == 0 ? finish(lite, set_up_as_it_is(&lite->base), ret, why) : r;
 }

@@ -7,6 +7,7 @@
 
 #include "backend/office_in.h"
 #include "backend/office_pki.h"
+#include "backend/office_place.h"
 #include "common/host/real.h"
 #include "common/text.h"
 
@@ -15,7 +16,6 @@
 #define CA_DAYS (30 * 365)
 #define SERVER_DAYS (10 * 365)
 #define HOSTS_MAX 16
-#define HO_DB_URL_MAX 2048
 
 int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
 {
@@ -125,117 +125,17 @@ static int make_certificates(const char *dir, const char *const *hosts, size_t n
     return r;
 }
 
-/* In one transaction: the keys, and on a server the mark of a finished init. */
-static int fill(struct odb *db, bool with_mark, const struct keys_source *master,
-                const struct office_ports *ports, struct gf_fail *why)
+/* What a new database holds: its keys. */
+struct first_rows {
+    const struct keys_source *master;
+    const struct office_ports *ports;
+};
+
+static int fill(struct odb *db, void *ctx, struct gf_fail *why)
 {
-    int r = odb_begin(db);
+    const struct first_rows *rows = ctx;
 
-    if (r != 0)
-        return odb_fail(db, why);
-    r = keys_create(db, master, ports, why);
-    if (r == 0
-        && ((with_mark
-             && odb_exec(db,
-                         "INSERT INTO setting (org_id, name, value) VALUES (?1, 'made', 'whole')",
-                         ODB_NONE)
-                    < 0)
-            || odb_commit(db) != 0))
-        r = odb_fail(db, why);
-    if (r != 0)
-        odb_rollback(db);
-    return r;
-}
-
-/* The database is made under another name and moved into place when it is whole: it is the mark of
- * a finished init. */
-static int make_database_file(const char *path, const struct keys_source *master,
-                              const struct office_ports *ports, struct gf_fail *why)
-{
-    static const char *const tails[] = { "", "-wal", "-shm" };
-    char fresh[4096 + 8], old[4096 + 16];
-    struct odb *db = NULL;
-
-    (void)snprintf(fresh, sizeof fresh, "%s.new", path);
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(old, sizeof old, "%s%s", fresh, tails[i]);
-        (void)unlink(old);
-    }
-
-    int r = odb_open(fresh, true, &db, why);
-    if (r == 0)
-        r = fill(db, false, master, ports, why);
-    (void)odb_close(db);
-    if (r != 0)
-        return r;
-    (void)chmod(fresh, 0600);
-    return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
-}
-
-/* On a server a setting is the mark of a finished init. 1, 0, or a store error. */
-static int is_made(struct odb *db, struct gf_fail *why)
-{
-    struct odb_query *q = odb_query(
-        db, "SELECT value FROM setting WHERE org_id = ?1 AND name = 'made'", ODB_NONE);
-    int r = odb_next(db, q);
-
-    odb_end(q);
-    return r < 0 ? odb_fail(db, why) : r;
-}
-
-/* 0 when the database at this URL can become a head office's. */
-static int check_server(const char *url, struct odb **ret, struct gf_fail *why)
-{
-    int r = odb_open(url, true, ret, why);
-
-    if (r == 0)
-        r = is_made(*ret, why);
-    return r <= 0 ? r
-                  : gf_fail(why, GF_E_NOT_NOW, "init",
-                            "there is a head office in this database already");
-}
-
-static int make_on_server(const char *dir, const char *url, struct odb *db,
-                          const struct keys_source *master, const struct office_ports *ports,
-                          struct gf_fail *why)
-{
-    int r = write_file(dir, HO_DB_URL, (struct gf_span){ (const uint8_t *)url, strlen(url) }, 0600,
-                       why);
-
-    return r == 0 ? fill(db, true, master, ports, why) : r;
-}
-
-/* The URL in the folder, "" when there is none. 0 or a failure. */
-static int read_url(const char *dir, char *ret, size_t cap, struct gf_fail *why)
-{
-    char path[4096];
-
-    ret[0] = '\0';
-    if (ho_path(dir, HO_DB_URL, path, sizeof path) != 0)
-        return gf_fail(why, GF_E_SPACE, "folder", dir);
-    if (access(path, F_OK) != 0)
-        return 0;
-
-    int n = gf_file_read(path, (uint8_t *)ret, cap - 1, why);
-    if (n < 0)
-        return n;
-    ret[n] = '\0';
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return 0;
-}
-
-/* 0 when there is no finished head office of this folder on a server. */
-static int check_folder(const char *dir, struct gf_fail *why)
-{
-    char url[HO_DB_URL_MAX];
-    struct odb *db = NULL;
-    int r = read_url(dir, url, sizeof url, why);
-
-    if (r != 0 || url[0] == '\0')
-        return r;
-    r = check_server(url, &db, why);
-    (void)odb_close(db);
-    return r;
+    return keys_create(db, rows->master, rows->ports, why);
 }
 
 int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
@@ -248,10 +148,9 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
                      const struct office_setup *setup, const struct office_ports *ports,
                      struct gf_fail *why)
 {
-    struct odb *server = NULL;
+    struct place place;
     const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
     struct keys_source master = { .kind = KEYS_FILE };
-    char path[4096];
 
     if (setup->master != NULL)
         master = *setup->master;
@@ -260,22 +159,15 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
         return gf_fail(why, GF_E_USAGE, "host", "at most 14");
     for (size_t i = 0; i < n_hosts; i++)
         all[i + 2] = hosts[i];
-    if (ho_path(dir, HO_DB, path, sizeof path - 8) != 0)
-        return gf_fail(why, GF_E_SPACE, "folder", dir);
-    if (access(path, F_OK) == 0)
-        return gf_fail(why, GF_E_NOT_NOW, "init", "there is a head office in this folder already");
     if (mkdir(dir, 0700) != 0 && access(dir, W_OK | X_OK) != 0)
         return gf_fail(why, GF_E_FILE, "folder", dir);
 
-    int r = check_folder(dir, why);
-    if (r == 0 && setup->db != NULL)
-        r = check_server(setup->db, &server, why);
+    int r = place_new(&place, dir, setup->db, why);
     if (r == 0)
         r = make_certificates(dir, all, n_hosts + 2, ports, why);
     if (r == 0)
-        r = server != NULL ? make_on_server(dir, setup->db, server, &master, ports, why)
-                           : make_database_file(path, &master, ports, why);
-    (void)odb_close(server);
+        r = place_make(&place, fill, &(struct first_rows){ &master, ports }, why);
+    place_end(&place);
     return r;
 }
 
@@ -326,26 +218,6 @@ static int read_keys(const char *dir, struct office *o, struct gf_fail *why)
     return o->ca_pem.bad || o->sign_pem.bad ? gf_fail(why, GF_E_MEMORY, "keys", "") : 0;
 }
 
-static int open_database(const char *dir, struct odb **ret, struct gf_fail *why)
-{
-    static const char none[] = "there is no head office in this folder: make one with init";
-    char path[4096], url[HO_DB_URL_MAX];
-
-    if (ho_path(dir, HO_DB, path, sizeof path) != 0)
-        return gf_fail(why, GF_E_SPACE, "folder", dir);
-    if (access(path, F_OK) == 0)
-        return odb_open(path, false, ret, why);
-
-    int r = read_url(dir, url, sizeof url, why);
-    if (r == 0 && url[0] == '\0')
-        return gf_fail(why, GF_E_FILE, "office", none);
-    if (r == 0)
-        r = odb_open(url, false, ret, why);
-    if (r == 0)
-        r = is_made(*ret, why);
-    return r == 0 ? gf_fail(why, GF_E_FILE, "office", none) : r < 0 ? r : 0;
-}
-
 int office_open(const char *dir, const struct office_ports *ports, struct office **ret,
                 struct gf_fail *why)
 {
@@ -363,7 +235,7 @@ int office_open_with(const char *dir, const struct keys_source *secrets,
     o->ports = *ports;
     source.dir = dir;
 
-    int r = open_database(dir, &o->db, why);
+    int r = place_open(dir, &o->db, why);
     if (r == 0)
         r = read_keys(dir, o, why);
     if (r == 0)

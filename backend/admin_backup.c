@@ -1,0 +1,142 @@
+/* admin_backup.c - the commands that keep a copy of everything, and bring it back; see admin.h. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "backend/admin.h"
+#include "backend/odb_backup.h"
+#include "backend/office_place.h"
+
+/* ---- how far it is ---- */
+
+static bool tell(void *ctx, int64_t rows)
+{
+    return admin_watch_tell(ctx, rows);
+}
+
+/* ---- backup ---- */
+
+static int run_backup(struct admin *a, const struct admin_args *args, struct gf_fail *why)
+{
+    struct admin_watch signals = { 0 };
+    struct odb_backup_watch watch = { .ctx = &signals, .tell = tell };
+    int r = admin_watch(&signals, a, "rows", 0, why);
+
+    if (r == 0)
+        r = odb_backup(a->office->db, args->words[0], &watch, why);
+    admin_watch_end(&signals);
+    if (r != 0)
+        return r;
+    if (a->json)
+        return admin_json(a,
+                          json_pack("{s:s, s:I}", "backup", args->words[0], "rows",
+                                    (json_int_t)watch.rows),
+                          why);
+    (void)fprintf(a->out,
+                  "%lld rows in %s\nIt holds no key: keep ca.pem, ca.key, server.pem, server.key, "
+                  "sign.pem, sign.key and\nthe master key of %s in another place.\n",
+                  (long long)watch.rows, args->words[0], a->dir);
+    return 0;
+}
+
+/* ---- restore ---- */
+
+static const struct admin_option restore_options[] = {
+    { "db", "URL", "postgresql://...: restore into this database; a file in the folder unless said",
+      0, false },
+};
+
+struct restore {
+    const char *path;
+    const struct office_ports *ports;
+    struct odb_backup_watch watch;
+};
+
+/* Everything of the backup, and from when on numbers are left out (ho_restore_skip). */
+static int fill(struct odb *db, void *ctx, struct gf_fail *why)
+{
+    struct restore *restore = ctx;
+    char now_ms[24];
+    int r = odb_restore(db, restore->path, &restore->watch, why);
+
+    if (r != 0)
+        return r;
+    (void)snprintf(now_ms, sizeof now_ms, "%lld",
+                   (long long)restore->ports->clock->utc_ms(restore->ports->clock->ctx));
+    r = odb_exec(db,
+                 "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', ?2) ON "
+                 "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
+                 ODB(ODB_T(now_ms)));
+    return r < 0 ? odb_fail(db, why) : 0;
+}
+
+static int log_it(struct office *o, void *ctx)
+{
+    const struct restore *restore = ctx;
+
+    return ho_log(o, "cli", "restored", "%lld rows of %s", (long long)restore->watch.rows / 2,
+                  restore->path);
+}
+
+/* The key files come from where they were kept: without them nothing restored could be used. */
+static int check_keys(const char *dir, struct gf_fail *why)
+{
+    static const enum ho_file needed[] = { HO_CA_PEM,     HO_CA_KEY,   HO_SERVER_PEM,
+                                           HO_SERVER_KEY, HO_SIGN_PEM, HO_SIGN_KEY };
+    char path[4096];
+
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (ho_path(dir, needed[i], path, sizeof path) != 0 || access(path, R_OK) != 0)
+            return gf_fail(why, GF_E_FILE, "first put the key file there", path);
+    return 0;
+}
+
+static int run_restore(struct admin *a, const struct admin_args *args, struct gf_fail *why)
+{
+    struct admin_watch signals = { 0 };
+    struct restore restore = { .path = args->words[0],
+                               .ports = a->ports,
+                               .watch = { .ctx = &signals, .tell = tell } };
+    struct place place = { 0 };
+    int r = check_keys(a->dir, why);
+
+    if (r == 0)
+        r = admin_watch(&signals, a, "rows", 0, why);
+    if (r == 0)
+        r = place_new(&place, a->dir, admin_value(args, "db"), why);
+    if (r == 0)
+        r = place_make(&place, fill, &restore, why);
+    place_end(&place);
+    admin_watch_end(&signals);
+    if (r == 0)
+        r = office_open_with(a->dir, &a->secrets, a->ports, &a->office, why);
+    if (r == 0)
+        r = admin_failed(a, ho_transaction(a->office, log_it, &restore), why);
+    if (r != 0)
+        return r;
+    if (a->json)
+        return admin_json(a,
+                          json_pack("{s:s, s:I}", "restored", restore.path, "rows",
+                                    (json_int_t)restore.watch.rows / 2),
+                          why);
+    (void)fprintf(a->out, "%lld rows of %s\n", (long long)restore.watch.rows / 2, restore.path);
+    return 0;
+}
+
+static const struct admin_command commands[] = {
+    { .name = "backup",
+      .words = "FILE",
+      .what = "copy every row, as it is now, into one file, while others go on",
+      .more = "Key files are not in it.",
+      .run = run_backup },
+    { .name = "restore",
+      .words = "FILE",
+      .what = "make a head office of a backup and the key files that lie in the folder",
+      .more = "Every table is compared with the backup's manifest; a backup that is damaged is "
+              "refused, and its table named. The next ticket and the next token of each meter leave "
+              "1,000 numbers out. Moves between SQLite and PostgreSQL in either direction.",
+      .without_office = true,
+      ADMIN_OPTIONS(restore_options),
+      .run = run_restore },
+};
+
+const struct admin_group admin_group_backup = ADMIN_GROUP("Backup", commands);
