@@ -10,7 +10,7 @@
 #include "backend/customer.h"
 #include "backend/office_issue.h"
 #include "backend/office_receipt.h"
-#include "backend/office_words.h"
+#include "backend/provider.h"
 
 #define NO_METER "there is no such meter of yours; bind it first"
 #define NO_PAYMENT "there is no such payment"
@@ -169,17 +169,22 @@ void own_account(struct api_call *c)
     api_one_account(c, c->words[0], c->customer_no);
 }
 
-/* What the meter takes: sealed under its active epoch. */
+/* What the meter takes: sealed under its active epoch, or the next whose key is live. Nothing is added
+ * while there is none. */
 static int add_carrier(struct api_call *c, const struct credit_token *token, json_t *json)
 {
     struct credit_carrier carrier;
     struct ho_meter meter;
     char hex[2 * MC_TOKEN_MAX + 1];
+    uint32_t epoch = 0;
     int r = ho_find_meter(c->o, token->meter_id, &meter);
 
     if (r == 1)
-        r = credit_carrier(c->o, token, meter.active_epoch, &carrier);
-    if (r < 0)
+        r = credit_epochs(c->o, token->meter_id,
+                          meter.active_epoch > 0 ? meter.active_epoch - 1 : 0, &epoch);
+    if (r == 1)
+        r = credit_carrier(c->o, token, epoch, &carrier) < 0 ? c->o->fail.code : 1;
+    if (r != 1)
         return r;
     gf_hex(carrier.sealed, carrier.n, hex);
     (void)json_object_set_new(json, "epoch", json_integer(carrier.epoch));
@@ -291,19 +296,15 @@ static int ask(struct office *o, void *ctx)
 /* True when customers may pay by this provider; a counter is for clerks. Else the answer is made. */
 static bool is_for_customers(struct api_call *c, const char *provider)
 {
-    int64_t n = 0;
-    int r = odb_number(c->o->db, &n,
-                       "SELECT COUNT(*) FROM provider WHERE org_id = ?1 AND name = ?2 AND kind = "
-                       "'webhook' AND ended_at_ms IS NULL",
-                       ODB(ODB_T(provider)));
+    struct payment_provider found;
+    int r = provider_find(c->o, provider, &found);
+    bool is_one = r == 1 && found.kind == PROVIDER_WEBHOOK && !found.is_ended;
 
-    if (r < 0) {
-        (void)ho_db_fail(c->o);
+    if (r < 0)
         api_fail(c);
-    } else if (n == 0) {
+    else if (!is_one)
         api_refuse(c, 409, "provider", "provider", "one cannot pay here by this provider");
-    }
-    return r >= 0 && n > 0;
+    return is_one;
 }
 
 void own_pay(struct api_call *c)
