@@ -11,22 +11,25 @@ static int print_report(struct admin *a, int r, json_t *doc, struct gf_fail *why
 static int run_day(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     json_t *doc = NULL;
+    int r = report_day(a->office, args->words[0], &doc);
 
-    return print_report(a, report_day(a->office, args->words[0], &doc), doc, why);
+    return print_report(a, r, doc, why);
 }
 
 static int run_technician(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     json_t *doc = NULL;
+    int r = report_technician(a->office, args->words[0], &doc);
 
-    return print_report(a, report_technician(a->office, args->words[0], &doc), doc, why);
+    return print_report(a, r, doc, why);
 }
 
 static int run_meter(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     json_t *doc = NULL;
+    int r = report_meter(a->office, args->words[0], &doc);
 
-    return print_report(a, report_meter(a->office, args->words[0], &doc), doc, why);
+    return print_report(a, r, doc, why);
 }
 
 static const struct admin_option overdue_options[] = {
@@ -43,8 +46,8 @@ static int run_overdue(struct admin *a, const struct admin_args *args, struct gf
 
     if (r != 0)
         return r;
-    return print_report(
-        a, report_overdue(a->office, after != NULL ? after : "", (int)limit, &doc), doc, why);
+    r = report_overdue(a->office, after != NULL ? after : "", (int)limit, &doc);
+    return print_report(a, r, doc, why);
 }
 
 static const struct admin_command commands[] = {

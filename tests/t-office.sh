@@ -41,9 +41,35 @@ start() {
 # ---- administration ----
 exits "help" 0 office --help
 has "help lists the commands" "$out" "verify-certificate"
-for c in init serve add-staff enrol revoke import-meters import-customers work-order label audit show verify-certificate; do
-    exits "help of $c" 0 office "$c" --help
-done
+# each command, as help lists it: what it says of itself, and what it refuses before there is an office
+office --help | sed -n 's/^  \([a-z].\{21\}\) .*/\1/p' | sed 's/ *$//' >"$W/commands"
+is "help lists every command of the page" "$(sort "$W/commands")" "$(sed -n 's/^### //p' docs/gasoffice.md | sort)"
+bad=""
+while read -r c; do
+    usage=$(office $c --help | head -1)
+    # the words that are needed, then --name VALUE of each option that is
+    words=$(sed "s/^usage: gasoffice $c//; s/\[[^]]*\]\(\.\.\.\)\?//g; s/\.\.\.//g" <<<"$usage" | sed 's/  */ /g; s/ $//')
+    for option in $(sed -n "/^### $c\$/,/^##/s/^| \`\(--[a-z-]*\).*/\1/p" docs/gasoffice.md); do
+        office $c --help | grep -q -- "  $option" || bad="$bad, $c does not tell of $option"
+    done
+    out=$(office $c $words --nonsense 2>&1) && code=0 || code=$?
+    [[ $code = 2 && $out = *"there is no option: --nonsense"* ]] || bad="$bad, $c --nonsense: $code $out"
+    out=$(office $c $words --json --nonsense 2>&1 >/dev/null | /usr/bin/python3 -c \
+        'import json, sys; d = json.load(sys.stdin); print(d["error"], d["detail"])' 2>&1) || true
+    [ "$out" = "USAGE --nonsense" ] || bad="$bad, $c --nonsense --json: $out"
+    if [ -n "$words" ]; then
+        out=$(office $c 2>&1) && code=0 || code=$?
+        [[ $code = 2 && $out = *" missing: "* ]] || bad="$bad, $c without words: $code $out"
+    fi
+    case $usage in *...*) ;; *)
+        out=$(office $c $words a b c d extra 2>&1) && code=0 || code=$?
+        [[ $code = 2 && $out = *"one argument too many: "* ]] || bad="$bad, $c with words too many: $code $out" ;;
+    esac
+    case $c in init | restore | setting) continue ;; esac
+    out=$(office $c $words 2>&1) && code=0 || code=$?
+    [[ $code = 3 && $out = *"make one with init"* ]] || bad="$bad, $c without an office: $code $out"
+done <"$W/commands"
+is "every command tells its options, refuses others, and wants an office" "$bad" ""
 exits "no command" 2 office
 exits "an unknown command" 2 office frobnicate
 exits "no office yet" 3 office audit
@@ -100,6 +126,58 @@ is "is a PNG" "$(od -An -tx1 -j1 -N3 "$W/label.png" | tr -d ' ')" 504e47
 exits "a label in ASCII" 0 office label GM2400000253 --ascii
 has "without an address" "$out" "GASM:1:GM2400000253:-:"
 exits "a label of an unknown meter" 3 office label GM2499999978
+
+# ---- every answer as JSON ----
+json_of() { # WHAT CMD... - it ends well and prints one JSON document
+    local what=$1
+    shift
+    out=$(office "$@" --json 2>&1) || { not_ok "$what in JSON" "$out"; return 0; }
+    if printf '%s' "$out" | /usr/bin/python3 -m json.tool >/dev/null 2>&1; then ok "$what in JSON"; else not_ok "$what in JSON" "$out"; fi
+}
+json_of "a new member" add-staff S005 "Omar Haddad" clerk
+json_of "a code" enrol S005
+json_of "a code as a picture" enrol S005 --png "$W/enrol.png" --url https://office.example:8444
+has "has its text" "$out" '"qr": "GASM-ENROL:1:https://office.example:8444:[0-9A-Z]{10}-[0-9a-f]{16}"'
+json_of "nothing to revoke" revoke S005
+json_of "a shipment" import-meters "$W/meters.csv" --transport-key "$W/transport.key"
+json_of "customers" import-customers "$W/customers.csv"
+json_of "an order" work-order GM2400000253 SP-0002 S001
+json_of "a label" label GM2400000156
+json_of "sheets" label --all-new --sheet "$W/new.pdf"
+json_of "the settings" setting
+json_of "a setting" setting install_url https://office.example/gasfitter
+json_of "the page to install from" label --install
+json_of "the registers" show
+for r in $(office show --json | sed -n 's/.*"register": "\(.*\)".*/\1/p'); do json_of "show $r" show "$r"; done
+json_of "a day" report day 2026-11-22
+json_of "a technician" report technician S001
+json_of "a meter" report meter GM2400000156
+json_of "what is overdue" report overdue
+json_of "the audit" audit
+
+# ---- labels, settings, pages ----
+is "the setting is used" "$(office label --install | tail -1)" https://office.example/gasfitter
+exits "a setting that is none" 3 office setting frobnicate
+exits "a setting out of range" 3 office setting verification_years 0
+has "says the range" "$out" 'verification_years: a number from 1 to 50'
+exits "a code without a URL" 2 office enrol S005 --qr
+has "says what to do" "$out" 'say --url, or choose the setting public_url'
+is "a sheet has its pages" "$(pdfinfo "$W/new.pdf" | sed -n 's/^Pages: *//p')" 1
+printf 'GM2400000253\n\nGM2400000156\r\n' >"$W/list"
+exits "a list on SVG" 0 office label --sheet "$W/list.svg" --from-file "$W/list" --format 2x7
+is "says so" "$out" "2 labels on 1 page: $W/list.svg"
+printf 'GM2400000253\nGM2400000155\n' >"$W/list"
+exits "a list with a wrong id" 3 office label --sheet "$W/bad.svg" --from-file "$W/list"
+has "names the line" "$out" 'line 2'
+is "and draws nothing" "$(ls "$W" | grep -c 'bad.svg' || true)" 0
+exits "a format that is none" 2 office label GM2400000156 --sheet "$W/x.pdf" --format 9x9
+exits "a sheet of another kind" 2 office label GM2400000156 --sheet "$W/x.gif"
+exits "two meters without a sheet" 2 office label GM2400000156 GM2400000253
+exits "a sheet where no folder is" 3 office label GM2400000156 --sheet "$W/none/x.pdf"
+is "a page of a register" "$(office show meters --limit 1 --lines | grep -o 'GM[0-9]*')" GM2400000156
+is "the page behind it" "$(office show meters --after GM2400000156 --lines | grep -o 'GM[0-9]*')" GM2400000253
+exits "a key that is none" 2 office show receipts --after GM2400000156
+has "says what one is" "$out" 'meter_id,seq'
 
 # ---- the service ----
 start
@@ -177,7 +255,6 @@ has "is clean" "$out" '"clean": true'
 sqlite3 "$W/office/office.db" "DELETE FROM audit_log WHERE n = 3"
 exits "the audit after a row was deleted" 4 office audit
 has "names it" "$out" "broken: audit log: row 4 follows row 2"
-for r in meters orders receipts accounts devices; do exits "show $r" 0 office show "$r"; done
 exits "show nothing" 2 office show everything
 exits "a certificate that is none" 3 office verify-certificate "$W/customers.csv"
 
