@@ -72,7 +72,8 @@ static int64_t now_us(void)
 
 /* One connection; OpenSSL keeps it with the connection's SSL, and has it freed with that. */
 struct connection {
-    struct listener *listener;
+    struct http_srv *srv;
+    struct listener *listener; /* cleared by the time that a late one ends: its place stays */
     struct bufferevent *bev;
     struct event *lifetime, *request;
     bool is_busy;    /* a request of it is under way */
@@ -99,11 +100,11 @@ static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int id
     if (c == NULL)
         return;
     c->listener->connections--;
-    (void)atomic_fetch_sub(&c->listener->srv->connections, 1);
-    if (c->listener->accepting != NULL && !c->listener->srv->is_stopping)
+    (void)atomic_fetch_sub(&c->srv->connections, 1);
+    if (c->listener->accepting != NULL && !c->srv->is_stopping)
         (void)evconnlistener_enable(c->listener->accepting); /* fails only for a closed socket */
     if (c->is_writing)
-        answered(c->listener->srv);
+        answered(c->srv);
     if (c->lifetime != NULL)
         event_free(c->lifetime);
     if (c->request != NULL)
@@ -152,6 +153,7 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg)
         free(c);
         return NULL;
     }
+    c->srv = l->srv;
     c->listener = l;
     (void)atomic_fetch_add(&l->srv->connections, 1);
     if (++l->connections >= l->connections_max)
@@ -296,7 +298,7 @@ static void on_sent(struct evhttp_request *req, void *arg)
     c->is_busy = c->is_writing = false;
     if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
         time_request(c);
-    answered(c->listener->srv);
+    answered(c->srv);
 }
 
 /* A job is done: tell, and give its answer to the connection if that is still there. */

@@ -2,6 +2,7 @@
  * TLS on loopback. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -31,15 +32,56 @@
 static char dir[512];
 static pid_t server;
 static uint16_t port;
-static unsigned threads; /* of the server under test */
+static unsigned threads, connections_max = 4; /* of the server under test */
+static int request_s;
 static SSL_CTX *tls;
 
-/* Says what it got: "POST /path 5 type identity". */
+/* 1 when TCP_NODELAY is set on every connection that this process has. */
+static int all_nodelay(void)
+{
+    int all = 1, n = 0;
+
+    for (int fd = 0; fd < 64; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer, k = sizeof(int);
+        int on = 0;
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0 || peer.ss_family != AF_INET)
+            continue;
+        n++;
+        all = getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &k) == 0 && on != 0 ? all : 0;
+    }
+    return n > 0 ? all : 0;
+}
+
+/* Says what it got: "POST /path 5 type identity". /wait takes until the file `gate` is there, and
+ * makes `inside` when it begins. */
 static void echo(void *ctx, const struct http_request *r, struct http_response *ret)
 {
+    char inside[600], gate[600];
+
     (void)ctx;
     ret->status = 200;
     ret->content_type = "text/plain";
+    (void)snprintf(inside, sizeof inside, "%s/inside", dir);
+    (void)snprintf(gate, sizeof gate, "%s/gate", dir);
+    if (strcmp(r->path, "/nodelay") == 0)
+        buf_print(&ret->body, "nodelay=%d ", all_nodelay());
+    if (strcmp(r->path, "/wait") == 0) {
+        (void)close(open(inside, O_WRONLY | O_CREAT, 0600));
+        while (access(gate, F_OK) != 0)
+            (void)poll(NULL, 0, 5);
+    }
+    if (strcmp(r->path, "/limited") == 0) {
+        ret->status = 429;
+        ret->retry_after_s = 7;
+    }
+    if (strcmp(r->path, "/login") == 0)
+        ret->status = 401;
+    if (strcmp(r->path, "/method") == 0) {
+        ret->status = 405;
+        ret->allow = "GET, POST";
+    }
     buf_print(&ret->body, "%s %s %zu [%s] [%s] %s", r->method, r->path, r->body.n, r->content_type,
               r->identity, r->peer);
 }
@@ -56,8 +98,9 @@ static void serve(int out, bool is_mutual, int lifetime_s)
                                .body_max = BODY_MAX,
                                .timeout_s = 1,
                                .lifetime_s = lifetime_s,
-                               .connections_max = 4,
-                               .handler = { NULL, echo } };
+                               .request_s = request_s,
+                               .connections_max = connections_max,
+                               .handler = { .handle = echo } };
     struct http_srv *s = http_srv_new(threads);
     struct gf_fail why = { 0 };
 
@@ -417,6 +460,204 @@ static void without_a_certificate_nothing_is_answered(void **state)
     close_tls(ssl);
 }
 
+static void headers_are_told(void **state)
+{
+    (void)state;
+    expect("GET /limited HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "429", "Retry-After: 7\r\n");
+    expect("GET /login HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "401",
+           "WWW-Authenticate: Bearer realm=\"gasoffice\"\r\n");
+    expect("GET /method HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "405", "Allow: GET, POST\r\n");
+    expect("GET /a HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "Request-Id: ");
+    expect("GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: a\r\nAuthorization: b\r\n" CLOSE "\r\n",
+           "400", "");
+}
+
+/* Small answers do not wait for acknowledgements. */
+static void nagle_is_off(void **state)
+{
+    (void)state;
+    expect("GET /nodelay HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "nodelay=1");
+}
+
+/* Requests that came in one write are answered one after another. */
+static void requests_come_in_heaps(void **state)
+{
+    static char heap[8192], got[65536];
+    size_t n = 0;
+    SSL *ssl = connect_tls();
+    const char *at = got;
+
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        n += (size_t)snprintf(heap + n, sizeof heap - n, "GET /%d HTTP/1.1\r\nHost: a\r\n%s\r\n", i,
+                              i == 49 ? CLOSE : "");
+    assert_true(send_text(ssl, heap));
+    read_all(ssl, got, sizeof got);
+    for (int i = 0; i < 50; i++) {
+        char want[16];
+
+        (void)snprintf(want, sizeof want, "GET /%d 0", i);
+        at = strstr(at, want);
+        assert_non_null(at);
+    }
+    close_tls(ssl);
+}
+
+/* Many connections that say nothing, or a byte at a time: others are served meanwhile. */
+static void slow_clients_hold_up_nobody(void **state)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 64\r\n\r\n";
+    SSL *slow[24];
+
+    connections_max = 64;
+    (void)stop(state);
+    start_server(false, 600);
+    for (size_t i = 0; i < 24; i++) {
+        slow[i] = connect_tls();
+        if (i % 3 == 2)
+            assert_true(send_text(slow[i], head));
+    }
+    for (size_t k = 0; k < 20; k++) {
+        for (size_t i = 0; i < 24; i++)
+            if (i % 3 != 0)
+                (void)SSL_write(slow[i], i % 3 == 1 ? &head[k] : "x", 1);
+        expect("GET /quick HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /quick");
+    }
+    for (size_t i = 0; i < 24; i++)
+        close_tls(slow[i]);
+    connections_max = 4;
+}
+
+/* A request that takes too long to come is cut off, byte by byte as it may come; an idle connection
+ * between two requests is not timed by that. */
+static void a_request_has_its_time(void **state)
+{
+    long long until = aid_now_ms() + 20000;
+    struct pollfd wait = { .events = POLLIN };
+    char got[512];
+    SSL *ssl;
+
+    request_s = 1;
+    (void)stop(state);
+    start_server(false, 600);
+    ssl = connect_tls();
+    assert_true(send_text(ssl, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(SSL_read(ssl, got, sizeof got) > 0);
+    assert_true(send_text(ssl, "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n"));
+    wait.fd = SSL_get_fd(ssl);
+    while (send_text(ssl, "x") && (SSL_pending(ssl) == 0 && poll(&wait, 1, 100) == 0))
+        assert_true(aid_now_ms() < until);
+    close_tls(ssl);
+    expect("GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /");
+    request_s = 0;
+}
+
+static void wait_for(const char *name)
+{
+    char path[600];
+    long long until = aid_now_ms() + 20000;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    while (access(path, F_OK) != 0) {
+        assert_true(aid_now_ms() < until);
+        (void)poll(NULL, 0, 5);
+    }
+    (void)unlink(path);
+}
+
+static void open_gate(void)
+{
+    char path[600];
+
+    (void)snprintf(path, sizeof path, "%s/gate", dir);
+    (void)close(open(path, O_WRONLY | O_CREAT, 0600));
+}
+
+static void close_gate(void)
+{
+    char path[600];
+
+    (void)snprintf(path, sizeof path, "%s/gate", dir);
+    (void)unlink(path);
+}
+
+/* Told to stop, the server answers what is under way, lets nobody more in, and ends. */
+static void what_is_under_way_is_answered(void **state)
+{
+    char got[1024];
+    int status = -1;
+    SSL *ssl;
+
+    (void)state;
+    if (threads == 1) /* then nothing is under way while the loop runs */
+        return;
+    close_gate();
+    ssl = connect_tls();
+    assert_true(send_text(ssl, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wait_for("inside");
+    assert_int_equal(kill(server, SIGTERM), 0);
+    open_gate();
+    read_all(ssl, got, sizeof got);
+    assert_non_null(strstr(got, "GET /wait"));
+    assert_non_null(strstr(got, "Connection: close"));
+    close_tls(ssl);
+    assert_int_equal(waitpid(server, &status, 0), server);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    start_server(false, 600);
+}
+
+/* A client that goes away while its request is worked on is nobody's trouble. */
+static void clients_go_away_meanwhile(void **state)
+{
+    (void)state;
+    if (threads == 1)
+        return;
+    close_gate();
+    for (int i = 0; i < 3; i++) {
+        SSL *ssl = connect_tls();
+
+        assert_true(send_text(ssl, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+        if (i == 0)
+            wait_for("inside");
+        close_tls(ssl);
+    }
+    open_gate();
+    expect("GET /after HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /after");
+}
+
+/* More requests than may wait are told so at once, and nothing is lost of those that do. */
+static void a_full_queue_says_so(void **state)
+{
+    static SSL *waiting[300];
+    size_t busy = 0, done = 0;
+
+    if (threads == 1)
+        return;
+    connections_max = 400;
+    (void)stop(state);
+    start_server(false, 600);
+    close_gate();
+    for (size_t i = 0; i < 300; i++) {
+        waiting[i] = connect_tls();
+        assert_true(send_text(waiting[i], i == 0 ? "GET /wait HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"
+                                                 : "GET /x HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"));
+        if (i == 0)
+            wait_for("inside");
+    }
+    open_gate();
+    for (size_t i = 0; i < 300; i++) {
+        char got[1024];
+
+        read_all(waiting[i], got, sizeof got);
+        busy += strstr(got, "\"error\":\"busy\"") != NULL && strstr(got, "Retry-After: 1") != NULL;
+        done += strncmp(got + 9, "200", 3) == 0;
+        close_tls(waiting[i]);
+    }
+    assert_int_equal(busy + done, 300);
+    assert_true(done >= 257);
+    connections_max = 4;
+}
+
 static void bad_addresses_and_files_are_told(void **state)
 {
     char cert[600], key[600], at[HTTP_ADDRESS_MAX], taken[16];
@@ -428,7 +669,7 @@ static void bad_addresses_and_files_are_told(void **state)
                                .timeout_s = 1,
                                .lifetime_s = 1,
                                .connections_max = 1,
-                               .handler = { NULL, echo } };
+                               .handler = { .handle = echo } };
     struct http_srv *s = http_srv_new(1);
     struct gf_fail why = { 0 };
 
@@ -454,6 +695,13 @@ static void bad_addresses_and_files_are_told(void **state)
     assert_int_equal(http_srv_listen(s, &how, at, NULL), GF_E_FILE);
     how.ca_file = NULL;
     assert_int_equal(http_srv_listen(s, &how, at, NULL), 0);
+    how.cert_file = NULL; /* without TLS: to this machine alone */
+    how.host = "0.0.0.0";
+    assert_int_equal(http_srv_listen(s, &how, at, NULL), GF_E_FORMAT);
+    how.host = "::";
+    assert_int_equal(http_srv_listen(s, &how, at, NULL), GF_E_FORMAT);
+    how.host = "127.0.0.1";
+    assert_int_equal(http_srv_listen(s, &how, at, NULL), 0);
     (void)http_srv_free(s);
 }
 
@@ -472,6 +720,14 @@ int main(void)
         T(many_requests_go_over_one_connection),
         T(what_is_not_tls_1_3_gets_nothing),
         T(without_a_certificate_nothing_is_answered),
+        T(headers_are_told),
+        T(nagle_is_off),
+        T(requests_come_in_heaps),
+        T(slow_clients_hold_up_nobody),
+        T(a_request_has_its_time),
+        T(what_is_under_way_is_answered),
+        T(clients_go_away_meanwhile),
+        T(a_full_queue_says_so),
         T(bad_addresses_and_files_are_told),
     };
 
