@@ -47,6 +47,14 @@ static void cell_text(const json_t *v, char ret[static CELL_MAX])
     free(text);
 }
 
+/* A name as people write it: "pending tokens". */
+static void name_text(const char *key, char ret[static CELL_MAX])
+{
+    (void)gf_copy(ret, CELL_MAX, key);
+    for (char *c = ret; *c != '\0'; c++)
+        *c = *c == '_' ? ' ' : *c;
+}
+
 /* How many characters a text has. */
 static size_t width_of(const char *text)
 {
@@ -99,7 +107,7 @@ static void print_row(json_t *columns, const json_t *first, const json_t *row, F
         if (row != NULL)
             cell_text(json_object_get(row, key), cell);
         else
-            (void)gf_copy(cell, sizeof cell, key);
+            name_text(key, cell);
         (void)fputs(gap, out);
         pad(0, owed, out);
         owed = width - width_of(cell);
@@ -139,37 +147,55 @@ static int print_table(const json_t *list, bool has_head, FILE *out)
     return 0;
 }
 
+/* What has its own lines below: a list with rows, an object. */
+static bool stands_below(const json_t *value)
+{
+    return json_object_size(value) > 0 || json_array_size(value) > 0;
+}
+
+/* An object's plain values as lines of name and value. */
+static void print_lines(json_t *doc, FILE *out)
+{
+    const char *key;
+    json_t *value;
+    char cell[CELL_MAX], name[CELL_MAX];
+    size_t width = 0;
+
+    json_object_foreach(doc, key, value)
+        if (!stands_below(value) && width_of(key) > width)
+            width = width_of(key);
+    json_object_foreach(doc, key, value) {
+        if (stands_below(value))
+            continue;
+        if (json_is_array(value))
+            (void)gf_copy(cell, sizeof cell, "none");
+        else
+            cell_text(value, cell);
+        name_text(key, name);
+        (void)fputs(name, out);
+        pad(width_of(name), width + 2, out);
+        (void)fprintf(out, "%s\n", cell);
+    }
+}
+
 static int print_object(json_t *doc, FILE *out)
 {
     const char *key;
-    json_t *value, *inner;
-    char cell[CELL_MAX];
-    size_t width = 0;
+    json_t *value;
+    char name[CELL_MAX];
     int r = 0;
 
-    json_object_foreach(doc, key, value)
-        if (!json_is_array(value) && !json_is_object(value) && width_of(key) > width)
-            width = width_of(key);
-    json_object_foreach(doc, key, value)
-        if (!json_is_array(value) && !json_is_object(value)) {
-            cell_text(value, cell);
-            (void)fputs(key, out);
-            pad(width_of(key), width + 2, out);
-            (void)fprintf(out, "%s\n", cell);
-        }
-    json_object_foreach(doc, key, value)
-        if (r == 0 && json_is_array(value)) {
-            (void)fprintf(out, "\n%s\n", key);
+    print_lines(doc, out);
+    json_object_foreach(doc, key, value) {
+        if (r != 0 || !stands_below(value))
+            continue;
+        name_text(key, name);
+        (void)fprintf(out, "\n%s\n", name);
+        if (json_is_array(value))
             r = print_table(value, true, out);
-        } else if (json_is_object(value)) {
-            const char *name;
-
-            (void)fprintf(out, "\n%s\n", key);
-            json_object_foreach(value, name, inner) {
-                cell_text(inner, cell);
-                (void)fprintf(out, "  %s: %s\n", name, cell);
-            }
-        }
+        else
+            print_lines(value, out);
+    }
     return r;
 }
 

@@ -338,12 +338,12 @@ static void test_answers(void **state)
              "  a  name  more\n"
              "  1  x     -\n"
              "100  \xC3\xA4z    -\n");
-    answered("{\"day\":\"d\",\"litres\":5,\"of\":[{\"x\":true}],\"none\":[],\"in\":{\"k\":2}}", false,
-             "day     d\n"
-             "litres  5\n"
-             "\nof\nx\nyes\n"
-             "\nnone\nnone\n"
-             "\nin\n  k: 2\n");
+    answered("{\"day\":\"d\",\"all_l\":5,\"of_it\":[{\"x_l\":true}],\"lost\":[],\"in\":{\"k\":2}}", false,
+             "day    d\n"
+             "all l  5\n"
+             "lost   none\n"
+             "\nof it\nx l\nyes\n"
+             "\nin\nk  2\n");
     answered("[\"\\u0007bell\"]", false, "?bell\n");
     answered("[1]", true, "[\n 1\n]\n");
     assert_int_equal(admin_answer(&a, NULL, &why), GF_E_MEMORY);
