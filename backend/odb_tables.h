@@ -1,13 +1,12 @@
-/* odb_tables.h - head office's tables, described once: both engines' DDL,
- * docs/office-tables.md, backup and restore are made from this description.
+/* odb_tables.h - head office's tables, described once: both engines' DDL, docs/office-tables.md,
+ * migration, backup and restore are made from this description.
  *
- * Every table has the column org_id first, and it stands first in every key,
- * unique key, reference and index: rows of one organisation stay together in a
- * database that is spread over machines. Ids are made by whoever plans the
- * operation (UUIDv7), numbers that people read by the counter table. Times are
- * UTC ms (_ms) or s (_s), volumes litres (_l), money thousandths of the minor
- * unit
- * (_milli) or whole minor units (_minor).
+ * Every table has the column org_id first, and it stands first in every key, unique key, reference
+ * and index: rows of one organisation stay together in a database that is spread over machines. Ids
+ * are made by whoever plans the operation (UUIDv7), numbers that people read by the counter table.
+ * Times are UTC ms (_ms) or s (_s), volumes litres (_l), money thousandths of the minor unit (_milli)
+ * or whole minor units (_minor). Columns of a table stand in odb_columns.h; a new one goes behind the
+ * others and has a value `missing`, or may be null.
  */
 #ifndef GF_ODB_TABLES_H
 #define GF_ODB_TABLES_H
@@ -18,29 +17,24 @@
 #define ODB_SCHEMA_VERSION 2
 
 struct odb_column {
-  const char *name;
-  enum odb_column_type {
-    ODB_COL_INT,
-    ODB_COL_TEXT,
-    ODB_COL_BYTES
-  } type; /* bigint, text, bytea */
-  bool may_be_null;
-  const char *missing; /* SQL literal: its value where none is given, also in
-                        * rows of a version that did not have it; NULL: none */
-  const char *words; /* the only texts allowed, "planned|assigned"; NULL: any */
+    const char *name;
+    enum odb_column_type { ODB_COL_INT, ODB_COL_TEXT, ODB_COL_BYTES } type; /* bigint, text, bytea */
+    bool may_be_null;
+    const char *missing; /* SQL literal: its value where none is given, also in rows of a version
+                          * that did not have it; NULL: none */
+    const char *words;   /* the only texts allowed, "planned|assigned"; NULL: any */
 };
 
 #define ODB_LISTS_MAX 8
 struct odb_table {
-  const char *name;
-  const struct odb_column *columns; /* without org_id */
-  size_t n_columns;
-  const char *key; /* primary key behind org_id: "meter_id, epoch" */
-  const char *unique[ODB_LISTS_MAX];  /* further unique keys behind org_id */
-  const char *refers[ODB_LISTS_MAX];  /* "order_id > work_order (order_id)":
-                                         foreign keys */
-  const char *indexes[ODB_LISTS_MAX]; /* columns behind org_id */
-  const char *what;                   /* one sentence */
+    const char *name;
+    const struct odb_column *columns; /* without org_id */
+    size_t n_columns;
+    const char *key;                    /* primary key behind org_id: "meter_id, epoch" */
+    const char *unique[ODB_LISTS_MAX];  /* further unique keys behind org_id */
+    const char *refers[ODB_LISTS_MAX];  /* "order_id > work_order (order_id)": foreign keys */
+    const char *indexes[ODB_LISTS_MAX]; /* columns behind org_id */
+    const char *what;                   /* one sentence */
 };
 
 /* In an order in which every table stands behind those that it refers to. */
