@@ -6,6 +6,7 @@
 #include "common/text.h"
 
 #define CELL_MAX 400
+#define WIDTH_MAX 160 /* characters; a wider table is printed as lines */
 
 int admin_failed(const struct admin *a, int r, struct gf_fail *why)
 {
@@ -178,6 +179,26 @@ static void print_lines(json_t *doc, FILE *out)
     }
 }
 
+/* A list inside a document: as a table where it fits, else each row as lines. */
+static int print_list(const json_t *list, FILE *out)
+{
+    json_t *columns = columns_of(list), *column, *row;
+    size_t width = 0, i;
+    const char *key;
+
+    json_object_foreach(columns, key, column)
+        width += (size_t)json_integer_value(column) + 2;
+    json_decref(columns);
+    if (width <= WIDTH_MAX)
+        return print_table(list, true, out);
+    json_array_foreach(list, i, row) {
+        if (i > 0)
+            (void)fputc('\n', out);
+        print_lines(row, out);
+    }
+    return 0;
+}
+
 static int print_object(json_t *doc, FILE *out)
 {
     const char *key;
@@ -192,7 +213,7 @@ static int print_object(json_t *doc, FILE *out)
         name_text(key, name);
         (void)fprintf(out, "\n%s\n", name);
         if (json_is_array(value))
-            r = print_table(value, true, out);
+            r = print_list(value, out);
         else
             print_lines(value, out);
     }
@@ -212,7 +233,7 @@ int admin_answer(struct admin *a, json_t *doc, struct gf_fail *why)
 
     if (a->json || doc == NULL)
         return admin_json(a, doc, why);
-    r = json_is_array(doc) ? print_table(doc, true, a->out) : print_object(doc, a->out);
+    r = json_is_array(doc) ? print_list(doc, a->out) : print_object(doc, a->out);
     json_decref(doc);
     return r == 0 ? 0 : gf_fail(why, r, "answer", "");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# t-demo.sh - the demo without a terminal: every step, the audit, the certificate; nothing left behind. TAP.
+# t-demo.sh - the demo without a terminal: every step, a sale, the audit, the certificate; nothing left behind. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
@@ -13,6 +13,8 @@ for n in $(seq 14); do
 done
 says "receipt 9" "the meter's last receipt is told"
 says "audit: clean" "the audit is clean"
+ok "$(printf '%s' "$OUT" | grep -Eqw '[0-9]{25}' && echo 0 || echo 1)" "the sale gives a token of 25 digits"
+says "3 labels on 1 page" "there is a sheet of labels"
 says "certificate" "there is a certificate"
 is "$(pgrep -f "$W" || true)" "" "no process is left"
 is "$(git status --porcelain 2>/dev/null || true)" "$before" "no file is left outside the build tree"

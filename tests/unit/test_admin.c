@@ -328,6 +328,13 @@ static void answered(const char *json, bool as_json, const char *want)
     assert_string_equal(said, want);
 }
 
+/* A name of 170 characters: too wide for a table. */
+#define TEN "abcdefghij"
+#define WIDE TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define GAP "          "
+#define WIDE_GAP                                                                                   \
+    "         " GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP GAP
+
 static void test_answers(void **state)
 {
     struct admin a = { .out = stdout };
@@ -344,6 +351,8 @@ static void test_answers(void **state)
              "lost   none\n"
              "\nof it\nx l\nyes\n"
              "\nin\nk  2\n");
+    answered("[{\"a\":1,\"" WIDE "\":2},{\"a\":3,\"" WIDE "\":4}]", false,
+             "a" WIDE_GAP "  1\n" WIDE "  2\n\na" WIDE_GAP "  3\n" WIDE "  4\n");
     answered("[\"\\u0007bell\"]", false, "?bell\n");
     answered("[1]", true, "[\n 1\n]\n");
     assert_int_equal(admin_answer(&a, NULL, &why), GF_E_MEMORY);
