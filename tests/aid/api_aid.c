@@ -12,6 +12,7 @@
 #include "backend/customer.h"
 #include "backend/office_register.h"
 #include "common/text.h"
+#include "tests/aid/secrets.h"
 
 static const struct api_field error_fields[] = {
     { .name = "error", .type = API_ID, .min = 1, .max = 64 },
@@ -113,6 +114,7 @@ json_t *oaid_request(struct oaid_office *a, const struct oaid_request *r, int wa
                                   : strlen(body) },
     };
     office_handle(a->o, &request, &response);
+    oaid_no_secrets(a, "an answer", (struct gf_span){ response.body.p, response.body.n });
     if (strcmp(response.content_type, "application/json") == 0)
         json = json_loadb((const char *)response.body.p, response.body.n, JSON_REJECT_DUPLICATES,
                           NULL);

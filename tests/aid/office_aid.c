@@ -25,6 +25,7 @@
 #include "meter-core/port/openssl/keywrap.h"
 #include "tests/aid/pg.h"
 #include "tests/aid/proc.h"
+#include "tests/aid/secrets.h"
 
 static const uint8_t transport_key[32] = { 7, 7, 7 };
 
@@ -123,6 +124,7 @@ void oaid_office_new(struct oaid_office *a)
 
 void oaid_office_end(struct oaid_office *a)
 {
+    oaid_no_secrets_kept(a);
     a->o = office_close(a->o);
 }
 
@@ -229,6 +231,7 @@ int oaid_enrol(struct oaid_office *a, const char *code, const char *csr_pem, con
     struct http_response response;
 
     office_handle(a->o, &request, &response);
+    oaid_no_secrets(a, "an answer", (struct gf_span){ response.body.p, response.body.n });
     assert_true(response.body.n < cap);
     memcpy(ret, response.body.p, response.body.n);
     ret[response.body.n] = '\0';
