@@ -180,6 +180,8 @@ void pg_new_database(char ret[static PG_URL_MAX])
         "CREATE SCHEMA aid;"
         "CREATE FUNCTION aid.zeroblob(n bigint) RETURNS bytea LANGUAGE sql AS "
         "$$SELECT decode(repeat('00', n::int), 'hex')$$;"
+        "CREATE FUNCTION aid.hex(b bytea) RETURNS text LANGUAGE sql AS "
+        "$$SELECT upper(encode(b, 'hex'))$$;"
         "CREATE FUNCTION aid.instr(a text, b text) RETURNS int LANGUAGE sql AS "
         "$$SELECT strpos(a, b)$$;"
         "CREATE FUNCTION aid.instr(a bytea, b bytea) RETURNS int LANGUAGE sql AS "

@@ -22,7 +22,7 @@ void pg_url_through(const char *url, const char *socket, char ret[static PG_URL_
 const char *pg_socket(void);
 
 /* Run SQL of SQLite's kind on a database behind its users' back, references unchecked: x'00' is
- * bytes, and instr(), zeroblob() are there. */
+ * bytes, and instr(), hex(), zeroblob() are there. */
 void pg_sql(const char *url, const char *sql);
 /* The first column of the first row. */
 int64_t pg_number(const char *url, const char *sql);
