@@ -141,16 +141,26 @@ static int has_good(struct office *o, const struct issuing *i, const struct want
 
 /* ---- making them ---- */
 
-/* The highest serial of a meter so far. */
+/* The highest serial of a meter so far; after a restore, what may have been issued since counts. */
 static int last_serial(struct office *o, const char *meter_id, int64_t *ret)
 {
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT serial, made_at_ms FROM ticket WHERE org_id = ?1 AND "
+                                    "meter_id = ?2 ORDER BY serial DESC LIMIT 1",
+                                    ODB(ODB_T(meter_id)));
+    int64_t made_at_ms = 0;
+    int r = odb_next(o->db, q);
+
     *ret = 0;
-    return odb_number(o->db, ret,
-                      "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND meter_id = ?2",
-                      ODB(ODB_T(meter_id)))
-                   < 0
-               ? ho_db_fail(o)
-               : 0;
+    if (r == 1) {
+        *ret = odb_int(q, 0);
+        made_at_ms = odb_int(q, 1);
+    }
+    odb_end(q);
+    if (r < 0)
+        return ho_db_fail(o);
+    *ret += ho_restore_skip(o, made_at_ms);
+    return 0;
 }
 
 /* Keep a ticket of an order, or (NULL) of a customer: its subject is whose it is. */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "backend/customer.h"
+#include "backend/office_audit.h"
 #include "backend/office_issue.h"
 #include "backend/office_register.h"
 #include "common/text.h"
@@ -596,6 +597,22 @@ struct swap_case site_case(struct site *s, const char *number)
     assert_true(order.has_swap);
     assert_int_equal(swap_find(s->a.o, order.swap_case, &c), 1);
     return c;
+}
+
+void site_audit(struct site *s)
+{
+    struct ho_audit audit;
+    unsigned broken = 0;
+
+    must(s, ho_audit_run(s->a.o, &audit));
+    for (int i = 0; i < HO_STATEMENTS; i++) {
+        if (audit.of[i].n_broken > 0)
+            print_message("%s: %s\n", ho_statement_text((enum ho_statement)i),
+                          (const char *)audit.of[i].broken.p);
+        broken += audit.of[i].n_broken > 0 ? 1 : 0;
+    }
+    ho_audit_free(&audit);
+    assert_int_equal(broken, 0);
 }
 
 int64_t site_balance(struct site *s, enum ledger_code code, const char *owner)

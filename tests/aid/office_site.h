@@ -102,6 +102,9 @@ int site_cancel(struct site *s, uint8_t *case_id);
 int site_move(struct site *s, const uint8_t *id, uint64_t from, uint64_t to);
 struct swap_case site_case(struct site *s, const char *number);
 
+/* The audit finds nothing broken. */
+void site_audit(struct site *s);
+
 /* Of the books, and of the meter itself. */
 int64_t site_balance(struct site *s, enum ledger_code code, const char *owner);
 int64_t site_account(struct site *s, enum ledger_code code, uint64_t account_no);

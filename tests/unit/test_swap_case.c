@@ -37,8 +37,10 @@ static void begin(int64_t litres, int64_t cap_l)
     site_key_and_account(&site, &new, number);
 }
 
+/* Whatever happened, the books hold. */
 static void end(void)
 {
+    site_audit(&site);
     site_meter_end(&old);
     site_meter_end(&new);
     site_end(&site);
