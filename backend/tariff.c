@@ -264,7 +264,7 @@ static int check_tariff(struct office *o, const struct tariff *t)
         return ho_fail(o, GF_E_FORMAT, "tariff_id", "letters, digits, . _ -, at most 31");
     if (!is_name(t->class_name))
         return ho_fail(o, GF_E_FORMAT, "class", "letters, digits, . _ -, at most 31");
-    if (strspn(t->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3 || t->currency[3] != '\0')
+    if (t->currency[3] != '\0' || strspn(t->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
         return ho_fail(o, GF_E_FORMAT, "currency", "three capital letters, as EUR");
     if (t->valid_from_s < 0)
         return ho_fail(o, GF_E_RANGE, "valid_from", "not before 1970");

@@ -296,6 +296,50 @@ static void a_store_that_fails_is_told(void **state)
     assert_int_equal(post(&sale), 0);
 }
 
+/* ... or written. */
+static void a_write_that_fails_is_told(void **state)
+{
+    static const char *const tables[] = { "journal", "posting", "ledger_account", "audit_log" };
+    char sql[160];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "CREATE TRIGGER stop BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'no'); "
+                       "END",
+                       tables[i]);
+        oaid_sql(&office, sql);
+        assert_true(post(&sale) < 0);
+        assert_string_equal(office.o->fail.detail, "no");
+        oaid_sql(&office, "DROP TRIGGER stop");
+    }
+    expect_nothing();
+    assert_int_equal(post(&sale), 0);
+}
+
+static int no_hash(void *ctx, const struct gf_span *parts, size_t n, uint8_t ret[static 32])
+{
+    (void)ctx, (void)parts, (void)n, (void)ret;
+    return GF_E_CRYPTO;
+}
+
+static void without_hashes_nothing_is_posted(void **state)
+{
+    const struct mc_crypto *good = office.o->ports.crypto;
+    struct mc_crypto broken = *good;
+
+    (void)state;
+    broken.sha256 = no_hash;
+    office.o->ports.crypto = &broken;
+    assert_int_equal(post(&sale), GF_E_CRYPTO);
+    expect_nothing();
+    office.o->ports.crypto = good;
+    assert_int_equal(post(&sale), 0);
+    office.o->ports.crypto = &broken;
+    assert_int_equal(post(&sale), GF_E_CRYPTO); /* is it the same? */
+    office.o->ports.crypto = good;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -310,6 +354,8 @@ int main(void)
         T(sums_do_not_leave_64_bits),
         T(words_and_owners),
         T(a_store_that_fails_is_told),
+        T(a_write_that_fails_is_told),
+        T(without_hashes_nothing_is_posted),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -482,6 +482,61 @@ static void a_store_that_fails_is_told(void **state)
     assert_true(ho_transaction(office.o, plain_body, &l.receipts[1]) < 0);
 }
 
+/* What happens to the account before when the opening of the next is posted. */
+static void writes_that_fail_are_told(void **state)
+{
+    static struct life l;
+    struct bringing b = { &l, 1 };
+
+    (void)state;
+    begin(&l);
+    open_account(&l);
+    l.now.purchased_l = 5;
+    open_account(&l);
+    bring(&l, 0);
+    oaid_sql(&office, "CREATE TRIGGER stop BEFORE UPDATE ON posted_totals BEGIN SELECT "
+                      "RAISE(ABORT, 'no'); END");
+    assert_true(ho_transaction(office.o, follow_body, &b) < 0);
+    oaid_sql(&office, "DROP TRIGGER stop");
+    bring(&l, 1);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM posted_totals"), 2);
+}
+
+static int no_hash(void *ctx, const struct gf_span *parts, size_t n, uint8_t ret[static 32])
+{
+    (void)ctx, (void)parts, (void)n, (void)ret;
+    return GF_E_CRYPTO;
+}
+
+static void without_hashes_nothing_is_posted(void **state)
+{
+    static struct life l;
+    const struct mc_crypto *good = office.o->ports.crypto;
+    struct mc_crypto broken = *good;
+
+    (void)state;
+    begin(&l);
+    open_account(&l);
+    l.receipts[0].op_id.size = 0;
+    broken.sha256 = no_hash;
+    office.o->ports.crypto = &broken;
+    assert_int_equal(ho_transaction(office.o, plain_body, &l.receipts[0]), GF_E_CRYPTO);
+    office.o->ports.crypto = good;
+}
+
+/* Each state that says so, and none other. */
+static void states_that_are_closed(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= (int)gasm_LifeState_SCRAPPED; i++) {
+        const gasm_Receipt r = { .state = (gasm_LifeState)i };
+
+        assert_int_equal(ledger_says_closed(&r), i == (int)gasm_LifeState_CLOSED
+                                                     || i == (int)gasm_LifeState_SCRAPPED
+                                                     || i == (int)gasm_LifeState_FACTORY);
+    }
+}
+
 int main(void)
 {
     const char *given = getenv("SEED");
@@ -495,6 +550,9 @@ int main(void)
         T(without_an_account_nothing_is_posted),
         T(totals_that_contradict_post_nothing),
         T(a_store_that_fails_is_told),
+        T(writes_that_fail_are_told),
+        T(without_hashes_nothing_is_posted),
+        T(states_that_are_closed),
     };
 
     seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);

@@ -365,10 +365,10 @@ static void a_tariff_that_is_none_is_refused(void **ctx)
         struct tariff t;
         const char *where;
         int code;
-    } rows[9];
+    } rows[13];
 
     (void)ctx;
-    for (size_t i = 0; i < 9; i++)
+    for (size_t i = 0; i < 13; i++)
         rows[i].t = good;
     rows[0].t.id[0] = '\0', rows[0].where = "tariff_id", rows[0].code = GF_E_FORMAT;
     rows[1].t.id[1] = ' ', rows[1].where = "tariff_id", rows[1].code = GF_E_FORMAT;
@@ -378,8 +378,14 @@ static void a_tariff_that_is_none_is_refused(void **ctx)
     rows[5].t.valid_from_s = -1, rows[5].where = "valid_from", rows[5].code = GF_E_RANGE;
     rows[6].t.n = 0, rows[6].where = "steps", rows[6].code = GF_E_RANGE;
     rows[7].t.n = TARIFF_STEPS_MAX + 1, rows[7].where = "steps", rows[7].code = GF_E_RANGE;
+    rows[9].t.currency[3] = 'O', rows[9].where = "currency", rows[9].code = GF_E_FORMAT;
+    rows[10].t.steps[0].from_l = -1, rows[10].where = "step 1", rows[10].code = GF_E_RANGE;
+    rows[11].t.steps[1].from_l = TARIFF_LITRES_MAX, rows[11].where = "step 2",
+    rows[11].code = GF_E_RANGE;
+    rows[12].t.steps[1].milli_per_l = TARIFF_PRICE_MAX + 1, rows[12].where = "step 2",
+    rows[12].code = GF_E_RANGE;
     rows[8].t.steps[1].from_l = 0, rows[8].where = "step 2", rows[8].code = GF_E_RANGE;
-    for (size_t i = 0; i < 9; i++) {
+    for (size_t i = 0; i < 13; i++) {
         office.o->fail = (struct gf_fail){ 0 };
         assert_int_equal(ho_transaction(office.o, add_body, &rows[i].t), rows[i].code);
         assert_string_equal(office.o->fail.where, rows[i].where);
@@ -422,10 +428,36 @@ static void a_damaged_row_is_not_a_price(void **ctx)
     oaid_sql(&office, "UPDATE tariff SET steps = '5=850'");
     assert_int_equal(tariff_by_id(office.o, "T-1", &t), GF_E_STORE_DAMAGED);
     office.o->fail = (struct gf_fail){ 0 };
+    oaid_sql(&office, "PRAGMA ignore_check_constraints = 1; UPDATE tariff SET steps = '0=850', "
+                      "period = 'week'");
+    assert_int_equal(tariff_by_id(office.o, "T-1", &t), GF_E_STORE_DAMAGED);
+    oaid_sql(&office, "CREATE TRIGGER stop BEFORE INSERT ON tariff BEGIN SELECT RAISE(ABORT, "
+                      "'no'); END");
+    assert_true(add("T-2", "standard", 1001, "0=850") < 0);
+    oaid_sql(&office, "DROP TRIGGER stop");
     oaid_sql(&office, "DROP TABLE tariff");
     assert_true(tariff_by_id(office.o, "T-1", &t) < 0);
     assert_true(tariff_find(office.o, "standard", 1, &t) < 0);
     assert_true(add("T-2", "standard", 1000, "0=850") < 0);
+}
+
+static int no_hash(void *ctx, const struct gf_span *parts, size_t n, uint8_t ret[static 32])
+{
+    (void)ctx, (void)parts, (void)n, (void)ret;
+    return GF_E_CRYPTO;
+}
+
+static void without_a_hash_it_is_not_registered(void **ctx)
+{
+    const struct mc_crypto *good = office.o->ports.crypto;
+    struct mc_crypto broken = *good;
+
+    (void)ctx;
+    broken.sha256 = no_hash;
+    office.o->ports.crypto = &broken;
+    assert_int_equal(add("T-1", "standard", 1000, "0=850"), GF_E_CRYPTO);
+    office.o->ports.crypto = good;
+    assert_int_equal(add("T-1", "standard", 1000, "0=850"), 0);
 }
 
 int main(void)
@@ -446,6 +478,7 @@ int main(void)
         T(a_tariff_that_is_none_is_refused),
         T(tariffs_are_listed_by_id),
         T(a_damaged_row_is_not_a_price),
+        T(without_a_hash_it_is_not_registered),
     };
 
     seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
