@@ -13,6 +13,7 @@
 
 #include "backend/label.h"
 #include "backend/label_sheet.h"
+#include "tests/aid/document.h"
 #include "tests/aid/proc.h"
 #include "tui/scan.h"
 
@@ -174,6 +175,28 @@ static void every_format_reads_back(void **state)
     assert_null(label_format_find("3x9"));
 }
 
+static void print_formats(FILE *f)
+{
+    struct label_item item = item_of(1);
+    const struct label_format *row;
+    struct label_code code;
+
+    assert_int_equal(label_code(item.text, &code), 0);
+    (void)fputs("| `--format` | label | a module is |\n|---|---|---|\n", f);
+    for (size_t i = 0; (row = label_format_at(i)) != NULL; i++)
+        (void)fprintf(f, "| `%s` | %.1f × %.1f mm | %.2f mm |\n", row->name, row->width,
+                      row->height, (row->height - 2) / (double)code.size);
+    buf_free(&code.modules);
+}
+
+static void the_page_lists_the_formats(void **state)
+{
+    static const struct aid_section sections[] = { { "formats", print_formats } };
+
+    (void)state;
+    aid_document_settle("docs/label.md", sections, 1);
+}
+
 static void a_used_sheet(void **state)
 {
     const struct label_format *f = label_format_find("3x8");
@@ -277,7 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_reads_back),   cmocka_unit_test(a_used_sheet),
         cmocka_unit_test(svg_has_a_file_a_page),     cmocka_unit_test(a_failure_ends_the_drawing),
-        cmocka_unit_test(one_svg_says_its_modules),
+        cmocka_unit_test(one_svg_says_its_modules),  cmocka_unit_test(the_page_lists_the_formats),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
