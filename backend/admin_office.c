@@ -43,8 +43,6 @@ static const struct admin_option serve_options[] = {
     { "public-listen", "HOST:PORT", "where anybody is served: enrolling, customers", 0, true },
     { "url", "URL", "what laptops are told to synchronise with; the address of --listen unless said",
       0, false },
-    { "public-url", "URL", "what QR codes of enrolment say; the address of --public-listen unless said",
-      0, false },
     { "metrics-listen", "HOST:PORT", "a loopback address for /metrics without TLS; none unless said",
       0, false },
     { "threads", "N", "1: everything on one thread; 2, the default: requests are worked on by another",
@@ -81,7 +79,6 @@ static int run_serve(struct admin *a, const struct admin_args *args, struct gf_f
                                        .public_listen = admin_value(args, "public-listen"),
                                        .metrics_listen = admin_value(args, "metrics-listen"),
                                        .url = admin_value(args, "url"),
-                                       .public_url = admin_value(args, "public-url"),
                                        .log = { stderr, write_log },
                                        .ctx = a,
                                        .ready = tell_ready };

@@ -6,6 +6,8 @@
 
 #include "backend/office_http.h"
 #include "backend/office_register.h"
+#include "backend/office_setting.h"
+#include "common/text.h"
 
 #define LOOKS                                                                                      \
     (API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER) | API_BIT(AUDITOR))
@@ -170,20 +172,22 @@ static void post_leave(struct api_call *c)
 
 static void post_enrol_code(struct api_call *c)
 {
-    char code[HO_CODE_TEXT];
+    char code[HO_CODE_TEXT], url[HO_SETTING_MAX];
     json_t *json;
 
     if (!is_member(c, true))
         return;
-    if (ho_enrol_code(c->o, c->words[0], code) != 0) {
+    if (ho_setting_get(c->o, "public_url", url) != 0
+        || ho_enrol_code(c->o, c->words[0], code) != 0) {
         api_fail(c);
         return;
     }
     json = json_pack("{s:s, s:I}", "code", code, "expires_at_ms",
                      (json_int_t)(ho_now_ms(c->o) + HO_CODE_HOURS * INT64_C(3600000)));
-    if (json != NULL && c->o->public_url[0] != '\0')
-        (void)json_object_set_new(json, "qr",
-                                  json_sprintf("GASM-ENROL:1:%s:%s", c->o->public_url, code));
+    if (url[0] == '\0')
+        (void)gf_copy(url, sizeof url, c->o->public_url);
+    if (json != NULL && url[0] != '\0')
+        (void)json_object_set_new(json, "qr", json_sprintf("GASM-ENROL:1:%s:%s", url, code));
     api_answer(c, 200, json);
     gf_wipe(code, sizeof code);
 }

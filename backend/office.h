@@ -59,7 +59,8 @@ struct office *office_close(struct office *o);
  * too long. */
 bool office_set_url(struct office *o, const char *url);
 
-/* Where strangers and customers reach it: what the QR code of an enrolment says. The same rules. */
+/* Where strangers and customers reach it, while the setting public_url does not say: what the QR code
+ * of an enrolment says. The same rules. */
 bool office_set_public_url(struct office *o, const char *url);
 
 /* Answer one request. Everything that it changes is durable when this returns. Errors are JSON:

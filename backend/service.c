@@ -259,8 +259,7 @@ static int serve(struct service *s, struct gf_fail *why)
         r = listen_on(s, FACE_METRICS, options->metrics_listen, metrics_url, why);
     if (r == 0
         && (!office_set_url(s->o, options->url != NULL ? options->url : url)
-            || !office_set_public_url(s->o, options->public_url != NULL ? options->public_url
-                                                                        : public_url)))
+            || !office_set_public_url(s->o, public_url)))
         r = gf_fail(why, GF_E_SPACE, "url", "at most 255 bytes");
     if (r != 0)
         return r;

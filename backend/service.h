@@ -32,7 +32,6 @@ struct service_options {
     const char *listen, *public_listen;
     const char *metrics_listen; /* plain HTTP, loopback only; NULL: none */
     const char *url;            /* what laptops are told; NULL: the address of listen */
-    const char *public_url;     /* what QR codes say; NULL: the address of public_listen */
     unsigned threads;           /* 1: everything on one; 2: handlers on their own */
     unsigned rate_percent;      /* of SERVICE_RATE_TABLE; 0: nobody is limited */
     struct log_writer log;
