@@ -236,7 +236,8 @@ static void post_due(struct api_call *c)
 {
     struct ho_orders_made made;
 
-    if (ho_orders_from_due_list(c->o, api_text(c, "before", ""), api_text(c, "kind", ""), &made) < 0)
+    if (ho_orders_from_due_list(c->o, api_text(c, "before", ""), api_text(c, "kind", ""), &made)
+        < 0)
         api_fail(c);
     else
         answer_made(c, &made);

@@ -44,8 +44,8 @@ int ho_ticket_grants(struct office *o, const struct ho_order *order, const struc
 /* The key issue of an order whose kind brings a key. 1, 0 or a failure. */
 int ho_key_issue(struct office *o, const struct ho_order *order, sync_KeyIssue *ret);
 
-/* No ticket of this person's open orders, or of this order, is issued again: the next ones void them
- * in the meters. 0 or a failure. */
+/* No ticket of this person's open orders, or of this order, is issued again: the next ones void
+ * them in the meters. 0 or a failure. */
 int ho_void_tickets(struct office *o, const char *staff_no);
 int ho_void_order_tickets(struct office *o, const uint8_t order_id[static GF_UUID_LEN]);
 

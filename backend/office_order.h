@@ -1,5 +1,5 @@
-/* office_order.h - work orders: made, assigned, checked, called off; imported, and made from the due
- * list.
+/* office_order.h - work orders: made, assigned, checked, called off; imported, and made from the
+ * due list.
  *
  * planned -> assigned -> on-site -> done or unable -> checked. A planned order has nobody and holds
  * nothing; from its assignment to its end it holds its meters, so that one person at a time has
@@ -62,8 +62,8 @@ int ho_import_orders(struct office *o, FILE *in, struct ho_orders_made *ret);
 
 /* Planned orders of this kind ("inspection" or "swap") for meters in service whose verification
  * (date plus the setting verification_years, 8 unless set) runs out before a date, and that have no
- * open order; due on that day. A swap takes a new meter of the same type from stock. At most 1000 at
- * a time: the first to run out. */
+ * open order; due on that day. A swap takes a new meter of the same type from stock. At most 1000
+ * at a time: the first to run out. */
 int ho_orders_from_due_list(struct office *o, const char *before_date, const char *kind,
                             struct ho_orders_made *ret);
 

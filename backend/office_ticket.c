@@ -190,8 +190,8 @@ static int store_ticket(struct office *o, const gasm_Ticket *t, const struct ho_
                   order != NULL ? order->number : "the customer");
 }
 
-/* What follows from a row's rights. Once a case is settled its tickets have no terms: nothing is left
- * that a meter could take. */
+/* What follows from a row's rights. Once a case is settled its tickets have no terms: nothing is
+ * left that a meter could take. */
 static void set_limits(const struct issuing *i, const struct want *w, gasm_Ticket *t)
 {
     const uint32_t rights = w->row->rights;

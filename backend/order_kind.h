@@ -1,4 +1,5 @@
-/* order_kind.h - the kinds of work orders: one table of what each needs and which tickets it brings.
+/* order_kind.h - the kinds of work orders: one table of what each needs and which tickets it
+ * brings.
  *
  * A kind is what procedures are called on the laptop. A ticket row says the role and rights of one
  * ticket of an order of the kind, for which of its meters, and under which key epoch. What else

@@ -8,158 +8,14 @@
 #include "backend/order_in.h"
 #include "backend/swap_case.h"
 #include "common/text.h"
-#include "meter-core/params.h"
 
-#define NOTE_MAX_LEN 199
-#define PURGE_L_MAX 10000
-#define PURGE_S_MAX 3600
 #define FIRST_ACCOUNT 100001
 #define DAY_S 86400
-#define RIGHT(name) (1u << gasm_Right_RIGHT_##name)
-
-/* ---- what is asked for, by itself ---- */
-
-/* What a company sets at each commissioning unless the order says otherwise. */
-static const uint32_t standard_parameters[] = { MC_PARAM_CREDIT_LOW, MC_PARAM_CREDIT_EMERGENCY,
-                                                MC_PARAM_ARMING_TIME };
-
-/* All rights of a kind's tickets. */
-static uint32_t rights_of(const struct order_kind *kind)
-{
-    uint32_t ret = 0;
-
-    for (size_t i = 0; i < kind->n_tickets; i++)
-        ret |= kind->tickets[i].rights;
-    return ret;
-}
-
-/* "7=5000" into the list; each id once, in the range of the meter's table. */
-static int add_parameter(struct office *o, const char *text, struct buf *list, uint64_t *seen)
-{
-    char id[16] = "", detail[120];
-    int64_t n, v;
-    size_t at = strcspn(text, "=");
-    const struct mc_param_row *row = NULL;
-
-    if (text[at] == '=' && at < sizeof id) {
-        memcpy(id, text, at);
-        id[at] = '\0';
-        row = gf_parse_int(id, 1, 63, &n) == 0 ? mc_param_row((uint32_t)n) : NULL;
-    }
-    if (row == NULL) {
-        (void)snprintf(detail, sizeof detail,
-                       "\"%.40s\": a parameter is ID=VALUE with an id of 1 to %zu", text,
-                       (size_t)MC_PARAM_COUNT);
-        return ho_fail(o, GF_E_FORMAT, "param", detail);
-    }
-    if (gf_parse_int(text + at + 1, row->min, row->max, &v) != 0) {
-        (void)snprintf(detail, sizeof detail, "%s: a number of %s from %d to %d", row->text,
-                       row->unit, row->min, row->max);
-        return ho_fail(o, GF_E_RANGE, "param", detail);
-    }
-    if ((*seen >> row->id & 1) != 0)
-        return ho_fail(o, GF_E_FORMAT, "param", "a parameter is named twice");
-    *seen |= UINT64_C(1) << row->id;
-    buf_print(list, "%s%u=%lld", list->n > 0 ? ";" : "", row->id, (long long)v);
-    return 0;
-}
-
-/* The order's parameters, with a NUL. Where parameters are what the work is about, those of the
- * company stand in for none. */
-static int make_parameters(struct office *o, const struct ho_new_order *n,
-                           const struct order_kind *kind, struct buf *list)
-{
-    const uint32_t rights = rights_of(kind);
-    uint64_t seen = 0;
-    int r = 0;
-
-    if (n->n_parameters > 0 && (rights & RIGHT(PARAMETERS)) == 0)
-        return ho_fail(o, GF_E_FORMAT, "param", "an order of this kind sets no parameters");
-    for (size_t i = 0; r == 0 && i < n->n_parameters; i++)
-        r = add_parameter(o, n->parameters[i], list, &seen);
-    for (size_t i = 0; n->n_parameters == 0
-                       && ((rights & RIGHT(COMMISSION)) != 0 || strcmp(kind->name, "parameters") == 0)
-                       && i < sizeof standard_parameters / sizeof standard_parameters[0];
-         i++) {
-        const struct mc_param_row *row = mc_param_row(standard_parameters[i]);
-
-        buf_print(list, "%s%u=%d", list->n > 0 ? ";" : "", row->id, row->def);
-    }
-    buf_add(list, "", 1);
-    return r == 0 && list->bad ? ho_fail(o, GF_E_MEMORY, "param", "") : r;
-}
-
-struct making {
-    const struct ho_new_order *n;
-    const struct order_kind *kind;
-    struct buf parameters;
-    char number[32], due[16], supply_point[32], customer_no[32];
-    struct ho_meter meter;
-    uint64_t account_no;
-    struct swap_case swap;
-};
-
-static int check_purge(struct office *o, const struct making *m)
-{
-    if (!m->kind->purges)
-        return 0;
-    if (m->n->purge_l < 1 || m->n->purge_l > PURGE_L_MAX)
-        return ho_fail(o, GF_E_RANGE, "purge-l", "1 to 10000 litres");
-    if (m->n->purge_s < 1 || m->n->purge_s > PURGE_S_MAX)
-        return ho_fail(o, GF_E_RANGE, "purge-s", "1 to 3600 seconds");
-    return 0;
-}
-
-static int check_swap_words(struct office *o, const struct ho_new_order *n, bool swaps)
-{
-    const char *reason = n->reason != NULL ? n->reason : "";
-
-    if (!swaps && (n->old_meter_id != NULL || n->reason != NULL || n->cap_l != 0))
-        return ho_fail(o, GF_E_FORMAT, n->reason != NULL ? "reason" : "old meter",
-                       "only a swap has one");
-    if (!swaps)
-        return 0;
-    if (strcmp(reason, "fault") != 0 && strcmp(reason, "due") != 0
-        && strcmp(reason, "dispute") != 0)
-        return ho_fail(o, GF_E_FORMAT, "reason", "fault, due or dispute");
-    if (n->cap_l < 0 || n->cap_l > SWAP_CAP_MAX_L)
-        return ho_fail(o, GF_E_RANGE, "cap-l", "1 to 100000000 litres");
-    return 0;
-}
-
-/* What needs no register. m->parameters is the caller's to free. */
-static int check_words(struct office *o, struct making *m)
-{
-    const struct ho_new_order *n = m->n;
-    int64_t due_s;
-    int r;
-
-    m->kind = order_kind_find(n->kind != NULL ? n->kind : "account-opening");
-    if (m->kind == NULL)
-        return ho_fail(o, GF_E_FORMAT, "kind", "there is no such kind of order");
-    if (gf_meter_id_check(n->meter_id, &o->fail) != 0)
-        return o->fail.code;
-    if (n->number != NULL && !ho_is_id(n->number, sizeof m->number - 1))
-        return ho_fail(o, GF_E_FORMAT, "number", "1 to 31 letters, digits, and . _ - /");
-    if (n->note != NULL && n->note[0] != '\0' && !ho_is_text(n->note, NOTE_MAX_LEN))
-        return ho_fail(o, GF_E_FORMAT, "note", "at most 199 bytes of text");
-    if (n->due != NULL && ho_date_parse(n->due, &due_s) != 0)
-        return ho_fail(o, GF_E_FORMAT, "due", "a date is written like 2026-11-22");
-    if (n->priority < 1 || n->priority > 9)
-        return ho_fail(o, GF_E_RANGE, "priority", "1 (first) to 9");
-    if ((r = check_purge(o, m)) != 0 || (r = check_swap_words(o, n, m->kind->swaps)) != 0)
-        return r;
-    if (n->due == NULL)
-        ho_date_text(ho_now_ms(o) / 1000, m->due);
-    else
-        (void)gf_copy(m->due, sizeof m->due, n->due);
-    return make_parameters(o, n, m->kind, &m->parameters);
-}
 
 /* ---- against what is registered ---- */
 
 /* Does its state allow this kind of work? */
-static int check_state(struct office *o, const struct making *m)
+static int check_state(struct office *o, const struct order_making *m)
 {
     const struct ho_meter *meter = &m->meter;
     struct credit_account account;
@@ -183,7 +39,7 @@ static int check_state(struct office *o, const struct making *m)
                : ho_fail(o, GF_E_NOT_NOW, "meter", "its account is open: remove or swap it first");
 }
 
-static int check_meter(struct office *o, struct making *m)
+static int check_meter(struct office *o, struct order_making *m)
 {
     int r = ho_find_meter(o, m->n->meter_id, &m->meter);
 
@@ -196,7 +52,7 @@ static int check_meter(struct office *o, struct making *m)
 }
 
 /* Customer and present meter of a supply point. */
-static int find_point(struct office *o, const char *supply_point, struct making *m,
+static int find_point(struct office *o, const char *supply_point, struct order_making *m,
                       char ret_meter_id[static GF_METER_ID_TEXT])
 {
     struct odb_query *q = odb_query(
@@ -220,7 +76,7 @@ static int find_point(struct office *o, const char *supply_point, struct making 
 }
 
 /* The place of work on a meter that has an account: that account's, and its customer's. */
-static int check_account_place(struct office *o, struct making *m)
+static int check_account_place(struct office *o, struct order_making *m)
 {
     struct credit_account account;
     char meter_id[GF_METER_ID_TEXT], detail[120];
@@ -244,7 +100,7 @@ static int check_account_place(struct office *o, struct making *m)
 
 /* The customer of the supply point, whose place must not be taken by another meter (of a swap: is,
  * until then). */
-static int check_supply_point(struct office *o, struct making *m)
+static int check_supply_point(struct office *o, struct order_making *m)
 {
     char meter_id[GF_METER_ID_TEXT];
     int r;
@@ -263,7 +119,7 @@ static int check_supply_point(struct office *o, struct making *m)
     return 0;
 }
 
-static int reserve_account(struct office *o, struct making *m)
+static int reserve_account(struct office *o, struct order_making *m)
 {
     int64_t no;
 
@@ -281,7 +137,7 @@ static int reserve_account(struct office *o, struct making *m)
 }
 
 /* The account's number: that of an opening which an earlier order had to leave, else the next. */
-static int choose_account(struct office *o, struct making *m)
+static int choose_account(struct office *o, struct order_making *m)
 {
     const struct ho_meter *meter = &m->meter;
     struct credit_account present;
@@ -309,7 +165,7 @@ static int choose_account(struct office *o, struct making *m)
 
 /* A case between these two meters that is under way, or any other of the old one. 1: it goes on;
  * 0: there is none; GF_E_NOT_NOW; or a failure. */
-static int find_open_case(struct office *o, struct making *m, uint64_t old_account_no)
+static int find_open_case(struct office *o, struct order_making *m, uint64_t old_account_no)
 {
     struct swap_case found;
     char detail[120];
@@ -330,7 +186,7 @@ static int find_open_case(struct office *o, struct making *m, uint64_t old_accou
 }
 
 /* The meter that goes: its account is the supply point's and its customer's. */
-static int check_old_meter(struct office *o, struct making *m, struct credit_account *ret)
+static int check_old_meter(struct office *o, struct order_making *m, struct credit_account *ret)
 {
     struct ho_meter old;
     int r;
@@ -352,7 +208,7 @@ static int check_old_meter(struct office *o, struct making *m, struct credit_acc
                           "old meter");
 }
 
-static int begin_case(struct office *o, struct making *m, const struct credit_account *old)
+static int begin_case(struct office *o, struct order_making *m, const struct credit_account *old)
 {
     struct swap_case *c = &m->swap;
     int64_t now_s = ho_now_ms(o) / 1000, due_s = 0;
@@ -377,7 +233,7 @@ static int begin_case(struct office *o, struct making *m, const struct credit_ac
     return swap_begin(o, c);
 }
 
-static int choose_case(struct office *o, struct making *m)
+static int choose_case(struct office *o, struct order_making *m)
 {
     struct credit_account old;
     int r = check_old_meter(o, m, &old);
@@ -390,7 +246,7 @@ static int choose_case(struct office *o, struct making *m)
 /* ---- stored ---- */
 
 /* The order's number: as given when it is free, else the next that is. */
-static int choose_number(struct office *o, struct making *m)
+static int choose_number(struct office *o, struct order_making *m)
 {
     int64_t n, taken = 1;
     bool is_given = m->n->number != NULL;
@@ -413,7 +269,7 @@ static int choose_number(struct office *o, struct making *m)
     return 0;
 }
 
-static int store_order(struct office *o, const struct making *m)
+static int store_order(struct office *o, const struct order_making *m)
 {
     const struct ho_new_order *n = m->n;
     const struct odb_value none = { .type = ODB_NULL };
@@ -451,7 +307,7 @@ static int store_order(struct office *o, const struct making *m)
 }
 
 /* The id is known: the same order, or another one's id. 1 the same, 0 it is new, or a failure. */
-static int find_same(struct office *o, struct making *m)
+static int find_same(struct office *o, struct order_making *m)
 {
     struct ho_order order;
     int r = m->n->id != NULL ? ho_find_order(o, m->n->id, &order) : 0;
@@ -466,7 +322,7 @@ static int find_same(struct office *o, struct making *m)
     return 1;
 }
 
-static int make(struct office *o, struct making *m)
+static int make(struct office *o, struct order_making *m)
 {
     int r = find_same(o, m);
 
@@ -487,8 +343,8 @@ static int make(struct office *o, struct making *m)
 
 int ho_order_make(struct office *o, const struct ho_new_order *n, char ret_number[static 32])
 {
-    struct making m = { .n = n };
-    int r = check_words(o, &m);
+    struct order_making m = { .n = n };
+    int r = order_check_words(o, &m);
 
     if (r == 0)
         r = make(o, &m);

@@ -1,10 +1,10 @@
 /* swap_case.h - meter swaps at head office: terms, the old meter's certificate, settlement.
  *
- * planned -> closed (the old meter's account is closed: its certificate or its receipt of closing is
- * home and verified, or two people estimated it) -> settled (the case's transit is zero) or
+ * planned -> closed (the old meter's account is closed: its certificate or its receipt of closing
+ * is home and verified, or two people estimated it) -> settled (the case's transit is zero) or
  * cancelled (nothing was closed). What comes home after the settlement and moves the transit is
- * settled again at once, so that the order in which papers arrive changes nothing in the end. All in
- * the caller's transaction; failures in o->fail.
+ * settled again at once, so that the order in which papers arrive changes nothing in the end. All
+ * in the caller's transaction; failures in o->fail.
  */
 #ifndef GF_SWAP_CASE_H
 #define GF_SWAP_CASE_H
@@ -52,8 +52,8 @@ int swap_key_for(struct office *o, const struct swap_case *c, uint32_t wrap_epoc
 /* A closing certificate came (any laptop may bring it), of a swap or of a removal: verified under
  * the meter's receipt key, stored once, the account closed, tokens that never arrived voided, the
  * case closed; settled at once when nothing is left in transit. 0: taken; 1: it was home already;
- * GF_E_FORMAT, GF_E_SIGNATURE (also of a meter that is not registered), GF_E_MISMATCH (the case, the
- * counterpart, the account, another certificate is home): o->fail says the field and why. */
+ * GF_E_FORMAT, GF_E_SIGNATURE (also of a meter that is not registered), GF_E_MISMATCH (the case,
+ * the counterpart, the account, another certificate is home): o->fail says the field and why. */
 int swap_take_certificate(struct office *o, struct gf_span sealed, const char *brought_by);
 
 /* Settle: what the new meter did not take by certificate goes there as a transfer token (or a debit
@@ -63,10 +63,10 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
  * then the whole goes by token and the case's swap ticket is void. */
 int swap_settle(struct office *o, const uint8_t case_id[static 16], bool online, const char *by);
 
-/* The old meter is dead: an estimate within the cap (below zero: a debt) by one person, confirmed by
- * another, settled at once. GF_E_NOT_NOW (it is closed, cancelled, or the new account is not open),
- * GF_E_RANGE, GF_E_MISMATCH (estimated before otherwise). When its closing comes home after all, the
- * difference goes through the case's `adjusted` account and a token. */
+/* The old meter is dead: an estimate within the cap (below zero: a debt) by one person, confirmed
+ * by another, settled at once. GF_E_NOT_NOW (it is closed, cancelled, or the new account is not
+ * open), GF_E_RANGE, GF_E_MISMATCH (estimated before otherwise). When its closing comes home after
+ * all, the difference goes through the case's `adjusted` account and a token. */
 int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t residual_l,
                   const char *estimated_by, const char *confirmed_by);
 

@@ -54,8 +54,8 @@ static int leave_place(struct office *o, const struct swap_closing *closing)
     return 0;
 }
 
-/* The account's row, the first time that the meter itself says that it is closed. 1, 0 when that was
- * known, or a failure. */
+/* The account's row, the first time that the meter itself says that it is closed. 1, 0 when that
+ * was known, or a failure. */
 static int close_account(struct office *o, const struct swap_closing *closing)
 {
     int n = odb_exec(o->db,
@@ -138,7 +138,7 @@ static int open_certificate(struct office *o, struct gf_span sealed, char meter_
         return r;
     return r == 1 && strcmp(account.meter_id, meter_id) == 0
                ? 0
-               : ho_fail(o, GF_E_MISMATCH, "account_no", "no account of this number is on this meter");
+               : ho_fail(o, GF_E_MISMATCH, "account_no", "the meter has no account of this number");
 }
 
 /* The case that it was made for: the one that it names; or, of a meter that was read after an

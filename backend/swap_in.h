@@ -12,9 +12,9 @@ struct swap_closing {
     uint64_t last_token_seq;  /* no later token can be taken */
 };
 
-/* The account ends in the books: its row, customers' tickets, tokens that never arrived, a removal's
- * supply point and bindings; an estimate of the case (NULL: none) is taken back. The case is closed,
- * and settled as far as it can be. 0 or a failure. */
+/* The account ends in the books: its row, customers' tickets, tokens that never arrived, a
+ * removal's supply point and bindings; an estimate of the case (NULL: none) is taken back. The
+ * case is closed, and settled as far as it can be. 0 or a failure. */
 int swap_close_books(struct office *o, struct swap_case *c, const struct swap_closing *closing);
 
 /* Write the case's state. */

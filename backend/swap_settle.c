@@ -14,8 +14,8 @@ int swap_set_state(struct office *o, struct swap_case *c, const char *state)
     (void)gf_copy(c->state, sizeof c->state, state);
     c->settled_at_ms = is_settled ? ho_now_ms(o) : 0;
     if (odb_exec(o->db,
-                 "UPDATE swap_case SET state = ?3, settled_at_ms = ?4 WHERE org_id = ?1 AND case_id "
-                 "= ?2",
+                 "UPDATE swap_case SET state = ?3, settled_at_ms = ?4 WHERE org_id = ?1 AND "
+                 "case_id = ?2",
                  ODB(ODB_B(c->case_id, 16), ODB_T(state),
                      is_settled ? ODB_I(c->settled_at_ms) : none))
         < 0)
@@ -121,8 +121,8 @@ static int issue_rest(struct office *o, const struct swap_case *c, int64_t trans
     return credit_issue(o, &what, &token);
 }
 
-/* The case is settled: the rest goes by token. Its orders' next tickets have no terms; those that are
- * out are void when the new meter has not taken the certificate. */
+/* The case is settled: the rest goes by token. Its orders' next tickets have no terms; those that
+ * are out are void when the new meter has not taken the certificate. */
 static int finish(struct office *o, struct swap_case *c, int64_t transit_l, const char *by)
 {
     const int imported = is_imported(o, c);

@@ -38,9 +38,9 @@ struct site {
     size_t n_tickets, n_keys, n_swaps, n_tokens, n_jobs;
 };
 
-/* A new office whose time is the meters', with technicians S001 and S002, supervisors V001 and V002,
- * a tariff of one cent a litre, the customers and supply points of office_aid.h, and a laptop of
- * S001. */
+/* A new office whose time is the meters', with technicians S001 and S002, supervisors V001 and
+ * V002, a tariff of one cent a litre, the customers and supply points of office_aid.h, and a
+ * laptop of S001. */
 void site_new(struct site *s);
 void site_end(struct site *s);
 
@@ -72,7 +72,8 @@ void site_commission(struct site *s, struct site_meter *m);
 /* Order, fetch, open, commission, send: meter and account are in service. */
 uint64_t site_open(struct site *s, struct site_meter *m, const char *point);
 
-/* Close for the swap of the laptop's SwapIssue (or without one); keeps the certificate. Import it. */
+/* Close for the swap of the laptop's SwapIssue (or without one); keeps the certificate. Import it.
+ * */
 void site_close(struct site *s, struct site_meter *m, bool swap);
 gasm_Refusal site_import(struct site *s, struct site_meter *m, const struct site_meter *from);
 /* Give the newest token of this account that the laptop has. */
@@ -101,6 +102,12 @@ int site_estimate(struct site *s, const uint8_t *case_id, int64_t litres, const 
 int site_cancel(struct site *s, uint8_t *case_id);
 int site_move(struct site *s, const uint8_t *id, uint64_t from, uint64_t to);
 struct swap_case site_case(struct site *s, const char *number);
+
+/* Run a function in a transaction of the office's: what it says. Insist on 0. A recharge's
+ * request. */
+int site_transact(struct site *s, int (*body)(struct site *s, void *ctx), void *ctx);
+void site_must(struct site *s, int r);
+gasm_Request site_recharge_of(const struct site_meter *m, const uint8_t *token, size_t n);
 
 /* The audit finds nothing broken. */
 void site_audit(struct site *s);

@@ -1,5 +1,5 @@
-/* test_orders.c - work orders of every kind: what is registered has to allow them, who does them, how
- * they end; files and the due list; the interface. */
+/* test_orders.c - work orders of every kind: what is registered has to allow them, who does them,
+ * how they end; files and the due list; the interface. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,7 +45,8 @@ static void expect_ok(int r)
         fail_msg("%d %s: %s", r, office.o->fail.where, office.o->fail.detail);
 }
 
-/* The meter is registered in this state with an open account at SP-0001, as its receipts would say. */
+/* The meter is registered in this state with an open account at SP-0001, as its receipts would
+ * say. */
 static void place_meter(const char *meter_id, unsigned life_state, unsigned account_no,
                         const char *account_state)
 {
@@ -313,8 +314,8 @@ static void files_are_taken_whole_or_not_at_all(void **state)
     bad_file("A-2,account-opening,GM2400000447,,SP-0002,,,,,", "line 3, column 21", "registered");
     bad_file("A-2,account-opening," AID_METER_2 ",,SP-9999,,,,,", "line 3, column 35", "no such");
     bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,S9,,,,", "line 3, column 43", "person");
-    bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,,Monday,,,", "line 3, column 44", "date");
-    bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,,,0,,", "line 3, column 45", "1 (first)");
+    bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,,1.12,,,", "line 3, column 44", "date");
+    bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,,,0,,", "line 3, column 45", "first");
     bad_file("A-2,account-opening," AID_METER_2 ",,SP-0002,,,,1=,", "line 3, column 46", "");
     bad_file(",account-opening," AID_METER_2 ",,SP-0002,,,,,", "line 3, column 1", "number");
     bad_file("A-1,account-opening," AID_METER_2 ",,SP-0002,,,,,", "line 3, column 1", "another");

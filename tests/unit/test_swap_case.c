@@ -1,5 +1,5 @@
-/* test_swap_case.c - swaps of two real meters through head office: papers in any order, nothing lost
- * and nothing twice. */
+/* test_swap_case.c - swaps of two real meters through head office: papers in any order, nothing
+ * lost and nothing twice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -437,8 +437,8 @@ static void a_removed_meters_credit_goes_to_another_account(void **state)
 
 /* ---- in any order ---- */
 
-/* All that came of a swap, in a shuffled order: each receipt, the certificate twice, a try to settle.
- * In the end everything is the same. */
+/* All that came of a swap, in a shuffled order: each receipt, the certificate twice, a try to
+ * settle. In the end everything is the same. */
 static void papers_arrive_in_any_order(uint64_t seed)
 {
     struct aid_random random = { .state = seed };
