@@ -14,7 +14,7 @@ trap 'exit 130' INT TERM HUP
 
 # ---- the document ----
 run 0 "docs/api.yaml holds together" tests/tools/check-api docs/api.yaml
-sed 's/ schema: {\$ref: .#\/components\/schemas\/Login.}/ schema: {$ref: "#\/components\/schemas\/Logon"}/' docs/api.yaml >"$W/bad.yaml"
+sed 's/schemas\/Login/schemas\/Logon/' docs/api.yaml >"$W/bad.yaml"
 run 1 "a reference to nowhere is found" tests/tools/check-api "$W/bad.yaml"
 says "nothing stands at #/components/schemas/Logon" "and named"
 
@@ -26,8 +26,9 @@ for path, methods in yaml.safe_load(open(sys.argv[1]))["paths"].items():
         print(method.upper(), path)
 END
 : >"$W/calls"
-for t in "$BUILD"/tests/test_api_*; do
-    case $t in *.d | *test_api_yaml) continue ;; esac
+for t in $(sed -n 's/.*\(test_api_[a-z_]*\).*/\1/p' <<<"$(ls tests/unit)"); do
+    t=$BUILD/tests/$t
+    case $t in *test_api_yaml) continue ;; esac
     API_CALLS=$W/calls "$t" >"$W/out" 2>&1 || { sed 's/^/# /' "$W/out"; ok 1 "$(basename "$t")"; }
 done
 echo "POST /v1/sync" >>"$W/calls" # by test_office_sync and its like, in its own encoding
@@ -78,7 +79,7 @@ assert logins and all({"time", "level", "status", "ms", "peer", "id"} <= set(l) 
 assert len({l["id"] for l in logins}) == len(logins)
 print("fine")
 END
-)
+) || true
 is "$OUT" fine "every event is a line of JSON"
 is "$(grep -c 'secret-word' "$W/events" || true)" 0 "no secret is logged"
 done_testing

@@ -220,25 +220,25 @@ static void passwords_are_changed(void **state)
 
 /* ---- what is theirs ---- */
 
-/* Another customer with a session, and nothing else. */
-static void make_other(void)
+/* Somebody with a session, without registering. */
+static void make_session(struct oaid_office *a, const char *name, const char *customer_no,
+                         char ret[static 65])
 {
-    static const uint8_t bytes[32] = { 2 };
-    const struct mc_crypto *crypto = m.office.ports.crypto;
-    uint8_t hash[32];
+    const struct mc_crypto *crypto = a->ports.crypto;
+    uint8_t bytes[32] = { 2 }, hash[32];
 
-    gf_hex(bytes, sizeof bytes, other);
+    gf_hex(bytes, sizeof bytes, ret);
     const struct gf_span parts[] = { { (const uint8_t *)"gasm session", 12 },
-                                     { (const uint8_t *)other, 64 } };
+                                     { (const uint8_t *)ret, 64 } };
     assert_int_equal(crypto->sha256(crypto->ctx, parts, 2, hash), 0);
-    oaid_exec(&m.office,
+    oaid_exec(a,
               "INSERT INTO customer_login (org_id, login, customer_no, salt, hash, parameters, "
-              "made_at_ms) VALUES (?1, 'jonas', 'C-1002', ?2, ?2, 'scrypt 15 8 1', 0)",
-              ODB(ODB_B(bytes, 16)));
-    oaid_exec(&m.office,
+              "made_at_ms) VALUES (?1, ?2, ?3, ?4, ?4, 'scrypt 15 8 1', 0)",
+              ODB(ODB_T(name), ODB_T(customer_no), ODB_B(bytes, 16)));
+    oaid_exec(a,
               "INSERT INTO customer_session (org_id, token_hash, login, customer_no, made_at_ms, "
-              "expires_at_ms) VALUES (?1, ?2, 'jonas', 'C-1002', 0, ?3)",
-              ODB(ODB_B(hash, 32), ODB_I(INT64_MAX)));
+              "expires_at_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+              ODB(ODB_B(hash, 32), ODB_T(name), ODB_T(customer_no), ODB_I(INT64_MAX)));
 }
 
 static json_t *bind_to(const char *id, int64_t account_no)
@@ -252,7 +252,7 @@ static void meters_are_bound(void **state)
     json_t *json;
 
     (void)state;
-    make_other();
+    make_session(&m.office, "jonas", "C-1002", other);
     log_in(mine);
     oaid_call_is(&m.office, "POST", "/v1/customer/meters", mine, bind_to(meter_id, MAID_ACCOUNT), 200,
                  NULL, NULL);
@@ -353,6 +353,36 @@ static void accounts_show_balances(void **state)
     json_decref(json);
 }
 
+/* A receipt that a customer brings is as good as one that a technician brings. */
+static void receipts_are_taken(void **state)
+{
+    struct oaid_laptop *l = test_calloc(1, sizeof *l);
+    struct oaid_office *second = test_calloc(1, sizeof *second);
+    struct oaid_meter meter;
+    uint8_t bytes[AID_RECEIPT_MAX];
+    char hex[2 * AID_RECEIPT_MAX + 1], token[65];
+    static const char *const verdicts[] = { "applied", "duplicate" };
+
+    (void)state;
+    oaid_start(second, l);
+    make_session(second, "ada", "C-1001", token);
+    oaid_meter_new(&meter, 1, l);
+    gf_hex(bytes, oaid_execute(&meter, gasm_Command_IDENTIFY, 0, bytes), hex);
+    for (int i = 0; i < 2; i++) {
+        json_t *json = oaid_call(second, "POST", "/v1/customer/receipts", token,
+                                 json_pack("{s:s}", "receipt", hex), 200);
+
+        assert_string_equal(oaid_text(json, "verdict"), verdicts[i]);
+        json_decref(json);
+    }
+    assert_int_equal(oaid_sql_number(second, "SELECT COUNT(*) FROM receipt WHERE brought_by = "
+                                             "'customer C-1001'"),
+                     1);
+    oaid_office_end(second);
+    test_free(second);
+    test_free(l);
+}
+
 static void what_is_no_receipt_is_refused(void **state)
 {
     (void)state;
@@ -372,6 +402,7 @@ int main(void)
         cmocka_unit_test(meters_are_bound),
         cmocka_unit_test(payments_become_tokens),
         cmocka_unit_test(accounts_show_balances),
+        cmocka_unit_test(receipts_are_taken),
         cmocka_unit_test(what_is_no_receipt_is_refused),
     };
 
