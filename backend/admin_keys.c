@@ -84,10 +84,11 @@ static const struct admin_command commands[] = {
     { .name = "rotate-master-key",
       .words = "",
       .what = "a new master key, and every key sealed anew under it",
-      .more = "The service goes on meanwhile. The old master key opens nothing from the begin on, so "
-              "a backup made before needs the old one. Stopped in the middle, --continue does the "
-              "rest. Before a rotation to a new passphrase put it beside the present one's file as "
-              "FILE.new: the service looks there too.",
+      .more =
+          "The service goes on meanwhile. The old master key opens nothing from the begin on, so "
+          "a backup made before needs the old one. Stopped in the middle, --continue does the "
+          "rest. Before a rotation to a new passphrase put it beside the present one's file as "
+          "FILE.new: the service looks there too.",
       ADMIN_OPTIONS(rotate_options),
       .run = run_rotate },
 };

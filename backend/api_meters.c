@@ -1,5 +1,5 @@
-/* api_meters.c - meters with their keys' epochs, tickets and receipts; see api.h. No key ever stands
- * in an answer. */
+/* api_meters.c - meters with their keys' epochs, tickets and receipts; see api.h. No key ever
+ * stands in an answer. */
 #include "backend/api.h"
 
 #include "backend/keys_epoch.h"
@@ -23,7 +23,11 @@ static const struct api_field meter_fields[] = {
       .type = API_INT,
       .max = UINT32_MAX,
       .what = "key epoch that a receipt proved; 0: the factory key" },
-    { .name = "account_no", .type = API_INT, .is_optional = true, .max = MAX, .what = "open on it" },
+    { .name = "account_no",
+      .type = API_INT,
+      .is_optional = true,
+      .max = MAX,
+      .what = "open on it" },
     { .name = "supply_point",
       .type = API_ID,
       .is_optional = true,
@@ -131,7 +135,8 @@ static json_t *row_with_words(struct odb_query *q, const struct api_message *m, 
     if (row != NULL)
         (void)json_object_set_new(row, "state", json_string(ho_life_word(odb_int(q, state))));
     if (row != NULL && command >= 0)
-        (void)json_object_set_new(row, "command", json_string(ho_command_word(odb_int(q, command))));
+        (void)json_object_set_new(row, "command",
+                                  json_string(ho_command_word(odb_int(q, command))));
     return row;
 }
 
@@ -259,9 +264,10 @@ static void withdraw_key(struct api_call *c)
     else if (r == 0)
         api_refuse(c, 404, "not_found", NULL, "there is no such key");
     else
-        api_one_row(
-            c, odb_query(c->o->db, KEY_COLUMNS "epoch = ?3", ODB(ODB_T(c->words[0]), ODB_I(epoch))),
-            &key_message, "there is no such key");
+        api_one_row(c,
+                    odb_query(c->o->db, KEY_COLUMNS "epoch = ?3",
+                              ODB(ODB_T(c->words[0]), ODB_I(epoch))),
+                    &key_message, "there is no such key");
 }
 
 /* ---- tickets and receipts ---- */
@@ -345,6 +351,6 @@ static const struct api_route routes[] = {
       .errors = NO_METER },
 };
 
-const struct api_part api_part_meters = {
-    .name = "meters", .routes = routes, .n = sizeof routes / sizeof routes[0]
-};
+const struct api_part api_part_meters = { .name = "meters",
+                                          .routes = routes,
+                                          .n = sizeof routes / sizeof routes[0] };

@@ -28,9 +28,8 @@ static size_t wrap_label(int64_t version, char ret[static 48])
 
 /* ---- the table ---- */
 
-static int store_one(struct odb *db, int64_t version, const char *kind,
-                     const struct keys_master *m, const uint8_t wrapped[static KEYS_WRAPPED_LEN],
-                     int64_t now_ms)
+static int store_one(struct odb *db, int64_t version, const char *kind, const struct keys_master *m,
+                     const uint8_t wrapped[static KEYS_WRAPPED_LEN], int64_t now_ms)
 {
     return odb_exec(
         db,
@@ -43,8 +42,7 @@ static int store_one(struct odb *db, int64_t version, const char *kind,
 }
 
 int keys_store(struct odb *db, const struct keys_vault *v, enum keys_kind kind,
-               const struct keys_master *m, const struct office_ports *ports,
-               struct gf_fail *why)
+               const struct keys_master *m, const struct office_ports *ports, struct gf_fail *why)
 {
     uint8_t wrapped[KEYS_WRAPPED_LEN];
     char label[48];
@@ -227,10 +225,9 @@ static int load(struct keys *k, const struct keys_source *s, struct keys_vault *
 int keys_reload(struct keys *k, int (*ask)(const char *, bool, char *, struct gf_fail *),
                 struct gf_fail *why)
 {
-    const struct keys_source s = { .dir = k->dir,
-                                   .passphrase_file = k->passphrase_file,
-                                   .pin_file = k->pin_file,
-                                   .ask = ask };
+    const struct keys_source s = {
+        .dir = k->dir, .passphrase_file = k->passphrase_file, .pin_file = k->pin_file, .ask = ask
+    };
     struct rows rows = { .m = keys_lock_new(sizeof *rows.m, why) };
     struct keys_vault *v = keys_lock_new(sizeof *v, why);
     struct gf_fail first = { 0 };
@@ -262,9 +259,10 @@ static void settle(struct keys *k)
     if (fd < 0)
         return;
 
-    struct odb_query *q = odb_query(
-        k->db, "SELECT kind, master_id FROM master_key WHERE org_id = ?1 AND version = ?2",
-        ODB(ODB_I(KEYS_DERIVING)));
+    struct odb_query *q =
+        odb_query(k->db,
+                  "SELECT kind, master_id FROM master_key WHERE org_id = ?1 AND version = ?2",
+                  ODB(ODB_I(KEYS_DERIVING)));
     if (odb_next(k->db, q) == 1) {
         odb_text(q, 0, kind, sizeof kind);
         odb_text(q, 1, id, sizeof id);
@@ -345,10 +343,14 @@ static int find_key(struct keys *k, int64_t version, const uint8_t **ret, struct
         < 0)
         return odb_fail(k->db, why);
     if (there == 1) {
-        int r = keys_reload(k, NULL, why);
+        struct gf_fail reason = { 0 };
+        int r = keys_reload(k, NULL, &reason);
 
+        /* another program rotated, and the new secret is not where this one looks: it may come */
+        if (r == GF_E_PASSPHRASE || r == GF_E_FILE)
+            r = GF_E_NOT_NOW;
         if (r < 0)
-            return r;
+            return gf_fail(why, r, reason.where, reason.detail);
         if ((*ret = held(k, version)) != NULL)
             return 0;
     }
@@ -393,8 +395,7 @@ int keys_unseal(struct keys *k, const char *label, struct gf_span sealed,
         ad[0] = (struct gf_span){ sealed.p, 4 };
         version = keys_sealed_version(sealed.p);
         at += 4;
-    }
-    else if (sealed.n != KEYS_WRAPPED_LEN)
+    } else if (sealed.n != KEYS_WRAPPED_LEN)
         return gf_fail(why, GF_E_CRYPTO, "sealed key", label);
 
     int r = find_key(k, version, &by, why);

@@ -1,7 +1,7 @@
 /* keys.h - keys at rest: the master key, the data keys under it, and what is sealed with them.
  *
- * A data key (32 bytes, one a version, kept in memory that is locked and never dumped) seals rows by
- * AES-256-GCM: version LE32 | nonce, 12 | key, 32 | tag, 16; the version and a label are
+ * A data key (32 bytes, one a version, kept in memory that is locked and never dumped) seals rows
+ * by AES-256-GCM: version LE32 | nonce, 12 | key, 32 | tag, 16; the version and a label are
  * authenticated with it. In the database each data key stands wrapped (AES-256-GCM too) under the
  * present master key, 32 bytes which come from one of
  *   file        the file master.key of the owner alone, beside the certificates
@@ -12,8 +12,8 @@
  * The table master_key says which; it never holds a secret that opens by itself.
  *
  * Two versions are special: KEYS_DERIVING seals nothing, keys_derive() draws from it and it lives
- * as long as the office; KEYS_SCHEMA_1 is there in an office that began with the first schema, whose
- * rows were sealed by the master key itself, without a version before the nonce.
+ * as long as the office; KEYS_SCHEMA_1 is there in an office that began with the first schema,
+ * whose rows were sealed by the master key itself, without a version before the nonce.
  *
  * Rotation makes a new master key and a new data key, wraps all data keys anew in one transaction
  * (from then on the old master key opens nothing), and re-seals row by row while others serve: a
@@ -41,14 +41,14 @@ struct keys_source {
     const char *dir; /* the office's folder */
     /* First line of a file that nobody else may read. NULL: the file that the environment names
      * (GASOFFICE_PASSPHRASE_FILE, GASOFFICE_PIN_FILE), else "passphrase" or "pin" in
-     * $CREDENTIALS_DIRECTORY, else `ask`; "": `ask` at once. Opening tries FILE.new too when FILE does not fit, so that
-     * a new passphrase can lie ready before a rotation. */
+     * $CREDENTIALS_DIRECTORY, else `ask`; "": `ask` at once. Opening tries FILE.new too when FILE
+     * does not fit, so that a new passphrase can lie ready before a rotation. */
     const char *passphrase_file, *pin_file;
     /* Ask a person: the secret into ret, 0 or a failure. `again`: a new one is typed twice. NULL:
      * nobody is there. */
     int (*ask)(const char *prompt, bool again, char ret[static KEYS_SECRET_MAX],
                struct gf_fail *why);
-    unsigned work; /* passphrase: log2 of scrypt's N, 14..22; 0: 17 */
+    unsigned work;                       /* passphrase: log2 of scrypt's N, 14..22; 0: 17 */
     const char *module, *token, *object; /* pkcs11: the library's path, the token's label, the label
                                           * that the new key pair gets */
 };
@@ -77,8 +77,9 @@ struct keys *keys_close(struct keys *k); /* wipes; NULL is fine; returns NULL */
 
 /* Seal under the newest data key of the database; `label` says which key it is and has to be the
  * same for opening. To be called in the transaction that stores the row: a rotation counts on it.
- * 0; GF_E_RANDOM, GF_E_CRYPTO, store errors, and those of keys_open() when another program
- * rotated. */
+ * 0; GF_E_RANDOM, GF_E_CRYPTO (the bytes, the label or the data key are not the right ones), store
+ * errors; GF_E_NOT_NOW: another program rotated, and the new file, passphrase or PIN is not here.
+ */
 int keys_seal(struct keys *k, const char *label, const uint8_t key[static KEYS_LEN],
               uint8_t ret[static KEYS_SEALED_LEN], struct gf_fail *why);
 int keys_unseal(struct keys *k, const char *label, struct gf_span sealed,
@@ -113,7 +114,8 @@ int keys_rotate(struct office *o, const struct keys_source *to,
 int keys_rotate_rest(struct office *o, const struct keys_progress *progress);
 
 /* This process: no core dumps, no ptrace by others of the same user, private keys of OpenSSL in
- * locked memory. 0 or GF_E_BUG. Call once, first thing in main. */
+ * locked memory. 0, GF_E_BUG, or GF_E_MEMORY (none may be locked). Call once, first thing in main.
+ */
 int keys_protect_process(struct gf_fail *why);
 
 #endif

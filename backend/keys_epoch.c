@@ -65,9 +65,10 @@ static int set_order(struct office *o, const uint8_t *id, uint32_t epoch)
     struct ho_order order;
     int r;
 
-    if (odb_exec(o->db,
-                 "UPDATE ticket SET is_void = 1 WHERE org_id = ?1 AND order_id = ?2 AND is_void = 0",
-                 ODB(ODB_B(id, GF_UUID_LEN)))
+    if (odb_exec(
+            o->db,
+            "UPDATE ticket SET is_void = 1 WHERE org_id = ?1 AND order_id = ?2 AND is_void = 0",
+            ODB(ODB_B(id, GF_UUID_LEN)))
             < 0
         || odb_exec(o->db,
                     "UPDATE work_order SET key_epoch = ?3 WHERE org_id = ?1 AND order_id = ?2",

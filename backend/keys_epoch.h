@@ -8,16 +8,16 @@
  * An epoch number never has two keys, and no key is ever deleted: a receipt may come years later.
  * Until the receipt of a change is home, tickets and tokens go out under both epochs
  * (ho_live_epochs(), office_issue.h). A withdrawn key that the meter turns out to use is a fact: it
- * becomes active, keeps ended_at_ms from its withdrawal (that is how an audit sees it), and what was
- * planned above it is planned anew.
+ * becomes active, keeps ended_at_ms from its withdrawal (that is how an audit sees it), and what
+ * was planned above it is planned anew.
  */
 #ifndef GF_KEYS_EPOCH_H
 #define GF_KEYS_EPOCH_H
 
 #include "backend/office_in.h"
 
-/* The epoch of a new key for this meter: one that is new already and that the meter can open, else a
- * number that never was. 0 or a failure. */
+/* The epoch of a new key for this meter: one that is new already and that the meter can open, else
+ * a number that never was. 0 or a failure. */
 int ho_epoch_next(struct office *o, const struct ho_meter *meter, uint32_t *ret);
 
 /* A receipt under this epoch verified: when it is above meter->active_epoch it is the active one

@@ -4,8 +4,8 @@
 
 #include "backend/keys.h"
 
-#define KEYS_HELD_MAX 24       /* data keys that are not retired */
-#define KEYS_ID_TEXT 17        /* of a master key: 16 hex digits and a NUL */
+#define KEYS_HELD_MAX 24 /* data keys that are not retired */
+#define KEYS_ID_TEXT 17  /* of a master key: 16 hex digits and a NUL */
 #define KEYS_PARAMETERS_MAX 2048
 #define KEYS_GCM_NONCE 12
 #define KEYS_GCM_TAG 16
@@ -13,7 +13,7 @@
 
 /* A master key; lives in locked memory (keys_lock_new). */
 struct keys_master {
-    char id[KEYS_ID_TEXT]; /* of SHA-256 of the key: tells which one it is */
+    char id[KEYS_ID_TEXT];                /* of SHA-256 of the key: tells which one it is */
     char parameters[KEYS_PARAMETERS_MAX]; /* "name=value;...", nothing secret */
     uint8_t key[KEYS_LEN];
 };
@@ -69,12 +69,12 @@ void keys_note_refused(struct keys_refused *r, const struct office_ports *ports,
 void *keys_lock_new(size_t n, struct gf_fail *why);
 void keys_lock_free(void *p, size_t n); /* wipes; NULL is fine */
 
-/* The files: hold the folder's lock (a rotation holds it all along). Its descriptor, or GF_E_NOT_NOW
- * (somebody else has it), GF_E_FILE. */
+/* The files: hold the folder's lock (a rotation holds it all along). Its descriptor, or
+ * GF_E_NOT_NOW (somebody else has it), GF_E_FILE. */
 int keys_folder_lock(const char *dir, struct gf_fail *why);
 void keys_folder_unlock(int fd);
-/* With the lock held: master.key is the master key `id` ("" when it is no file), every other file of
- * a master key is gone. 0 or GF_E_FILE. */
+/* With the lock held: master.key is the master key `id` ("" when it is no file), every other file
+ * of a master key is gone. 0 or GF_E_FILE. */
 int keys_files_settle(const char *dir, const char *id, const struct office_ports *ports,
                       struct gf_fail *why);
 
@@ -111,7 +111,6 @@ int keys_reload(struct keys *k, int (*ask)(const char *, bool, char *, struct gf
 /* Wrap every key of the vault under m and store it, in the caller's transaction; rows that are not
  * there are made. */
 int keys_store(struct odb *db, const struct keys_vault *v, enum keys_kind kind,
-               const struct keys_master *m, const struct office_ports *ports,
-               struct gf_fail *why);
+               const struct keys_master *m, const struct office_ports *ports, struct gf_fail *why);
 
 #endif

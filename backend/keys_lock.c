@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #define SECURE_HEAP (1 << 17) /* private keys of the CA, of signing and of the server */
+#define NO_LOCK "memory cannot be locked: raise the limit (ulimit -l, LimitMEMLOCK=) to 1 MiB"
 
 static size_t pages(size_t n)
 {
@@ -28,9 +29,7 @@ void *keys_lock_new(size_t n, struct gf_fail *why)
         return NULL;
     }
     if (mlock(p, pages(n)) != 0 || madvise(p, pages(n), MADV_DONTDUMP) != 0) {
-        (void)gf_fail(why, GF_E_MEMORY, "keys",
-                      "memory cannot be locked: raise the limit (ulimit -l, LimitMEMLOCK=) to 1 "
-                      "MiB");
+        (void)gf_fail(why, GF_E_MEMORY, "keys", NO_LOCK);
         (void)munmap(p, pages(n));
         return NULL;
     }
@@ -51,8 +50,8 @@ int keys_protect_process(struct gf_fail *why)
 
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
         return gf_fail(why, GF_E_BUG, "process", "it cannot be protected from dumps");
-    if (CRYPTO_secure_malloc_initialized() == 0 && CRYPTO_secure_malloc_init(SECURE_HEAP, 16) == 0)
-        return gf_fail(why, GF_E_BUG, "process", "no memory for private keys");
+    if (CRYPTO_secure_malloc_initialized() == 0 && CRYPTO_secure_malloc_init(SECURE_HEAP, 16) != 1)
+        return gf_fail(why, GF_E_MEMORY, "private keys", NO_LOCK);
     return 0;
 }
 
@@ -62,8 +61,8 @@ static EVP_CIPHER_CTX *begin(const uint8_t *key, const uint8_t *nonce,
                              const struct gf_span ad[static 2], int encrypt)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool ok = ctx != NULL
-              && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) == 1;
+    bool ok =
+        ctx != NULL && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce, encrypt) == 1;
 
     for (size_t i = 0; ok && i < 2; i++) {
         int n = 0;
@@ -88,8 +87,8 @@ int keys_gcm_seal(const struct office_ports *ports, const uint8_t key[static KEY
         return gf_fail(why, GF_E_RANDOM, "sealing", "");
 
     EVP_CIPHER_CTX *ctx = begin(key, ret, ad, 1);
-    bool ok = ctx != NULL && EVP_EncryptUpdate(ctx, body, &n, plain, KEYS_LEN) == 1
-              && n == KEYS_LEN && EVP_EncryptFinal_ex(ctx, body + KEYS_LEN, &n) == 1
+    bool ok = ctx != NULL && EVP_EncryptUpdate(ctx, body, &n, plain, KEYS_LEN) == 1 && n == KEYS_LEN
+              && EVP_EncryptFinal_ex(ctx, body + KEYS_LEN, &n) == 1
               && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, KEYS_GCM_TAG, body + KEYS_LEN) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
@@ -105,11 +104,10 @@ int keys_gcm_open(const uint8_t key[static KEYS_LEN], const struct gf_span ad[st
 
     memcpy(tag, sealed + KEYS_GCM_NONCE + KEYS_LEN, sizeof tag);
 
-    bool ok = ctx != NULL
-              && EVP_DecryptUpdate(ctx, plain, &n, sealed + KEYS_GCM_NONCE, KEYS_LEN) == 1
-              && n == KEYS_LEN
-              && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, KEYS_GCM_TAG, tag) == 1
-              && EVP_DecryptFinal_ex(ctx, plain + KEYS_LEN, &n) == 1;
+    bool ok =
+        ctx != NULL && EVP_DecryptUpdate(ctx, plain, &n, sealed + KEYS_GCM_NONCE, KEYS_LEN) == 1
+        && n == KEYS_LEN && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, KEYS_GCM_TAG, tag) == 1
+        && EVP_DecryptFinal_ex(ctx, plain + KEYS_LEN, &n) == 1;
 
     EVP_CIPHER_CTX_free(ctx);
     if (ok)

@@ -44,9 +44,10 @@ static int64_t newest_of(const struct keys_vault *v)
 static int collect(struct office *o, struct keys_vault *ret)
 {
     const struct keys_vault *known = o->keys->vault;
-    struct odb_query *q = odb_query(
-        o->db, "SELECT version FROM master_key WHERE org_id = ?1 AND retired_at_ms IS NULL",
-        ODB_NONE);
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT version FROM master_key WHERE org_id = ?1 AND retired_at_ms IS NULL",
+                  ODB_NONE);
     bool has_all = true;
     int r;
 
@@ -186,7 +187,7 @@ struct sealed_row {
 
 struct resealing {
     size_t table;
-    int64_t version; /* rows below it are re-sealed */
+    int64_t version;              /* rows below it are re-sealed */
     struct sealed_row from, next; /* the last one done, committed and not yet */
     int64_t done, damaged, batch_done, batch_damaged;
     bool is_end;

@@ -175,8 +175,7 @@ int keys_secret_read(const struct keys_secret *place, const char *file, bool is_
     return gf_fail(why, GF_E_PASSPHRASE, "master key", detail);
 }
 
-static int hash_secret(const struct office_ports *ports, const char *secret,
-                       uint8_t ret[static 32])
+static int hash_secret(const struct office_ports *ports, const char *secret, uint8_t ret[static 32])
 {
     const struct gf_span part = { (const uint8_t *)secret, strlen(secret) };
 

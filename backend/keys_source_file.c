@@ -1,7 +1,7 @@
 /* keys_source_file.c - a master key in a file of the owner alone; see keys_in.h.
  *
- * A new one is written beside the present one, as master.key.ID; the database's commit decides which
- * one holds; then the new one takes the old one's name. So at every moment the file that the
+ * A new one is written beside the present one, as master.key.ID; the database's commit decides
+ * which one holds; then the new one takes the old one's name. So at every moment the file that the
  * database asks for is there under one of the two names.
  */
 #include "backend/keys_in.h"
@@ -61,8 +61,8 @@ static bool is_that(const char *dir, const char *name, const char *id,
     char path[4096], found[KEYS_ID_TEXT];
 
     return path_of(dir, name, path, sizeof path, &ignored) == 0
-           && read_key(path, ret, &ignored) == 0
-           && keys_master_id(ports, ret, found, &ignored) == 0 && strcmp(found, id) == 0;
+           && read_key(path, ret, &ignored) == 0 && keys_master_id(ports, ret, found, &ignored) == 0
+           && strcmp(found, id) == 0;
 }
 
 /* Without an id, the file as it is. */

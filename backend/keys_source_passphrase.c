@@ -23,8 +23,8 @@ static int derive(const char *passphrase, const uint8_t salt[static SALT_LEN], u
 {
     uint64_t n = UINT64_C(1) << work, room = 128 * BLOCK * (n + LANES + 8);
 
-    return EVP_PBE_scrypt(passphrase, strlen(passphrase), salt, SALT_LEN, n, BLOCK, LANES, room, ret,
-                          KEYS_LEN)
+    return EVP_PBE_scrypt(passphrase, strlen(passphrase), salt, SALT_LEN, n, BLOCK, LANES, room,
+                          ret, KEYS_LEN)
                    == 1
                ? 0
                : gf_fail(why, GF_E_CRYPTO, "scrypt", "");

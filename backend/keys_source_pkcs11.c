@@ -1,8 +1,8 @@
 /* keys_source_pkcs11.c - a master key that a token's key pair opens; see keys_in.h.
  *
  * The pair is made in the token and cannot leave it. The master key is 32 random bytes under
- * RSA-OAEP (SHA-256): the token does the raw private operation (CKM_RSA_X_509, which every token has,
- * while OAEP with SHA-256 inside the token is rare), OpenSSL takes the padding off.
+ * RSA-OAEP (SHA-256): the token does the raw private operation (CKM_RSA_X_509, which every token
+ * has, while OAEP with SHA-256 inside the token is rare), OpenSSL takes the padding off.
  */
 #include "backend/keys_in.h"
 
@@ -146,15 +146,14 @@ static size_t oaep(EVP_PKEY *key, bool encrypting, struct gf_span in,
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     size_t n = CIPHER_MAX;
-    bool ok =
-        ctx != NULL && EVP_PKEY_get_size(key) <= CIPHER_MAX
-        && (encrypting ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) == 1
-        && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1
-        && EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()) == 1
-        && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1
-        && (encrypting ? EVP_PKEY_encrypt(ctx, ret, &n, in.p, in.n)
-                       : EVP_PKEY_decrypt(ctx, ret, &n, in.p, in.n))
-               == 1;
+    bool ok = ctx != NULL && EVP_PKEY_get_size(key) <= CIPHER_MAX
+              && (encrypting ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) == 1
+              && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1
+              && EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()) == 1
+              && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_sha256()) == 1
+              && (encrypting ? EVP_PKEY_encrypt(ctx, ret, &n, in.p, in.n)
+                             : EVP_PKEY_decrypt(ctx, ret, &n, in.p, in.n))
+                     == 1;
 
     EVP_PKEY_CTX_free(ctx);
     return ok ? n : 0;
@@ -187,8 +186,7 @@ static int encrypt_for(struct session *t, const struct place *at, struct keys_ma
     uint8_t cipher[CIPHER_MAX];
     char id[2 * ID_LEN + 1], hex[2 * CIPHER_MAX + 1];
     EVP_PKEY *key = find_key(t, at->id);
-    size_t n =
-        key != NULL ? oaep(key, true, (struct gf_span){ m->key, KEYS_LEN }, cipher) : 0;
+    size_t n = key != NULL ? oaep(key, true, (struct gf_span){ m->key, KEYS_LEN }, cipher) : 0;
 
     EVP_PKEY_free(key);
     if (n == 0)
@@ -196,9 +194,9 @@ static int encrypt_for(struct session *t, const struct place *at, struct keys_ma
     gf_hex(at->id, ID_LEN, id);
     gf_hex(cipher, n, hex);
 
-    int len = snprintf(m->parameters, sizeof m->parameters,
-                       "module=%s;token=%s;object=%s;id=%s;key=%s", at->module, at->token,
-                       at->object, id, hex);
+    int len =
+        snprintf(m->parameters, sizeof m->parameters, "module=%s;token=%s;object=%s;id=%s;key=%s",
+                 at->module, at->token, at->object, id, hex);
     return len > 0 && (size_t)len < sizeof m->parameters
                ? 0
                : gf_fail(why, GF_E_SPACE, "token", "its parameters");
@@ -240,8 +238,7 @@ static int read_place(const struct keys_master *m, struct place *ret, uint8_t *r
     if (!keys_parameter(m->parameters, "module", ret->module, sizeof ret->module)
         || !keys_parameter(m->parameters, "token", ret->token, sizeof ret->token)
         || !keys_parameter(m->parameters, "object", ret->object, sizeof ret->object)
-        || !keys_parameter(m->parameters, "id", id, sizeof id)
-        || gf_unhex(id, ret->id, ID_LEN) != 0
+        || !keys_parameter(m->parameters, "id", id, sizeof id) || gf_unhex(id, ret->id, ID_LEN) != 0
         || !keys_parameter(m->parameters, "key", hex, sizeof hex)
         || gf_unhex(hex, ret_cipher, strlen(hex) / 2) != 0)
         return gf_fail(why, GF_E_STORE_DAMAGED, "master_key", "parameters of a token");

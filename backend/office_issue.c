@@ -50,7 +50,7 @@ int ho_root_key(struct office *o, const char *meter_id, uint32_t epoch,
     if (r < 0)
         (void)ho_db_fail(o);
     if (r == 1 && ho_unseal(o, label, odb_bytes(q, 0), ret) != 0)
-        r = GF_E_CRYPTO;
+        r = o->fail.code;
     odb_end(q);
     return r;
 }

@@ -61,7 +61,8 @@ static void collect(struct oaid_office *a, struct known *k)
     char path[600];
 
     k->n = 0;
-    add_sealed(a, k, "SELECT meter_id, 0, factory_key FROM meter WHERE org_id = ?1 LIMIT ?2", false);
+    add_sealed(a, k, "SELECT meter_id, 0, factory_key FROM meter WHERE org_id = ?1 LIMIT ?2",
+               false);
     add_sealed(a, k, "SELECT meter_id, epoch, sealed FROM account_key WHERE org_id = ?1 LIMIT ?2",
                false);
     add_sealed(a, k, "SELECT name, 0, sealed FROM provider WHERE org_id = ?1 LIMIT ?2", true);

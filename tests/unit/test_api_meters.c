@@ -1,5 +1,5 @@
-/* test_api_meters.c - meters, the epochs of their keys, tickets and receipts over the interface; and
- * the life of a key that it shows. */
+/* test_api_meters.c - meters, the epochs of their keys, tickets and receipts over the interface;
+ * and the life of a key that it shows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -239,8 +239,9 @@ static void a_withdrawn_key_in_use_is_a_fact(void **state)
     assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM audit_log WHERE what = "
                                               "'withdrawn key is in use'"),
                      1);
-    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account_key WHERE epoch = 1 AND "
-                                              "ended_at_ms IS NOT NULL"),
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT COUNT(*) FROM account_key WHERE epoch = 1 AND "
+                                     "ended_at_ms IS NOT NULL"),
                      1);
     assert_int_equal(oaid_sql_number(&office, "SELECT key_epoch FROM work_order"), 1);
 }
@@ -250,7 +251,8 @@ static void what_is_not_there_is_not_withdrawn(void **state)
     (void)state;
     withdraw(2, 404);
     withdraw(0, 404);
-    oaid_call_is(&office, "POST", METER "/keys/one/withdraw", officer, NULL, 404, "not_found", NULL);
+    oaid_call_is(&office, "POST", METER "/keys/one/withdraw", officer, NULL, 404, "not_found",
+                 NULL);
     oaid_call_is(&office, "POST", METER "/keys/4294967297/withdraw", officer, NULL, 404,
                  "not_found", NULL);
     oaid_call_is(&office, "POST", NOBODY "/keys/1/withdraw", officer, NULL, 404, "not_found", NULL);

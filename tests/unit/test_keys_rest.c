@@ -85,7 +85,8 @@ static void what_is_sealed_opens_as_it_was(void **state)
     assert_memory_equal(back, key, sizeof key);
 }
 
-/* Every bit of it is authenticated, and so is the label; nothing is written when it does not hold. */
+/* Every bit of it is authenticated, and so is the label; nothing is written when it does not hold.
+ */
 static void nothing_else_opens(void **state)
 {
     uint8_t key[KEYS_LEN] = { 5 }, sealed[KEYS_SEALED_LEN], back[KEYS_LEN], none[KEYS_LEN] = { 0 };
@@ -216,7 +217,8 @@ static void init_with_passphrase(const char *file, unsigned work, int want)
 static void a_passphrase_opens_and_another_does_not(void **state)
 {
     const char *file = in_tmp("pass"), *wrong = in_tmp("wrong");
-    const struct keys_source right = { .passphrase_file = file }, bad = { .passphrase_file = wrong };
+    const struct keys_source right = { .passphrase_file = file },
+                             bad = { .passphrase_file = wrong };
 
     (void)state;
     put(file, "correct horse battery\nsecond line\n", 34, 0600);
@@ -361,7 +363,8 @@ static void an_office_of_the_first_schema_opens(void **state)
                    hex);
     oaid_sql(&office, sql);
     assert_int_equal(open_again(NULL), 0);
-    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM master_key WHERE kind = 'file'"),
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT COUNT(*) FROM master_key WHERE kind = 'file'"),
                      3);
     assert_int_equal(ho_root_key(office.o, AID_METER_1, 0, key), 1);
     assert_memory_equal(key, want, sizeof key);

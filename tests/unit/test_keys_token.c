@@ -30,8 +30,8 @@ static void put(const char *path, const char *text)
 
 static void make_token(const char *label)
 {
-    const char *const argv[] = { "softhsm2-util", "--init-token", "--free", "--label", label,
-                                 "--pin", "123456", "--so-pin", "12345678", NULL };
+    const char *const argv[] = { "softhsm2-util", "--init-token", "--free",   "--label",  label,
+                                 "--pin",         "123456",       "--so-pin", "12345678", NULL };
     int out = -1;
     pid_t pid = aid_spawn(argv, &out);
 
@@ -121,9 +121,10 @@ static void only_the_token_opens_it(void **state)
     check_key();
     assert_int_equal(open_again(pin_file), 0);
     check_key();
-    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM master_key WHERE kind = 'pkcs11' "
-                                              "AND parameters LIKE 'module=" MODULE ";token=office "
-                                              "keys;object=master;id=%;key=%'"),
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT COUNT(*) FROM master_key WHERE kind = 'pkcs11' "
+                                     "AND parameters LIKE 'module=" MODULE ";token=office "
+                                     "keys;object=master;id=%;key=%'"),
                      2);
 }
 
@@ -135,8 +136,8 @@ static void a_wrong_pin_is_told_and_not_repeated(void **state)
     struct odb_query *q;
 
     (void)state;
-    q = odb_query(office.o->db, "SELECT parameters FROM master_key WHERE org_id = ?1 AND version = 1",
-                  ODB_NONE);
+    q = odb_query(office.o->db,
+                  "SELECT parameters FROM master_key WHERE org_id = ?1 AND version = 1", ODB_NONE);
     assert_int_equal(odb_next(office.o->db, q), 1);
     odb_text(q, 0, m->parameters, sizeof m->parameters);
     odb_end(q);
@@ -252,8 +253,9 @@ static void rotation_to_it_and_from_it(void **state)
     office.o = other.o; /* one that serves finds the new pair by itself */
     check_key();
     assert_int_equal(unsetenv("GASOFFICE_PIN_FILE"), 0);
-    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM master_key WHERE parameters LIKE "
-                                              "'%object=another pair%' AND retired_at_ms IS NULL"),
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT COUNT(*) FROM master_key WHERE parameters LIKE "
+                                     "'%object=another pair%' AND retired_at_ms IS NULL"),
                      2);
 }
 
@@ -274,8 +276,9 @@ static void what_is_not_named_is_asked_for(void **state)
     bad = token;
     bad.object = NULL; /* has a name of its own */
     assert_int_equal(keys_rotate(office.o, &bad, NULL), 0);
-    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM master_key WHERE parameters LIKE "
-                                              "'%;object=gasoffice;%' AND retired_at_ms IS NULL"),
+    assert_int_equal(oaid_sql_number(&office,
+                                     "SELECT COUNT(*) FROM master_key WHERE parameters LIKE "
+                                     "'%;object=gasoffice;%' AND retired_at_ms IS NULL"),
                      2);
 }
 
@@ -284,12 +287,9 @@ static void what_is_not_named_is_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(only_the_token_opens_it),
-        T(a_wrong_pin_is_told_and_not_repeated),
-        T(a_token_that_is_away_is_told),
-        T(a_library_that_others_may_change_is_not_loaded),
-        T(damaged_parameters_are_found),
-        T(rotation_to_it_and_from_it),
+        T(only_the_token_opens_it),        T(a_wrong_pin_is_told_and_not_repeated),
+        T(a_token_that_is_away_is_told),   T(a_library_that_others_may_change_is_not_loaded),
+        T(damaged_parameters_are_found),   T(rotation_to_it_and_from_it),
         T(what_is_not_named_is_asked_for),
     };
 
