@@ -4,6 +4,7 @@
 
 #include "backend/office_sync.h"
 #include "backend/office_words.h"
+#include "backend/swap_case.h"
 #include "common/text.h"
 #include "meter-core/pb.h"
 #include "meter-core/proto/meter.pb.h"
@@ -81,18 +82,37 @@ static int may_be_ahead(struct office *o, const struct ho_sync *s, const struct 
     return others > 0 || before > 0;
 }
 
+/* The state in which an order of this kind leaves its meter; 0: it changes none. */
+static uint32_t end_state(const struct ho_order *order)
+{
+    static const struct {
+        const char *kind;
+        gasm_LifeState state;
+    } ends[] = {
+        { "account-opening", gasm_LifeState_IN_SERVICE }, { "swap", gasm_LifeState_IN_SERVICE },
+        { "removal", gasm_LifeState_CLOSED },             { "bench-reset", gasm_LifeState_FACTORY },
+        { "scrapping", gasm_LifeState_SCRAPPED },
+    };
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (strcmp(ends[i].kind, order->kind) == 0)
+            return ends[i].state;
+    return gasm_LifeState_LIFE_UNKNOWN;
+}
+
 /* Where the meter may stand: from what was registered when the order began (an application that was
  * made before the receipts that are home by now) to what is registered now, or to the end of the
  * work when receipts may be missing. */
 struct span_of_life {
     uint32_t state_from, state_to, epoch_from, epoch_to;
+    uint32_t end; /* besides: where the work ends, 0 for none */
 };
 
 static int find_span(struct office *o, const struct ho_sync *s, const struct ho_order *order,
                      const struct ho_meter *meter, struct span_of_life *ret)
 {
     *ret = (struct span_of_life){ meter->life_state, meter->life_state, meter->active_epoch,
-                                  meter->active_epoch };
+                                  meter->active_epoch, 0 };
     if (!order->has_begun)
         return 0;
     ret->state_from = order->began_state;
@@ -101,10 +121,13 @@ static int find_span(struct office *o, const struct ho_sync *s, const struct ho_
     int r = may_be_ahead(o, s, order);
     if (r < 0)
         return r;
-    if (r > 0 && meter->life_state < gasm_LifeState_IN_SERVICE) {
-        ret->state_to = gasm_LifeState_IN_SERVICE;
-        ret->epoch_to = order->key_epoch;
-    }
+    if (r == 0)
+        return 0;
+    ret->end = end_state(order);
+    if (ret->end == gasm_LifeState_IN_SERVICE && meter->life_state < ret->end)
+        ret->state_to = ret->end; /* by every state in between */
+    if (meter->life_state != ret->end)
+        ret->epoch_to = order->key_epoch > ret->epoch_to ? order->key_epoch : ret->epoch_to;
     return 0;
 }
 
@@ -116,7 +139,8 @@ static bool fits_life(const sync_Application *a, const struct ho_order *order,
 {
     uint32_t from = span->epoch_from, to = span->epoch_to;
 
-    if (a->function_state < span->state_from || a->function_state > span->state_to) {
+    if ((a->function_state < span->state_from || a->function_state > span->state_to)
+        && (span->end == 0 || a->function_state != span->end)) {
         ho_judge(ret, sync_VerdictKind_CONFLICT, "function_state",
                  "the meter says \"%s\", registered is \"%s\"", ho_life_word(a->function_state),
                  ho_life_word(meter->life_state));
@@ -289,4 +313,43 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
         s->has_order = false;
     ho_touch(s, item->order);
     return item->order->is_closed ? 0 : set_state(o, s, item->order, "on-site");
+}
+
+/* ---- closing certificates ---- */
+
+int ho_take_closing(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                    struct ho_verdict *ret)
+{
+    const struct gf_span sealed = { item->msg.payload.bytes, item->msg.payload.size };
+    char meter_id[GF_METER_ID_TEXT] = "";
+    gasm_Certificate said;
+    int r;
+
+    if (mc_certificate_peek(sealed, &said) == 0)
+        memcpy(meter_id, said.meter_id, GF_METER_ID_LEN);
+    if (gf_meter_id_check(meter_id, NULL) != 0) {
+        ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload",
+                 "this closing certificate cannot be decoded, or names no meter");
+        return 0;
+    }
+    if ((r = ho_receipt_settle(o, &s->receipts)) != 0)
+        return r;
+    ho_receipt_forget(&s->receipts); /* much of it may change */
+    s->has_order = false;
+    r = swap_take_certificate(o, sealed, s->device.staff_no);
+    if (r == GF_E_FORMAT || r == GF_E_SIGNATURE || r == GF_E_MISMATCH) {
+        ho_judge(ret,
+                 r == GF_E_MISMATCH ? sync_VerdictKind_CONFLICT : sync_VerdictKind_QUARANTINED,
+                 r == GF_E_MISMATCH ? o->fail.where : "payload", "the closing certificate: %s",
+                 o->fail.detail);
+        o->fail = (struct gf_fail){ 0 };
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    ho_judge(ret, r == 0 ? sync_VerdictKind_APPLIED : sync_VerdictKind_DUPLICATE, "",
+             "the closing certificate is %s", r == 0 ? "verified, and in the books" : "home already");
+    if (item->order != NULL)
+        ho_touch(s, item->order);
+    return 0;
 }

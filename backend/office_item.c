@@ -232,6 +232,7 @@ static const struct {
     { sync_ItemKind_RECEIPT, true, ho_take_receipt },
     { sync_ItemKind_STEP_RECORD, true, ho_take_step },
     { sync_ItemKind_JOB_DONE, true, ho_take_done },
+    { sync_ItemKind_CLOSING, false, ho_take_closing }, /* proves itself, of whatever order */
 };
 
 /* The order that the item names, from memory when the item before named the same. 1, 0 or a

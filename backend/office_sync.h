@@ -95,6 +95,8 @@ int ho_take_step(struct office *o, struct ho_sync *s, const struct ho_item *item
                  struct ho_verdict *ret);
 int ho_take_done(struct office *o, struct ho_sync *s, const struct ho_item *item,
                  struct ho_verdict *ret);
+int ho_take_closing(struct office *o, struct ho_sync *s, const struct ho_item *item,
+                    struct ho_verdict *ret);
 
 /* Make the certificate of an order when all that it says is proved, unless it has one. 1 made, 0
  * not, or a failure. */
