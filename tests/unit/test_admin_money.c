@@ -1,0 +1,161 @@
+/* test_admin_money.c - gasoffice pay, token, refund, tariff add, provider: as a person types them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/admin.h"
+#include "common/host/real.h"
+#include "tests/aid/api_aid.h"
+#include "tests/aid/money_aid.h"
+#include "tests/aid/proc.h"
+
+#define ID_1 "01907f4c-2c00-7000-8000-000000000001"
+#define ID_2 "01907f4c-2c00-7000-8000-000000000002"
+#define ARGS 20
+
+static struct maid m;
+static char said[16384];
+
+static int begin(void **state)
+{
+    (void)state;
+    maid_office(&m);
+    oaid_office_end(&m.office);
+    return 0;
+}
+
+/* Run gasoffice with these words: its exit status, what it prints in `said`. */
+static int gasoffice(const char *const *words)
+{
+    char *argv[ARGS + 4] = { strdup("gasoffice"), strdup("--dir"), strdup(m.office.dir) };
+    int argc = 3, r;
+    FILE *f = fmemopen(said, sizeof said - 1, "w");
+    struct admin a = {
+        .dir = m.office.dir, .ports = &m.office.ports, .in = stdin, .out = f, .err = f
+    };
+
+    assert_non_null(f);
+    for (size_t i = 0; words[i] != NULL && i < ARGS; i++)
+        argv[argc++] = strdup(words[i]);
+    r = admin_main(&a, argc, argv);
+    (void)fputc('\0', f);
+    (void)fclose(f);
+    for (int i = 0; i < argc; i++)
+        free(argv[i]);
+    return r;
+}
+
+#define RUN(...) gasoffice((const char *const[]){ __VA_ARGS__, NULL })
+
+/* The same with --json: the document. */
+static json_t *json_of(const char *const *words)
+{
+    const char *with[ARGS] = { NULL };
+    size_t n = 0;
+
+    for (; words[n] != NULL; n++)
+        with[n] = words[n];
+    with[n] = "--json";
+    if (gasoffice(with) != 0)
+        fail_msg("%s", said);
+
+    json_t *json = json_loads(said, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_non_null(json);
+    return json;
+}
+#define JSON(...) json_of((const char *const[]){ __VA_ARGS__, NULL })
+
+static void pay_and_print_again(void **state)
+{
+    json_t *json = JSON("pay", "1001", "1000", "EUR", "--id", ID_1, "--by", "S001"), *again;
+
+    (void)state;
+    assert_int_equal(oaid_whole(json, "sequence"), 1);
+    assert_int_equal(oaid_whole(json, "litres"), 1166);
+    assert_int_equal(oaid_whole(json, "change_minor"), 1);
+    assert_int_equal(strlen(oaid_text(json, "carriers.0.digits")), MC_TYPED_DIGITS);
+    again = JSON("pay", "1001", "1000", "EUR", "--id", ID_1, "--by", "S001");
+    assert_true(json_equal(json, again));
+    json_decref(again);
+    again = JSON("token", "1001");
+    assert_string_equal(oaid_text(again, "carriers.0.sealed"),
+                        oaid_text(json, "carriers.0.sealed"));
+    json_decref(again);
+    json_decref(JSON("token", "1001", "1"));
+    json_decref(json);
+    assert_int_equal(RUN("token", "1001", "--qr", "--ascii"), 0);
+    assert_non_null(strstr(said, "##"));
+    assert_non_null(strstr(said, "GASM-TOKEN:1:"));
+    assert_int_equal(RUN("token", "1001", "2"), 3);
+    assert_int_equal(RUN("token", "77"), 3);
+    assert_int_equal(RUN("pay", "1001", "1001", "EUR", "--id", ID_1), 4);
+    assert_int_equal(RUN("pay", "1001", "5", "EUR", "--by", "S099"), 3);
+    assert_int_equal(RUN("pay", "1001", "0", "EUR"), 2);
+}
+
+static void a_refund_in_two_steps(void **state)
+{
+    json_t *json;
+
+    (void)state;
+    json_decref(JSON("pay", "1001", "1000", "EUR"));
+    assert_int_equal(RUN("refund", "want", "1001", "1", "--reason", "twice"), 2);
+    json = JSON("refund", "want", "1001", "1", "--reason", "twice", "--by", "S001", "--id", ID_2);
+    assert_string_equal(oaid_text(json, "state"), "wanted");
+    json_decref(json);
+    assert_int_equal(RUN("refund", "approve", ID_2, "--by", "S001"), 8);
+    json = JSON("refund", "approve", ID_2, "--by", "S002");
+    assert_string_equal(oaid_text(json, "state"), "asked");
+    assert_int_equal(oaid_whole(json, "by_sequence"), 2);
+    json_decref(json);
+    assert_int_equal(RUN("refund", "reject", ID_2, "--by", "S002"), 8);
+    assert_int_equal(RUN("refund", "reject", "none", "--by", "S002"), 3);
+}
+
+static void tariffs_and_providers(void **state)
+{
+    char path[600], bad[600];
+    json_t *json;
+
+    (void)state;
+    assert_int_equal(RUN("tariff", "add", "T-2", "0=900", "--currency", "EUR", "--period", "year",
+                         "--from", "2027-01-01T00:00:00Z"),
+                     0);
+    assert_int_equal(RUN("tariff", "add", "T-2", "0=901", "--currency", "EUR"), 8);
+    assert_int_equal(RUN("tariff", "add", "T-3", "0=x", "--currency", "EUR"), 3);
+    assert_int_equal(RUN("tariff", "add", "T-3", "0=1", "--currency", "EURO"), 1);
+    (void)snprintf(path, sizeof path, "%s/good", aid_tmpdir());
+    (void)snprintf(bad, sizeof bad, "%s/bad", aid_tmpdir());
+    assert_int_equal(gf_file_write(path,
+                                   "00112233445566778899aabbccddeeff"
+                                   "00112233445566778899aabbccddeeff\n",
+                                   65, 0600, NULL),
+                     0);
+    assert_int_equal(gf_file_write(bad, "0011\n", 5, 0600, NULL), 0);
+    assert_int_equal(RUN("provider", "add", "demo", "--secret", bad), 3);
+    assert_int_equal(RUN("provider", "add", "demo", "--secret", path), 0);
+    assert_int_equal(RUN("provider", "add", "demo", "--secret", path), 8);
+    assert_int_equal(RUN("provider", "end", "nobody"), 3);
+    assert_int_equal(RUN("provider", "end", "demo"), 0);
+    json = JSON("provider", "list");
+    assert_string_equal(oaid_text(json, "0.name"), "demo");
+    assert_true(json_is_true(oaid_at(json, "0.is_ended")));
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(pay_and_print_again, begin),
+        cmocka_unit_test_setup(a_refund_in_two_steps, begin),
+        cmocka_unit_test_setup(tariffs_and_providers, begin),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
