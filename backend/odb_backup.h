@@ -1,6 +1,7 @@
 /* odb_backup.h - every row of a head office's database into one file, and back into either engine.
  *
- * The file is a SQLite database with the same tables and one more, backup_manifest: a table's name,
+ * The file is a SQLite database with the same tables (their primary keys alone: no reference, index or
+ * further key) and one more, backup_manifest: a table's name,
  * its number of rows, and SHA-256 over its rows in the order of their key. Of a row each value is
  * hashed as a letter of its type (i, t, b, 0 for NULL), its length (LE64; a number has 8 bytes, LE)
  * and its bytes. Two databases with the same rows have the same manifest, whatever their engine. Not
