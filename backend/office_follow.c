@@ -42,17 +42,8 @@ static int open_account(struct office *o, const struct ho_arrival *a,
 }
 
 /* What is registered of the meter is what its latest receipt says. */
-static int follow_meter(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m)
+static int put_meter(struct office *o, const struct ho_meter *meter)
 {
-    struct ho_meter *meter = a->meter;
-
-    if (!a->is_tail)
-        return 0;
-    meter->life_state = (uint32_t)a->r.state;
-    meter->account_no = a->r.account_no;
-    meter->last_seq = a->r.seq;
-    memcpy(m->tail_hash, a->hash, sizeof m->tail_hash);
-    m->has_tail = true;
     if (odb_exec(
             o->db,
             "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1 "
@@ -62,6 +53,15 @@ static int follow_meter(struct office *o, const struct ho_arrival *a, struct ho_
         < 0)
         return ho_db_fail(o);
     return 0;
+}
+
+static void follow_meter(const struct ho_arrival *a, struct ho_receipt_memory *m)
+{
+    a->meter->life_state = (uint32_t)a->r.state;
+    a->meter->account_no = a->r.account_no;
+    a->meter->last_seq = a->r.seq;
+    memcpy(m->tail_hash, a->hash, sizeof m->tail_hash);
+    m->has_tail = true;
 }
 
 /* ---- the books ---- */
@@ -83,11 +83,32 @@ static bool moves_nothing(const struct ho_receipt_memory *m, const gasm_Receipt 
            && r->command != gasm_Command_RECHARGE && r->command != gasm_Command_IMPORT_CREDIT;
 }
 
-/* The books are told of each receipt in turn; of several after one another that move nothing the
- * last is enough: it says how far the meter's receipts are followed. */
-static int follow_books(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m)
+int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m)
 {
-    if (a->is_tail && moves_nothing(m, &a->r)) {
+    int r;
+
+    if (!m->has_left)
+        return 0;
+    m->has_left = false;
+    r = put_meter(o, &m->meter);
+    return r == 0 ? tell_books(o, m->meter.id, &m->left) : r;
+}
+
+/* Each receipt in turn moves the register of meters and the books. Of several after one another that
+ * move nothing the last is enough: it says how far the meter's receipts are followed. */
+int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
+                      const struct ho_receipt_context *ctx, struct ho_receipt_memory *m)
+{
+    const bool is_left = a->is_tail && moves_nothing(m, &a->r);
+    int r = ho_epoch_activate(o, a->meter, a->r.key_epoch);
+
+    if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
+        r = open_account(o, a, ctx);
+    if (r != 0)
+        return r;
+    if (a->is_tail)
+        follow_meter(a, m);
+    if (is_left) {
         m->left = a->r;
         m->has_left = true;
         return 0;
@@ -96,26 +117,7 @@ static int follow_books(struct office *o, const struct ho_arrival *a, struct ho_
         m->booked = a->r;
         m->has_booked = true;
         m->has_left = false;
+        r = put_meter(o, a->meter);
     }
-    return tell_books(o, a->meter->id, &a->r);
-}
-
-int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m)
-{
-    if (!m->has_left)
-        return 0;
-    m->has_left = false;
-    return tell_books(o, m->meter.id, &m->left);
-}
-
-int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
-                      const struct ho_receipt_context *ctx, struct ho_receipt_memory *m)
-{
-    int r = ho_epoch_activate(o, a->meter, a->r.key_epoch);
-
-    if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
-        r = open_account(o, a, ctx);
-    if (r == 0)
-        r = follow_meter(o, a, m);
-    return r == 0 ? follow_books(o, a, m) : r;
+    return r == 0 ? tell_books(o, a->meter->id, &a->r) : r;
 }

@@ -33,10 +33,20 @@ static void no_altered_body_does_harm(void **state)
 {
     static struct oaid_laptop kept;
     struct ho_audit audit;
-    sync_Item item = oaid_step(&laptop.jobs[0], "scan");
+    const sync_Job job = laptop.jobs[0];
+    sync_Item item = oaid_step(&job, "scan");
+    sync_Application said = oaid_application_of(&job);
+    uint8_t receipt[AID_RECEIPT_MAX];
+    struct oaid_meter meter;
 
     (void)state;
+    oaid_meter_new(&meter, 1, &laptop);
     oaid_begin(&laptop);
+    oaid_add(&laptop, &item);
+    item = oaid_application(&job, &said);
+    oaid_add(&laptop, &item);
+    item = oaid_receipt_item(&job, receipt,
+                             oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt));
     oaid_add(&laptop, &item);
     kept = laptop;
     for (size_t i = 0; i < kept.body_n; i++) {
@@ -44,7 +54,17 @@ static void no_altered_body_does_harm(void **state)
         laptop.body_n = kept.body_n;
         laptop.body[i] ^= (uint8_t)(1u << i % 8);
         assert_true(oaid_send(&laptop) == 200 || laptop.status == 400);
+        if (laptop.status == 200)
+            assert_in_range(laptop.n_verdicts, 1, 3);
     }
+    /* whatever it was taken for: no order ended, no account opened, one receipt at most */
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state <> "
+                                              "'reserved'"),
+                     0);
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM work_order WHERE closed_at_ms "
+                                              "IS NOT NULL"),
+                     0);
+    assert_in_range(oaid_sql_number(&office, "SELECT COUNT(*) FROM receipt"), 0, 1);
     assert_int_equal(ho_audit_run(office.o, &audit), 0);
     for (size_t i = 0; i < HO_STATEMENTS; i++)
         assert_int_equal(audit.of[i].n_broken, 0);
@@ -77,6 +97,7 @@ static void no_key_is_in_the_database(void **state)
     struct oaid_meter meter;
 
     (void)state;
+    oaid_needs_file(&office);
     oaid_meter_new(&meter, 1, &laptop);
     assert_true(is_in_file("office.db-wal", laptop.keys[0].envelope.bytes,
                            laptop.keys[0].envelope.size)); /* what is there is found */
@@ -233,6 +254,7 @@ static void a_full_disk_changes_nothing(void **state)
     uint64_t seq;
 
     (void)state;
+    oaid_needs_file(&office);
     job = laptop.jobs[0];
     oaid_begin(&laptop);
     for (int i = 0; i < 60; i++) {
