@@ -67,8 +67,7 @@ const struct api_route *api_find_route(const struct http_request *request, char 
         for (size_t i = 0; i < api_parts[p]->n; i++) {
             const struct api_route *route = &api_parts[p]->routes[i];
 
-            if (!is_here(route, request->is_mutual)
-                || !fits(route->path, request->path, NULL, &n))
+            if (!is_here(route, request->is_mutual) || !fits(route->path, request->path, NULL, &n))
                 continue;
             has_get = has_get || strcmp(route->method, "GET") == 0;
             has_post = has_post || strcmp(route->method, "POST") == 0;
@@ -80,10 +79,7 @@ const struct api_route *api_find_route(const struct http_request *request, char 
     if (found != NULL && words != NULL)
         (void)fits(found->path, request->path, words, &n);
     if (ret_allow != NULL)
-        *ret_allow = has_get && has_post ? "GET, POST"
-                     : has_get           ? "GET"
-                     : has_post          ? "POST"
-                                         : NULL;
+        *ret_allow = has_get && has_post ? "GET, POST" : has_get ? "GET" : has_post ? "POST" : NULL;
     return found;
 }
 
@@ -227,8 +223,8 @@ static bool is_understood(struct api_call *c, const struct api_route *route)
         api_refuse(c, 415, "content_type", "content-type", "this path takes another content type");
         return false;
     }
-    c->asked = api_decode_query(request->query, route->asks,
-                                (route->flags & API_LIST_ROUTE) != 0, c->after, &c->limit, &why);
+    c->asked = api_decode_query(request->query, route->asks, (route->flags & API_LIST_ROUTE) != 0,
+                                c->after, &c->limit, &why);
     if (c->asked != NULL && route->takes != NULL
         && (c->body = api_decode(request->body, &why)) != NULL)
         (void)api_check(route->takes, c->body, &why);

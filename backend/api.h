@@ -37,8 +37,8 @@ extern const char *const api_role_words[API_ROLES];
 
 /* How a caller is known. */
 enum api_door {
-    API_STAFF,    /* main listener: an enrolled device that is not revoked, of staff with a role */
-    API_ANY_CERT, /* main listener: any certificate of this CA (health, metrics) */
+    API_STAFF,     /* main listener: an enrolled device that is not revoked, of staff with a role */
+    API_ANY_CERT,  /* main listener: any certificate of this CA (health, metrics) */
     API_LOGGED_IN, /* public listener: a customer's session token */
     API_OPEN,      /* public listener: nobody in particular; limited by address */
 };
@@ -46,9 +46,9 @@ enum api_door {
 /* ---- messages ---- */
 
 enum api_type {
-    API_TEXT,   /* visible UTF-8, min..max bytes */
-    API_ID,     /* letters, digits, . _ - /, min..max */
-    API_INT,    /* min..max, within +-(2^53 - 1) */
+    API_TEXT, /* visible UTF-8, min..max bytes */
+    API_ID,   /* letters, digits, . _ - /, min..max */
+    API_INT,  /* min..max, within +-(2^53 - 1) */
     API_BOOL,
     API_UUID,   /* canonical text */
     API_HEX,    /* min..max bytes */
@@ -78,7 +78,9 @@ struct api_message {
     size_t n;
 };
 #define API_MESSAGE(message_name, array)                                                           \
-    { .name = message_name, .fields = array, .n = sizeof(array) / sizeof((array)[0]) }
+    {                                                                                              \
+        .name = message_name, .fields = array, .n = sizeof(array) / sizeof((array)[0])             \
+    }
 
 /* ---- a call ---- */
 
@@ -87,7 +89,7 @@ struct api_call {
     const struct http_request *request;
     const struct ho_device *device; /* of staff; NULL else */
     enum api_role role;             /* of staff and customers */
-    char who[64]; /* for the books: "S001", "customer C-1001", "192.0.2.7" */
+    char who[64];                   /* for the books: "S001", "customer C-1001", "192.0.2.7" */
     char customer_no[32];
     json_t *body;       /* checked; NULL for routes without one. Borrowed */
     json_t *asked;      /* checked parameters of the query; NULL for routes without. Borrowed */
@@ -118,12 +120,12 @@ void api_list_begin(struct api_list *l);
 bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item);
 void api_list_answer(struct api_call *c, struct api_list *l);
 
-/* A row as an object of `m`: column i is field i. Whole numbers and API_BOOL are from numbers, API_UUID
- * and API_HEX from bytes, everything else from text; a column that is NULL is left out. NULL when out
- * of memory. */
+/* A row as an object of `m`: column i is field i. Whole numbers and API_BOOL are from numbers,
+ * API_UUID and API_HEX from bytes, everything else from text; a column that is NULL is left out.
+ * NULL when out of memory. */
 json_t *api_row(struct odb_query *q, const struct api_message *m);
-/* Answer with the page of these rows, whose key (what `after` will say) is the field of this name; or
- * with the failure. Ends q (NULL: the query failed). */
+/* Answer with the page of these rows, whose key (what `after` will say) is the field of this name;
+ * or with the failure. Ends q (NULL: the query failed). */
 void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_message *m,
                    const char *key);
 /* Answer with the one row of q; 404 with this sentence when it has none; or the failure. Ends q. */
@@ -145,7 +147,7 @@ int64_t api_whole(const struct api_call *c, const char *name, int64_t missing);
 struct api_route {
     const char *method, *path; /* "/v1/meters/{meter_id}" */
     enum api_door door;
-    uint32_t roles; /* bits of enum api_role; 0 where the door has no roles */
+    uint32_t roles;                  /* bits of enum api_role; 0 where the door has no roles */
     const struct api_message *asks;  /* query parameters besides after and limit; NULL: none */
     const struct api_message *takes; /* JSON body; NULL: none */
     const struct api_message *gives; /* of 2xx; of a list route: of an item; NULL: {} */
@@ -155,7 +157,8 @@ struct api_route {
     size_t body_max;          /* 0: 64 KiB */
     void (*handler)(struct api_call *c);
     const char *what;
-    const char *errors; /* "409 NOT_NOW account not open|404 not_found ..." beyond the common ones */
+    const char
+        *errors; /* "409 NOT_NOW account not open|404 not_found ..." beyond the common ones */
 };
 
 struct api_part {
@@ -167,17 +170,17 @@ struct api_part {
 extern const struct api_part api_part_system;    /* healthz, metrics, sync, enrol */
 extern const struct api_part api_part_staff;     /* staff, devices */
 extern const struct api_part api_part_customers; /* registers: customers, supply points, accounts */
-extern const struct api_part api_part_public;    /* the customer's own: register, login, bind, ... */
-extern const struct api_part api_part_meters;    /* meters, keys, receipts */
-extern const struct api_part api_part_orders;    /* work orders, swap cases */
-extern const struct api_part api_part_money;     /* tariffs, payments, tokens, refunds, webhooks */
-extern const struct api_part api_part_reports;   /* reports, audit, audit log */
+extern const struct api_part api_part_public;  /* the customer's own: register, login, bind, ... */
+extern const struct api_part api_part_meters;  /* meters, keys, receipts */
+extern const struct api_part api_part_orders;  /* work orders, swap cases */
+extern const struct api_part api_part_money;   /* tariffs, payments, tokens, refunds, webhooks */
+extern const struct api_part api_part_reports; /* reports, audit, audit log */
 extern const struct api_part *const api_parts[];
 extern const size_t api_n_parts;
 
 /* The route of a request on its listener, with the words of its path in words[] (may be NULL). The
- * one with the fewest {words} wins. NULL: none; *ret_allow (may be NULL) then says which methods the
- * path takes ("GET, POST"), NULL when there is no such path. */
+ * one with the fewest {words} wins. NULL: none; *ret_allow (may be NULL) then says which methods
+ * the path takes ("GET, POST"), NULL when there is no such path. */
 const struct api_route *api_find_route(const struct http_request *request, char words[][128],
                                        const char **ret_allow);
 

@@ -12,7 +12,11 @@
 #define NO_SUCH "there is no such account"
 
 static const struct api_field fields[] = {
-    { .name = "account_no", .type = API_INT, .min = 1, .max = INT64_MAX >> 10, .what = "its number" },
+    { .name = "account_no",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_MAX >> 10,
+      .what = "its number" },
     { .name = "customer_no", .type = API_ID, .min = 1, .max = 31, .what = "whose it is" },
     { .name = "supply_point", .type = API_ID, .min = 1, .max = 31, .what = "where gas is taken" },
     { .name = "meter_id", .type = API_ID, .min = 12, .max = 12, .what = "its meter, for good" },
@@ -22,7 +26,11 @@ static const struct api_field fields[] = {
     { .name = "closed_at_s", .type = API_INT, .is_optional = true, .what = "UTC s" },
     { .name = "residual_l", .type = API_INT, .what = "credit on the meter as posted, litres" },
     { .name = "in_tokens_l", .type = API_INT, .what = "in tokens not yet taken, litres" },
-    { .name = "currency", .type = API_ID, .is_optional = true, .min = 3, .max = 3,
+    { .name = "currency",
+      .type = API_ID,
+      .is_optional = true,
+      .min = 3,
+      .max = 3,
       .what = "of the money; left out while there is no tariff" },
     { .name = "change_milli",
       .type = API_INT,

@@ -263,7 +263,8 @@ int api_check(const struct api_message *message, const json_t *body, struct gf_f
     struct gf_fail found = { 0 };
     int r = check_message(message, body, &top, &found);
 
-    return r == 0 ? 0 : gf_fail(why, r, found.where[0] != '\0' ? found.where : "body", found.detail);
+    return r == 0 ? 0
+                  : gf_fail(why, r, found.where[0] != '\0' ? found.where : "body", found.detail);
 }
 
 /* ---- bodies ---- */

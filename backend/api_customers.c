@@ -6,8 +6,7 @@
 #include "backend/api_account.h"
 #include "backend/office_import.h"
 
-#define LOOKS                                                                                      \
-    (API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER) | API_BIT(AUDITOR))
+#define LOOKS (API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER) | API_BIT(AUDITOR))
 #define CHANGES (API_BIT(CLERK) | API_BIT(SUPERVISOR))
 #define NO_CUSTOMER "there is no such customer"
 #define NO_POINT "there is no such supply point"
@@ -18,9 +17,9 @@ static const struct api_field customer_fields[] = {
     { .name = "phone", .type = API_TEXT, .min = 0, .max = 31, .what = "telephone number, or none" },
 };
 static const struct api_message customer_message = API_MESSAGE("Customer", customer_fields);
-static const struct api_message customer_change = {
-    .name = "CustomerChange", .fields = customer_fields + 1, .n = 2
-};
+static const struct api_message customer_change = { .name = "CustomerChange",
+                                                    .fields = customer_fields + 1,
+                                                    .n = 2 };
 
 static const struct api_field point_fields[] = {
     { .name = "supply_point", .type = API_ID, .min = 1, .max = 31, .what = "its number" },
@@ -35,12 +34,12 @@ static const struct api_field point_fields[] = {
       .what = "the meter that stands there now" },
 };
 static const struct api_message point_message = API_MESSAGE("SupplyPoint", point_fields);
-static const struct api_message new_point_message = {
-    .name = "NewSupplyPoint", .fields = point_fields, .n = 4
-};
-static const struct api_message point_change = {
-    .name = "SupplyPointChange", .fields = point_fields + 2, .n = 2
-};
+static const struct api_message new_point_message = { .name = "NewSupplyPoint",
+                                                      .fields = point_fields,
+                                                      .n = 4 };
+static const struct api_message point_change = { .name = "SupplyPointChange",
+                                                 .fields = point_fields + 2,
+                                                 .n = 2 };
 
 /* ---- customers ---- */
 
@@ -74,8 +73,7 @@ static int added_or_same(struct api_call *c, int added, int counted, int64_t sam
 {
     if (added < 0 || counted < 0)
         return ho_db_fail(c->o);
-    return same > 0 ? 0
-                    : ho_fail(c->o, GF_E_NOT_NOW, field, "this number is taken by another");
+    return same > 0 ? 0 : ho_fail(c->o, GF_E_NOT_NOW, field, "this number is taken by another");
 }
 
 static int store_customer(struct office *o, void *ctx)
@@ -109,11 +107,11 @@ static int change_customer(struct office *o, void *ctx)
 {
     struct api_call *c = ctx;
     const char *no = c->words[0];
-    int n = odb_exec(o->db,
-                     "UPDATE customer SET name = ?3, phone = ?4 WHERE org_id = ?1 AND customer_no "
-                     "= ?2",
-                     ODB(ODB_T(no), ODB_T(api_text(c, "name", "")),
-                         ODB_T(api_text(c, "phone", ""))));
+    int n =
+        odb_exec(o->db,
+                 "UPDATE customer SET name = ?3, phone = ?4 WHERE org_id = ?1 AND customer_no "
+                 "= ?2",
+                 ODB(ODB_T(no), ODB_T(api_text(c, "name", "")), ODB_T(api_text(c, "phone", ""))));
     int r = n < 0 ? ho_db_fail(o) : 0;
 
     if (n > 0)
@@ -146,9 +144,8 @@ static void list_points(struct api_call *c)
 
 static void answer_point(struct api_call *c, const char *supply_point)
 {
-    api_one_row(
-        c, odb_query(c->o->db, POINT_COLUMNS "supply_point = ?2", ODB(ODB_T(supply_point))),
-        &point_message, NO_POINT);
+    api_one_row(c, odb_query(c->o->db, POINT_COLUMNS "supply_point = ?2", ODB(ODB_T(supply_point))),
+                &point_message, NO_POINT);
 }
 
 static void get_point(struct api_call *c)
@@ -198,11 +195,11 @@ static int change_point(struct office *o, void *ctx)
 {
     struct api_call *c = ctx;
     const char *no = c->words[0];
-    int n = odb_exec(o->db,
-                     "UPDATE supply_point SET address = ?3, tariff_class = ?4 WHERE org_id = ?1 "
-                     "AND supply_point = ?2",
-                     ODB(ODB_T(no), ODB_T(api_text(c, "address", "")),
-                         ODB_T(api_text(c, "tariff_class", ""))));
+    int n = odb_exec(
+        o->db,
+        "UPDATE supply_point SET address = ?3, tariff_class = ?4 WHERE org_id = ?1 "
+        "AND supply_point = ?2",
+        ODB(ODB_T(no), ODB_T(api_text(c, "address", "")), ODB_T(api_text(c, "tariff_class", ""))));
     int r = n < 0 ? ho_db_fail(o) : 0;
 
     if (n > 0)
@@ -307,6 +304,6 @@ static const struct api_route routes[] = {
       .errors = "404 not_found no such account" },
 };
 
-const struct api_part api_part_customers = {
-    .name = "customers", .routes = routes, .n = sizeof routes / sizeof routes[0]
-};
+const struct api_part api_part_customers = { .name = "customers",
+                                             .routes = routes,
+                                             .n = sizeof routes / sizeof routes[0] };

@@ -43,36 +43,64 @@ static const struct api_field token_fields[] = {
     { .name = "account_no", .type = API_INT, .min = 1, .max = ACCOUNT_MAX, .what = "whose it is" },
     { .name = "sequence", .type = API_INT, .min = 1, .max = ACCOUNT_MAX, .what = "its number" },
     { .name = "meter_id", .type = API_ID, .min = 12, .max = 12, .what = "the meter that takes it" },
-    { .name = "kind", .type = API_WORD, .words = "sale|transfer|forgive|debit|refund",
+    { .name = "kind",
+      .type = API_WORD,
+      .words = "sale|transfer|forgive|debit|refund",
       .what = "what it is for" },
     { .name = "litres", .type = API_INT, .what = "what the credit changes by" },
-    { .name = "state", .type = API_WORD, .words = "pending|posted|voided",
+    { .name = "state",
+      .type = API_WORD,
+      .words = "pending|posted|voided",
       .what = "not taken yet, taken by the meter, never to be taken" },
     { .name = "made_at_ms", .type = API_INT, .what = "ms since 1970" },
-    { .name = "epoch", .type = API_INT, .is_optional = true, .max = UINT32_MAX,
+    { .name = "epoch",
+      .type = API_INT,
+      .is_optional = true,
+      .max = UINT32_MAX,
       .what = "the key that it is sealed under; pending ones only" },
-    { .name = "sealed", .type = API_HEX, .is_optional = true, .min = 1, .max = MC_TOKEN_MAX,
+    { .name = "sealed",
+      .type = API_HEX,
+      .is_optional = true,
+      .min = 1,
+      .max = MC_TOKEN_MAX,
       .what = "what is sent to the meter; pending ones only" },
-    { .name = "digits", .type = API_TEXT, .is_optional = true, .min = 1, .max = 48,
+    { .name = "digits",
+      .type = API_TEXT,
+      .is_optional = true,
+      .min = 1,
+      .max = 48,
       .what = "to be typed on the meter, when it can be" },
 };
 const struct api_message own_token_message = API_MESSAGE("OwnToken", token_fields);
 
 static const struct api_field pay_fields[] = {
-    { .name = "payment_id", .type = API_UUID,
+    { .name = "payment_id",
+      .type = API_UUID,
       .what = "made by the payer: the same again is the same payment" },
     { .name = "account_no", .type = API_INT, .min = 1, .max = ACCOUNT_MAX, .what = "for whom" },
-    { .name = "amount_minor", .type = API_INT, .min = 1, .max = INT64_C(1000000000000),
+    { .name = "amount_minor",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_C(1000000000000),
       .what = "minor units of the currency" },
     { .name = "currency", .type = API_ID, .min = 3, .max = 3, .what = "the tariff's" },
     { .name = "provider", .type = API_ID, .min = 1, .max = 31, .what = "who takes the money" },
-    { .name = "state", .type = API_WORD, .words = "requested|confirmed|failed|refunded",
+    { .name = "state",
+      .type = API_WORD,
+      .words = "requested|confirmed|failed|refunded",
       .what = "whether the money is there" },
     { .name = "asked_at_ms", .type = API_INT, .what = "ms since 1970" },
     { .name = "confirmed_at_ms", .type = API_INT, .is_optional = true, .what = "ms since 1970" },
-    { .name = "reason", .type = API_TEXT, .is_optional = true, .min = 1, .max = 160,
+    { .name = "reason",
+      .type = API_TEXT,
+      .is_optional = true,
+      .min = 1,
+      .max = 160,
       .what = "why it failed" },
-    { .name = "token", .type = API_OBJECT, .is_optional = true, .of = &own_token_message,
+    { .name = "token",
+      .type = API_OBJECT,
+      .is_optional = true,
+      .of = &own_token_message,
       .what = "what was bought" },
 };
 const struct api_message own_payment_message = API_MESSAGE("OwnPayment", pay_fields);
@@ -83,7 +111,9 @@ static const struct api_field receipt_fields[] = {
 };
 const struct api_message own_receipt_message = API_MESSAGE("OwnReceipt", receipt_fields);
 static const struct api_field verdict_fields[] = {
-    { .name = "verdict", .type = API_WORD, .words = "applied|duplicate",
+    { .name = "verdict",
+      .type = API_WORD,
+      .words = "applied|duplicate",
       .what = "taken now, or home before" },
 };
 const struct api_message own_verdict_message = API_MESSAGE("OwnVerdict", verdict_fields);
@@ -102,9 +132,9 @@ void own_bind(struct api_call *c)
         api_refuse(c, 404, "not_found", "account_no",
                    "there is no such account of yours on this meter");
     else
-        api_answer(c, 200,
-                   json_pack("{s:s, s:I}", "meter_id", meter_id, "account_no",
-                             (json_int_t)account_no));
+        api_answer(
+            c, 200,
+            json_pack("{s:s, s:I}", "meter_id", meter_id, "account_no", (json_int_t)account_no));
 }
 
 void own_meters(struct api_call *c)
@@ -169,8 +199,8 @@ void own_account(struct api_call *c)
     api_one_account(c, c->words[0], c->customer_no);
 }
 
-/* What the meter takes: sealed under its active epoch, or the next whose key is live. Nothing is added
- * while there is none. */
+/* What the meter takes: sealed under its active epoch, or the next whose key is live. Nothing is
+ * added while there is none. */
 static int add_carrier(struct api_call *c, const struct credit_token *token, json_t *json)
 {
     struct credit_carrier carrier;
@@ -293,7 +323,8 @@ static int ask(struct office *o, void *ctx)
     return payment_ask(o, &p->what, &p->payment);
 }
 
-/* True when customers may pay by this provider; a counter is for clerks. Else the answer is made. */
+/* True when customers may pay by this provider; a counter is for clerks. Else the answer is made.
+ */
 static bool is_for_customers(struct api_call *c, const char *provider)
 {
     struct payment_provider found;

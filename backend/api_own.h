@@ -1,5 +1,5 @@
-/* api_own.h - handlers of what is a customer's own: meters, accounts, payments, tokens, receipts; not
- * for anybody else. Whatever is another customer's is answered as if it were not there. */
+/* api_own.h - handlers of what is a customer's own: meters, accounts, payments, tokens, receipts;
+ * not for anybody else. Whatever is another customer's is answered as if it were not there. */
 #ifndef GF_API_OWN_H
 #define GF_API_OWN_H
 

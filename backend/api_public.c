@@ -16,10 +16,20 @@ static const struct api_field register_fields[] = {
     { .name = "name", .type = API_TEXT, .min = 1, .max = 95, .what = "as on the contract" },
     { .name = "phone", .type = API_TEXT, .min = 0, .max = 31, .what = "its digits are compared" },
     { .name = "meter_id", .type = API_ID, .min = 12, .max = 12, .what = "as on the meter's label" },
-    { .name = "account_no", .type = API_INT, .min = 1, .max = INT64_MAX >> 10,
+    { .name = "account_no",
+      .type = API_INT,
+      .min = 1,
+      .max = INT64_MAX >> 10,
       .what = "as on the contract" },
-    { .name = "login", .type = API_ID, .min = 3, .max = CUSTOMER_LOGIN_MAX, .what = "to log in by" },
-    { .name = "password", .type = API_SECRET, .min = 1, .max = CUSTOMER_PASSWORD_MAX,
+    { .name = "login",
+      .type = API_ID,
+      .min = 3,
+      .max = CUSTOMER_LOGIN_MAX,
+      .what = "to log in by" },
+    { .name = "password",
+      .type = API_SECRET,
+      .min = 1,
+      .max = CUSTOMER_PASSWORD_MAX,
       .what = "10 bytes or more" },
 };
 static const struct api_message register_message = API_MESSAGE("Register", register_fields);
@@ -30,14 +40,24 @@ static const struct api_field registered_fields[] = {
 static const struct api_message registered_message = API_MESSAGE("Registered", registered_fields);
 
 static const struct api_field login_fields[] = {
-    { .name = "login", .type = API_ID, .min = 1, .max = CUSTOMER_LOGIN_MAX, .what = "as registered" },
-    { .name = "password", .type = API_SECRET, .min = 1, .max = CUSTOMER_PASSWORD_MAX,
+    { .name = "login",
+      .type = API_ID,
+      .min = 1,
+      .max = CUSTOMER_LOGIN_MAX,
+      .what = "as registered" },
+    { .name = "password",
+      .type = API_SECRET,
+      .min = 1,
+      .max = CUSTOMER_PASSWORD_MAX,
       .what = "as registered" },
 };
 static const struct api_message login_message = API_MESSAGE("Login", login_fields);
 
 static const struct api_field session_fields[] = {
-    { .name = "token", .type = API_SECRET, .min = 64, .max = 64,
+    { .name = "token",
+      .type = API_SECRET,
+      .min = 64,
+      .max = 64,
       .what = "for the header Authorization: Bearer" },
     { .name = "customer_no", .type = API_ID, .min = 1, .max = 31, .what = "whose session it is" },
     { .name = "expires_at_ms", .type = API_INT, .what = "good until, ms since 1970" },
@@ -45,15 +65,23 @@ static const struct api_field session_fields[] = {
 static const struct api_message session_message = API_MESSAGE("Session", session_fields);
 
 static const struct api_field logout_fields[] = {
-    { .name = "everywhere", .type = API_BOOL, .is_optional = true,
+    { .name = "everywhere",
+      .type = API_BOOL,
+      .is_optional = true,
       .what = "all of the customer's sessions" },
 };
 static const struct api_message logout_message = API_MESSAGE("Logout", logout_fields);
 
 static const struct api_field password_fields[] = {
-    { .name = "old_password", .type = API_SECRET, .min = 1, .max = CUSTOMER_PASSWORD_MAX,
+    { .name = "old_password",
+      .type = API_SECRET,
+      .min = 1,
+      .max = CUSTOMER_PASSWORD_MAX,
       .what = "as it is" },
-    { .name = "password", .type = API_SECRET, .min = 1, .max = CUSTOMER_PASSWORD_MAX,
+    { .name = "password",
+      .type = API_SECRET,
+      .min = 1,
+      .max = CUSTOMER_PASSWORD_MAX,
       .what = "as it shall be" },
 };
 static const struct api_message password_message = API_MESSAGE("Password", password_fields);
@@ -76,7 +104,8 @@ static void register_customer(struct api_call *c)
     int r;
 
     if (!ho_may_try(c->o, c->request->peer)) {
-        refuse_wait(c, TRY_AGAIN_S, NULL, "too many wrong attempts from this address; wait a minute");
+        refuse_wait(c, TRY_AGAIN_S, NULL,
+                    "too many wrong attempts from this address; wait a minute");
         return;
     }
     r = customer_register(c->o, &n);
@@ -246,6 +275,6 @@ static const struct api_route routes[] = {
       .errors = "400 receipt it does not verify|409 conflict it contradicts what is home" },
 };
 
-const struct api_part api_part_public = {
-    .name = "public", .routes = routes, .n = sizeof routes / sizeof routes[0]
-};
+const struct api_part api_part_public = { .name = "public",
+                                          .routes = routes,
+                                          .n = sizeof routes / sizeof routes[0] };

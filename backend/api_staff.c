@@ -9,8 +9,7 @@
 #include "backend/office_setting.h"
 #include "common/text.h"
 
-#define LOOKS                                                                                      \
-    (API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER) | API_BIT(AUDITOR))
+#define LOOKS (API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(KEY_OFFICER) | API_BIT(AUDITOR))
 #define ROLE_WORDS "technician|clerk|supervisor|key-officer|auditor"
 #define NO_SUCH "there is no such member of the staff"
 
@@ -227,9 +226,9 @@ static void revoke_device(struct api_call *c)
     if (r < 0)
         api_fail(c);
     else
-        api_one_row(
-            c, odb_query(c->o->db, DEVICE_COLUMNS "device_id = ?2", ODB(ODB_B(id, sizeof id))),
-            &device_message, "there is no such device");
+        api_one_row(c,
+                    odb_query(c->o->db, DEVICE_COLUMNS "device_id = ?2", ODB(ODB_B(id, sizeof id))),
+                    &device_message, "there is no such device");
 }
 
 static const struct api_route routes[] = {
@@ -285,6 +284,6 @@ static const struct api_route routes[] = {
       .errors = "404 not_found no such device" },
 };
 
-const struct api_part api_part_staff = {
-    .name = "staff", .routes = routes, .n = sizeof routes / sizeof routes[0]
-};
+const struct api_part api_part_staff = { .name = "staff",
+                                         .routes = routes,
+                                         .n = sizeof routes / sizeof routes[0] };

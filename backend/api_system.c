@@ -101,6 +101,6 @@ static const struct api_route routes[] = {
       .what = "counts for Prometheus: requests, verdicts, queue, connections, database time" },
 };
 
-const struct api_part api_part_system = {
-    .name = "system", .routes = routes, .n = sizeof routes / sizeof routes[0]
-};
+const struct api_part api_part_system = { .name = "system",
+                                          .routes = routes,
+                                          .n = sizeof routes / sizeof routes[0] };

@@ -182,13 +182,13 @@ static void print_parameters(struct buf *b, const struct api_route *r)
                                             .what = "items of a page; 50 unless said" };
     bool is_list = (r->flags & API_LIST_ROUTE) != 0;
 
-    if (strchr(r->path, '{') != NULL || is_list || r->asks != NULL
-        || (r->flags & API_SIGNED) != 0)
+    if (strchr(r->path, '{') != NULL || is_list || r->asks != NULL || (r->flags & API_SIGNED) != 0)
         buf_text(b, "      parameters:\n");
     for (const char *p = strchr(r->path, '{'); p != NULL; p = strchr(p + 1, '{')) {
         char name[64];
-        struct api_field f = { .name = name, .type = API_ID, .min = 1, .max = 127,
-                               .what = "which one" };
+        struct api_field f = {
+            .name = name, .type = API_ID, .min = 1, .max = 127, .what = "which one"
+        };
 
         (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 1, "}"), p + 1);
         print_parameter(b, "path", &f);
@@ -200,8 +200,9 @@ static void print_parameters(struct buf *b, const struct api_route *r)
         print_parameter(b, "query", &limit);
     }
     if ((r->flags & API_SIGNED) != 0)
-        buf_text(b, "        - {name: Gasm-Signature, in: header, required: true, description: \"of "
-                    "the body, by the provider's secret\", schema: {type: string}}\n");
+        buf_text(b,
+                 "        - {name: Gasm-Signature, in: header, required: true, description: \"of "
+                 "the body, by the provider's secret\", schema: {type: string}}\n");
 }
 
 static void print_answer(struct buf *b, const struct api_route *r)
@@ -345,7 +346,8 @@ static const char end[] =
     "  responses:\n"
     "    Refused:\n"
     "      description: \"400 not understood, at `field`; 401 log in first; 403 not by this device "
-    "or role; 404 no such thing; 405, 413, 415 not so here; 409 contradicts what is registered; 429 "
+    "or role; 404 no such thing; 405, 413, 415 not so here; 409 contradicts what is registered; "
+    "429 "
     "too often, see Retry-After; 500 a failure inside; 503 not now, nothing was taken\"\n"
     "      content: {application/json: {schema: " ERROR_SCHEMA "}}\n"
     "  securitySchemes:\n"

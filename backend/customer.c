@@ -224,10 +224,10 @@ int customer_register(struct office *o, const struct customer_new *n)
         return r;
     if (is_same) {
         r = customer_has_password(o, n->login, n->password);
-        return r == 0 ? ho_fail(o, GF_E_NOT_NOW, "customer_no",
-                                "this customer has a login already, with another password")
-                      : r < 0 ? r
-                              : 0;
+        return r == 0  ? ho_fail(o, GF_E_NOT_NOW, "customer_no",
+                                 "this customer has a login already, with another password")
+               : r < 0 ? r
+                       : 0;
     }
     r = customer_hash_password(o, n->password, &g.secret);
     if (r == 0)

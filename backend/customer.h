@@ -22,9 +22,9 @@ struct customer_new {
     const char *login, *password;
 };
 /* Register a customer's login and bind the meter, when everything is as registered and the account
- * is open. 0: also when the same was done before; GF_E_MISMATCH with the field that differs (what is
- * registered is not told); GF_E_NOT_NOW: the login is taken, the customer has one, the account is
- * not open; GF_E_FORMAT: the password. Of phones the digits are compared. */
+ * is open. 0: also when the same was done before; GF_E_MISMATCH with the field that differs (what
+ * is registered is not told); GF_E_NOT_NOW: the login is taken, the customer has one, the account
+ * is not open; GF_E_FORMAT: the password. Of phones the digits are compared. */
 int customer_register(struct office *o, const struct customer_new *n);
 
 /* A new session. 1 with its token and end; 0 when login or password is wrong (which takes as long,
@@ -49,13 +49,13 @@ int customer_logout(struct office *o, const char *token, bool everywhere);
 int customer_password(struct office *o, const char *token, const char *old_password,
                       const char *new_password, int *ret_wait_s);
 
-/* Let the customer's program talk to a meter: 1, also when it may already; 0 when the account is not
- * this customer's or not this meter's; GF_E_NOT_NOW when it is not open. */
+/* Let the customer's program talk to a meter: 1, also when it may already; 0 when the account is
+ * not this customer's or not this meter's; GF_E_NOT_NOW when it is not open. */
 int customer_bind(struct office *o, const char *customer_no, const char *meter_id,
                   uint64_t account_no);
 
-/* True when the customer's program may talk to the meter: it is bound, and the account is open. 1, 0
- * or a failure. */
+/* True when the customer's program may talk to the meter: it is bound, and the account is open. 1,
+ * 0 or a failure. */
 int customer_is_bound(struct office *o, const char *customer_no, const char *meter_id,
                       uint64_t *ret_account_no);
 

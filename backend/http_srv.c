@@ -260,7 +260,8 @@ static void answer(struct http_srv *s, struct evhttp_request *req, const char *i
         ok = ok && evhttp_add_header(headers, "Retry-After", seconds) == 0;
     }
     if (response->status == 401)
-        ok = ok && evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"gasoffice\"") == 0;
+        ok =
+            ok && evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"gasoffice\"") == 0;
     if (response->allow != NULL)
         ok = ok && evhttp_add_header(headers, "Allow", response->allow) == 0;
     if (s->is_stopping || response->status == 413)

@@ -19,8 +19,8 @@
 
 enum http_lane { HTTP_QUICK, HTTP_SLOW, HTTP_LANES };
 
-/* Who answers. `handle` may run on the worker; `admit` and `done` run on the loop's thread, before a
- * request is queued and when its answer is given to the connection. */
+/* Who answers. `handle` may run on the worker; `admit` and `done` run on the loop's thread, before
+ * a request is queued and when its answer is given to the connection. */
 struct http_handler {
     void *ctx;
     /* Makes the answer to a request: ret->body is freed by the server. */

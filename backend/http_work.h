@@ -29,7 +29,7 @@ struct http_work *http_work_free(struct http_work *w, void (*drop)(struct http_j
 bool http_work_put(struct http_work *w, enum http_lane lane, struct http_job *job);
 /* The next that is done, or NULL. Wakes of http_work_fd() mean that there may be some. */
 struct http_job *http_work_take(struct http_work *w);
-int http_work_fd(const struct http_work *w);      /* readable when something is done */
-unsigned http_work_queued(struct http_work *w);   /* waiting for their turn */
+int http_work_fd(const struct http_work *w);    /* readable when something is done */
+unsigned http_work_queued(struct http_work *w); /* waiting for their turn */
 
 #endif

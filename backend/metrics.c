@@ -10,7 +10,7 @@ static const int statuses[] = { 200, 400, 401, 403, 404, 405, 409, 413, 415, 429
 #define STATUSES (sizeof statuses / sizeof statuses[0])
 
 /* Upper ends of the buckets, us. */
-static const int64_t ends_us[] = { 1000,   2500,   5000,    10000,   25000,  50000,
+static const int64_t ends_us[] = { 1000,   2500,   5000,   10000,   25000,  50000,
                                    100000, 250000, 500000, 1000000, 5000000 };
 #define BUCKETS (sizeof ends_us / sizeof ends_us[0])
 
@@ -93,8 +93,7 @@ static void head(struct buf *b, const char *name, const char *type, const char *
     buf_print(b, "# HELP %s %s\n# TYPE %s %s\n", name, what, name, type);
 }
 
-static void print_histogram(struct buf *b, const char *name, const char *what,
-                            struct histogram *h)
+static void print_histogram(struct buf *b, const char *name, const char *what, struct histogram *h)
 {
     unsigned long long n = 0;
 

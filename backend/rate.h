@@ -11,8 +11,8 @@ struct rate_rule {
 
 struct rate;
 
-/* NULL when out of memory. A fixed size: of names that are seen too seldom to matter the oldest give
- * way, so that a crowd of names costs no memory. */
+/* NULL when out of memory. A fixed size: of names that are seen too seldom to matter the oldest
+ * give way, so that a crowd of names costs no memory. */
 struct rate *rate_new(void);
 struct rate *rate_free(struct rate *r); /* NULL is fine; returns NULL */
 

@@ -119,8 +119,8 @@ static void list_routes(struct service *s)
         }
 }
 
-static void done(void *ctx, const struct http_request *request, const struct http_response *response,
-                 int64_t us)
+static void done(void *ctx, const struct http_request *request,
+                 const struct http_response *response, int64_t us)
 {
     struct service *s = ctx;
     const struct api_route *route = api_find_route(request, NULL, NULL);
@@ -158,8 +158,7 @@ static void handle(void *ctx, const struct http_request *request, struct http_re
 }
 
 /* The plain listener gives the counts, and nothing else. */
-static void handle_metrics(void *ctx, const struct http_request *request,
-                           struct http_response *ret)
+static void handle_metrics(void *ctx, const struct http_request *request, struct http_response *ret)
 {
     struct service *s = ctx;
     struct metrics_now now;
@@ -263,7 +262,8 @@ static int serve(struct service *s, struct gf_fail *why)
         r = gf_fail(why, GF_E_SPACE, "url", "at most 255 bytes");
     if (r != 0)
         return r;
-    log_event(&s->log, LOG_INFO, "ready", LOG_VALUES(LOG_T("url", url), LOG_T("public", public_url)));
+    log_event(&s->log, LOG_INFO, "ready",
+              LOG_VALUES(LOG_T("url", url), LOG_T("public", public_url)));
     options->ready(options->ctx, url, public_url, metrics_url);
     r = http_srv_run(s->srv);
     log_event(&s->log, LOG_INFO, "stopped", NULL, 0);

@@ -102,16 +102,17 @@ json_t *oaid_request(struct oaid_office *a, const struct oaid_request *r, int wa
         .method = r->method,
         .path = path,
         .query = query,
-        .content_type = r->type != NULL ? r->type : body != NULL ? "application/json" : "",
+        .content_type = r->type != NULL ? r->type
+                        : body != NULL  ? "application/json"
+                                        : "",
         .peer = r->peer != NULL ? r->peer : "192.0.2.7",
         .identity = is_public ? "" : r->who,
         .authorization = is_session ? bearer : NULL,
         .signature = r->signature,
         .is_mutual = !is_public,
-        .body = { (const uint8_t *)(body != NULL ? body : ""),
-                  body == NULL    ? 0
-                  : r->raw_n > 0 ? r->raw_n
-                                  : strlen(body) },
+        .body = { (const uint8_t *)(body != NULL ? body : ""), body == NULL   ? 0
+                                                               : r->raw_n > 0 ? r->raw_n
+                                                                              : strlen(body) },
     };
     office_handle(a->o, &request, &response);
     oaid_no_secrets(a, "an answer", (struct gf_span){ response.body.p, response.body.n });

@@ -18,10 +18,10 @@
 struct oaid_request {
     const char *method, *path; /* with its query */
     const char *who;
-    json_t *json;         /* taken over; NULL: none */
-    const char *raw;      /* instead of json: bytes as they are */
-    size_t raw_n;         /* 0: up to the NUL */
-    const char *type;     /* NULL: application/json where there is a body */
+    json_t *json;     /* taken over; NULL: none */
+    const char *raw;  /* instead of json: bytes as they are */
+    size_t raw_n;     /* 0: up to the NUL */
+    const char *type; /* NULL: application/json where there is a body */
     const char *signature;
     const char *peer; /* NULL: 192.0.2.7 */
 };

@@ -81,7 +81,8 @@ static void each_field_has_to_be_as_registered(void **state)
     registers("password", json_string("xx-ada-xx-ada"), 400, "FORMAT", "password");
     assert_int_equal(oaid_sql_number(&m.office, "SELECT COUNT(*) FROM customer_login"), 0);
     assert_int_equal(oaid_sql_number(&m.office, "SELECT COUNT(*) FROM binding"), 0);
-    oaid_exec(&m.office, "UPDATE account SET state = 'reserved' WHERE org_id = ?1 AND account_no = ?2",
+    oaid_exec(&m.office,
+              "UPDATE account SET state = 'reserved' WHERE org_id = ?1 AND account_no = ?2",
               ODB(ODB_I(MAID_ACCOUNT)));
     registers(NULL, NULL, 409, "NOT_NOW", "account_no");
     oaid_exec(&m.office, "UPDATE account SET state = 'open' WHERE org_id = ?1 AND account_no = ?2",
@@ -124,7 +125,8 @@ static json_t *login(const char *name, const char *password)
 
 static void log_in(char ret[static 65])
 {
-    json_t *json = oaid_call(&m.office, "POST", "/v1/customer/login", "", login("ada", PASSWORD), 200);
+    json_t *json =
+        oaid_call(&m.office, "POST", "/v1/customer/login", "", login("ada", PASSWORD), 200);
 
     (void)gf_copy(ret, 65, oaid_text(json, "token"));
     assert_string_equal(oaid_text(json, "customer_no"), "C-1001");
@@ -141,8 +143,10 @@ static void sessions_begin_and_end(void **state)
     log_in(first);
     log_in(second);
     assert_string_not_equal(first, second);
-    (void)snprintf(text, sizeof text, "SELECT COUNT(*) FROM customer_session WHERE hex(token_hash) "
-                                      "= upper('%s')", first);
+    (void)snprintf(text, sizeof text,
+                   "SELECT COUNT(*) FROM customer_session WHERE hex(token_hash) "
+                   "= upper('%s')",
+                   first);
     assert_int_equal(oaid_sql_number(&m.office, text), 0); /* only its hash is kept */
     oaid_call_is(&m.office, "POST", "/v1/customer/logout", first, json_object(), 200, NULL, NULL);
     oaid_call_is(&m.office, "GET", "/v1/customer/meters", first, NULL, 401, "login", NULL);
@@ -166,7 +170,8 @@ static void wrong(const char *name, int want)
                  want == 401 ? "login" : "too_many", NULL);
 }
 
-/* Five are free, then the login waits; a stranger cannot tell a login that there is from another. */
+/* Five are free, then the login waits; a stranger cannot tell a login that there is from another.
+ */
 static void wrong_passwords_wait_longer_and_longer(void **state)
 {
     static const int waits_s[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900 };
@@ -200,8 +205,8 @@ static void passwords_are_changed(void **state)
     log_in(mine);
     log_in(elsewhere);
     oaid_call_is(&m.office, "POST", "/v1/customer/password", mine,
-                 json_pack("{s:s, s:s}", "old_password", "wrong", "password", "a new password"), 403,
-                 "password", "old_password");
+                 json_pack("{s:s, s:s}", "old_password", "wrong", "password", "a new password"),
+                 403, "password", "old_password");
     oaid_call_is(&m.office, "POST", "/v1/customer/password", mine,
                  json_pack("{s:s, s:s}", "old_password", PASSWORD, "password", "short"), 400,
                  "FORMAT", "password");
@@ -254,8 +259,8 @@ static void meters_are_bound(void **state)
     (void)state;
     make_session(&m.office, "jonas", "C-1002", other);
     log_in(mine);
-    oaid_call_is(&m.office, "POST", "/v1/customer/meters", mine, bind_to(meter_id, MAID_ACCOUNT), 200,
-                 NULL, NULL);
+    oaid_call_is(&m.office, "POST", "/v1/customer/meters", mine, bind_to(meter_id, MAID_ACCOUNT),
+                 200, NULL, NULL);
     oaid_call_is(&m.office, "POST", "/v1/customer/meters", mine, bind_to(AID_METER_3, MAID_ACCOUNT),
                  404, "not_found", NULL);
     oaid_call_is(&m.office, "POST", "/v1/customer/meters", other, bind_to(meter_id, MAID_ACCOUNT),
@@ -298,8 +303,9 @@ static void payments_become_tokens(void **state)
 
     (void)state;
     assert_true(ho_transaction(m.office.o, add_provider, NULL) >= 0);
-    oaid_call_is(&m.office, "POST", "/v1/customer/payments", mine, payment(PAYMENT, 1000, "counter"),
-                 409, "provider", "provider"); /* nobody takes their own money */
+    oaid_call_is(&m.office, "POST", "/v1/customer/payments", mine,
+                 payment(PAYMENT, 1000, "counter"), 409, "provider",
+                 "provider"); /* nobody takes their own money */
     oaid_call_is(&m.office, "POST", "/v1/customer/payments", other, payment(PAYMENT, 1000, "acme"),
                  404, "not_found", NULL);
     for (int i = 0; i < 2; i++) {

@@ -162,8 +162,8 @@ static void devices_are_listed_and_revoked(void **state)
         assert_int_equal(oaid_whole(json, "revoked_at_ms"), AID_NOW_MS);
         json_decref(json);
     }
-    oaid_call_is(&office, "POST", "/v1/devices/00000000-0000-7000-8000-000000000000/revoke", officer,
-                 NULL, 404, NULL, NULL);
+    oaid_call_is(&office, "POST", "/v1/devices/00000000-0000-7000-8000-000000000000/revoke",
+                 officer, NULL, 404, NULL, NULL);
 }
 
 /* ---- customers and places ---- */
@@ -185,8 +185,8 @@ static void customers_are_registered_and_changed(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++)
-        oaid_call_is(&office, "POST", "/v1/customers", clerk, customer("C-9", "Ana Iri\xC4\x87", ""),
-                     200, NULL, NULL);
+        oaid_call_is(&office, "POST", "/v1/customers", clerk,
+                     customer("C-9", "Ana Iri\xC4\x87", ""), 200, NULL, NULL);
     oaid_call_is(&office, "POST", "/v1/customers", clerk, customer("C-9", "Other", ""), 409,
                  "NOT_NOW", "customer_no");
     json = oaid_call(&office, "POST", "/v1/customers/C-9", clerk,
@@ -237,8 +237,8 @@ static void places_are_registered_and_changed(void **state)
     for (int i = 0; i < 2; i++)
         oaid_call_is(&office, "POST", "/v1/supply-points", clerk, point("SP-9", "C-1001", "Mill 1"),
                      200, NULL, NULL);
-    oaid_call_is(&office, "POST", "/v1/supply-points", clerk, point("SP-9", "C-1002", "Mill 1"), 409,
-                 "NOT_NOW", "supply_point");
+    oaid_call_is(&office, "POST", "/v1/supply-points", clerk, point("SP-9", "C-1002", "Mill 1"),
+                 409, "NOT_NOW", "supply_point");
     oaid_call_is(&office, "POST", "/v1/supply-points", clerk, point("SP-8", "C-404", "Mill 1"), 400,
                  "FORMAT", "customer_no");
     oaid_call_is(&office, "POST", "/v1/supply-points/SP-404", clerk,

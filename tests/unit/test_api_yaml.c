@@ -1,5 +1,5 @@
-/* test_api_yaml.c - the tables of routes and messages obey their form; docs/api.yaml is printed from
- * them. */
+/* test_api_yaml.c - the tables of routes and messages obey their form; docs/api.yaml is printed
+ * from them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

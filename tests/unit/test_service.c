@@ -136,8 +136,9 @@ static void addresses_are_split(void **state)
     assert_string_equal(port, "80");
     assert_true(service_split_address("[::1]:0", host, sizeof host, &port));
     assert_string_equal(host, "::1");
-    static const char *const bad[] = { "", ":", "host", "host:", ":80", "[]:1",
-                                       "a-very-long-host-name:80" };
+    static const char *const bad[] = {
+        "", ":", "host", "host:", ":80", "[]:1", "a-very-long-host-name:80"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(service_split_address(bad[i], host, sizeof host, &port));
 }
@@ -172,7 +173,8 @@ static void an_event_is_one_line_of_json(void **state)
                          LOG_T("who", "a\"b\\c\n{\"x\":1}\x1B[2J\xFF")));
     json = json_loads(lines, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(json);
-    assert_string_equal(json_string_value(json_object_get(json, "time")), "2026-11-22T09:30:00.123Z");
+    assert_string_equal(json_string_value(json_object_get(json, "time")),
+                        "2026-11-22T09:30:00.123Z");
     assert_string_equal(json_string_value(json_object_get(json, "level")), "warning");
     assert_int_equal(json_integer_value(json_object_get(json, "status")), 200);
     assert_string_equal(json_string_value(json_object_get(json, "who")), "a\"b\\c?{\"x\":1}?[2J?");
