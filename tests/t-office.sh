@@ -46,11 +46,12 @@ office --help | sed -n 's/^  \([a-z].\{21\}\) .*/\1/p' | sed 's/ *$//' >"$W/comm
 is "help lists every command of the page" "$(sort "$W/commands")" "$(sed -n 's/^### //p' docs/gasoffice.md | sort)"
 bad=""
 while read -r c; do
-    usage=$(office $c --help | head -1)
+    told=$(office $c --help)
+    usage=${told%%$'\n'*}
     # the words that are needed, then --name VALUE of each option that is
     words=$(sed "s/^usage: gasoffice $c//; s/\[[^]]*\]\(\.\.\.\)\?//g; s/\.\.\.//g" <<<"$usage" | sed 's/  */ /g; s/ $//')
     for option in $(sed -n "/^### $c\$/,/^##/s/^| \`\(--[a-z-]*\).*/\1/p" docs/gasoffice.md); do
-        office $c --help | grep -q -- "  $option" || bad="$bad, $c does not tell of $option"
+        [[ $told = *$'\n'"  $option "* ]] || bad="$bad, $c does not tell of $option"
     done
     out=$(office $c $words --nonsense 2>&1) && code=0 || code=$?
     [[ $code = 2 && $out = *"there is no option: --nonsense"* ]] || bad="$bad, $c --nonsense: $code $out"
