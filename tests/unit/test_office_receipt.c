@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "backend/office_receipt.h"
 #include "backend/office_register.h"
 #include "meter-core/keys.h"
 #include "tests/aid/office_aid.h"
@@ -261,6 +262,90 @@ static void a_used_up_ticket_is_replaced(void **state)
     }
 }
 
+/* ---- without a laptop's record ---- */
+
+struct brought {
+    struct gf_span sealed;
+    struct ho_verdict verdict;
+};
+
+static int bring_alone(struct office *o, void *ctx)
+{
+    const struct ho_receipt_context context = { .brought_by = "customer C-1001" };
+    struct brought *b = ctx;
+
+    return ho_receipt_take(o, b->sealed, &context, &b->verdict);
+}
+
+static void expect_alone(const uint8_t *p, size_t n, sync_VerdictKind kind, const char *field)
+{
+    struct brought b = { .sealed = { p, n } };
+
+    assert_int_equal(ho_transaction(office.o, bring_alone, &b), 0);
+    if (b.verdict.kind != kind || strcmp(b.verdict.field, field) != 0)
+        fail_msg("verdict %d %s: %s", (int)b.verdict.kind, b.verdict.field, b.verdict.reason);
+}
+
+/* A customer brings what the meter gave: no order, no record; and the same may come by a laptop. */
+static void a_receipt_needs_no_order(void **state)
+{
+    struct oaid_meter wrong;
+    size_t n = oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt);
+
+    (void)state;
+    expect_alone(receipt, n, sync_VerdictKind_APPLIED, "");
+    expect_alone(receipt, n, sync_VerdictKind_DUPLICATE, "");
+    bring(&laptop, receipt, n, sync_VerdictKind_DUPLICATE, "");
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM receipt WHERE order_id IS NULL "
+                                              "AND item_id IS NULL AND brought_by = 'customer "
+                                              "C-1001'"),
+                     1);
+    expect_alone(receipt, n - 1, sync_VerdictKind_QUARANTINED, "receipt");
+    n = oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt);
+    expect_alone(receipt, n, sync_VerdictKind_APPLIED, "");
+    wrong = meter;
+    wrong.next.account_no = job.account_no + 1;
+    n = oaid_execute(&wrong, gasm_Command_OPEN_ACCOUNT, 0, receipt);
+    expect_alone(receipt, n, sync_VerdictKind_CONFLICT, "account_no");
+    meter.next.account_no = job.account_no;
+    n = oaid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, receipt);
+    expect_alone(receipt, n, sync_VerdictKind_APPLIED, "");
+    assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM account WHERE state = 'open'"),
+                     1);
+}
+
+/* Receipts that move nothing among some that do, in one request: meter and books are at the last. */
+static void quiet_receipts_are_followed_to_the_last(void **state)
+{
+    static const uint64_t litres[] = { 0, 0, 7, 0, 0, 3, 0, 0, 0 };
+    const size_t n_last = sizeof litres / sizeof litres[0];
+
+    (void)state;
+    oaid_begin(&laptop);
+    oaid_add_opening(&laptop, &job, &meter, 10);
+    assert_int_equal(oaid_send(&laptop), 200);
+    for (size_t portion = 1; portion <= 3; portion++) {
+        oaid_begin(&laptop);
+        for (size_t i = 0; i < n_last; i++) {
+            meter.next.after.index_l += litres[i];
+
+            size_t n = oaid_execute(&meter, gasm_Command_SET_CLOCK, 0, receipt);
+            sync_Item item = oaid_receipt_item(&job, receipt, n);
+            oaid_add(&laptop, &item);
+        }
+        assert_int_equal(oaid_send(&laptop), 200);
+        for (size_t i = 0; i < n_last; i++)
+            assert_int_equal(laptop.verdicts[i].kind, sync_VerdictKind_APPLIED);
+        assert_int_equal(oaid_sql_number(&office, "SELECT last_seq FROM meter WHERE meter_id = "
+                                                  "'" AID_METER_1 "'"),
+                         9 + portion * n_last);
+        assert_int_equal(oaid_sql_number(&office, "SELECT MAX(seq) FROM posted_totals"),
+                         9 + portion * n_last);
+        assert_int_equal(oaid_sql_number(&office, "SELECT MAX(index_l) FROM posted_totals"),
+                         10 + 10 * portion);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -275,6 +360,8 @@ int main(void)
         T(it_has_to_be_the_orders),
         T(the_key_becomes_active_with_its_first_receipt),
         T(a_used_up_ticket_is_replaced),
+        T(a_receipt_needs_no_order),
+        T(quiet_receipts_are_followed_to_the_last),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

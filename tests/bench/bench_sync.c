@@ -1,0 +1,328 @@
+/* bench_sync.c - records of laptops into head office's database, against raw insertion of the same
+ * rows; see docs/bench.md.
+ *
+ * Each round makes requests, has them answered, and has raw_rows.h insert the same rows of items and
+ * receipts once more. Asked is office_handle() itself; and the service over TLS 1.3 with client
+ * certificates, in a process of its own, with handlers on the thread of TLS and on one of their own.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+#include <jansson.h>
+#include <openssl/pem.h>
+
+#include "backend/http_srv.h"
+#include "backend/office_http.h"
+#include "tests/aid/office_aid.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/raw_rows.h"
+
+#define ROUNDS 11
+#define LAPTOPS 2
+
+static struct oaid_office office;
+static struct oaid_laptop laptops[LAPTOPS];
+static struct oaid_meter meter;
+static sync_Job job;
+static struct raw *raw;
+static const char *engine;
+
+/* ---- requests ---- */
+
+/* What each second record brings. */
+enum brings { STEPS, QUIET, BUSY }; /* no receipt; one that moves no register; one with 5 litres */
+
+static void add_receipt(struct oaid_laptop *l, enum brings what)
+{
+    gasm_Receipt *r = &meter.next;
+    uint8_t bytes[AID_RECEIPT_MAX];
+
+    r->command = gasm_Command_SET_CLOCK;
+    r->seq++;
+    r->event_seq++;
+    r->at_s++;
+    r->after.index_l += what == BUSY ? 5 : 0;
+    r->op_id.size = 16;
+    memset(r->op_id.bytes, 0x77, 16);
+    memcpy(r->op_id.bytes, &r->seq, sizeof r->seq);
+
+    sync_Item item = oaid_receipt_item(&job, bytes, oaid_seal(&meter, bytes));
+    oaid_add(l, &item);
+}
+
+static void make_request(struct oaid_laptop *l, size_t n, enum brings what)
+{
+    oaid_begin(l);
+    for (size_t i = 0; i < n; i++) {
+        sync_Item item = oaid_step(&job, "ventilation");
+
+        if (what != STEPS && i % 2 == 1)
+            add_receipt(l, what);
+        else
+            oaid_add(l, &item);
+    }
+}
+
+/* ---- without a socket ---- */
+
+static double ask_handler(struct oaid_laptop *l)
+{
+    struct http_request request = { .method = "POST",
+                                    .path = "/v1/sync",
+                                    .content_type = "application/x-protobuf",
+                                    .peer = "127.0.0.1",
+                                    .identity = l->id_text,
+                                    .is_mutual = true,
+                                    .body = { l->body, l->body_n } };
+    struct http_response response;
+    double from = bench_now_us();
+
+    office_handle(office.o, &request, &response);
+    from = bench_now_us() - from;
+    bench_need(response.status == 200, "a request is answered");
+    buf_free(&response.body);
+    return from;
+}
+
+/* ---- over TLS ---- */
+
+static CURL *clients[LAPTOPS];
+static CURLM *together;
+
+static void serve_office(void *ctx, const struct http_request *request, struct http_response *ret)
+{
+    (void)ctx;
+    office_handle(office.o, request, ret);
+}
+
+/* The service's process: tells its place through the pipe, and serves until it is stopped. */
+static void serve(int out, unsigned threads)
+{
+    char cert[600], key[600], ca[600], at[HTTP_ADDRESS_MAX] = "";
+    const struct http_listen how = { .host = "127.0.0.1",
+                                     .port = "0",
+                                     .cert_file = cert,
+                                     .key_file = key,
+                                     .ca_file = ca,
+                                     .body_max = 4 << 20,
+                                     .timeout_s = 60,
+                                     .lifetime_s = 600,
+                                     .connections_max = 8,
+                                     .handler = { .handle = serve_office } };
+    struct http_srv *s = http_srv_new(threads);
+    struct gf_fail why = { 0 };
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)snprintf(cert, sizeof cert, "%s/server.pem", office.dir);
+    (void)snprintf(key, sizeof key, "%s/server.key", office.dir);
+    (void)snprintf(ca, sizeof ca, "%s/ca.pem", office.dir);
+    bench_need(office_open(office.dir, &office.ports, &office.o, &why) == 0, why.detail);
+    bench_need(s != NULL && http_srv_listen(s, &how, at, &why) == 0, why.detail);
+    bench_need(write(out, at, sizeof at) == sizeof at, "the service's place");
+
+    int r = http_srv_run(s);
+    (void)http_srv_free(s);
+    office.o = office_close(office.o);
+    _exit(r == 0 ? 0 : 1);
+}
+
+static pid_t start_service(unsigned threads, char at[static HTTP_ADDRESS_MAX])
+{
+    int fds[2];
+    pid_t pid;
+
+    bench_need(pipe(fds) == 0, "a pipe");
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        serve(fds[1], threads);
+    bench_need(pid > 0 && read(fds[0], at, HTTP_ADDRESS_MAX) == HTTP_ADDRESS_MAX, "the service");
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return pid;
+}
+
+static size_t drop(char *p, size_t size, size_t n, void *ctx)
+{
+    (void)p;
+    (void)ctx;
+    return size * n;
+}
+
+static void open_client(size_t i, const char *at)
+{
+    char url[200], cert[700], ca[700];
+    CURL *c = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/x-protobuf");
+
+    headers = curl_slist_append(headers, "Expect:");
+    (void)snprintf(url, sizeof url, "https://%s/v1/sync", at);
+    (void)snprintf(cert, sizeof cert, "%s/laptop%zu.pem", office.dir, i);
+    (void)snprintf(ca, sizeof ca, "%s/ca.pem", office.dir);
+    (void)curl_easy_setopt(c, CURLOPT_URL, url);
+    (void)curl_easy_setopt(c, CURLOPT_SSLCERT, cert);
+    (void)curl_easy_setopt(c, CURLOPT_CAINFO, ca);
+    (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
+    clients[i] = c;
+}
+
+/* Send the requests of the first n laptops at the same time; until all are answered. */
+static double ask_service(size_t n)
+{
+    double from = bench_now_us();
+    int running = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        (void)curl_easy_setopt(clients[i], CURLOPT_POSTFIELDS, laptops[i].body);
+        (void)curl_easy_setopt(clients[i], CURLOPT_POSTFIELDSIZE, (long)laptops[i].body_n);
+        (void)curl_multi_add_handle(together, clients[i]);
+    }
+    do {
+        bench_need(curl_multi_perform(together, &running) == CURLM_OK, "requests go out");
+        if (running > 0)
+            (void)curl_multi_poll(together, NULL, 0, 1000, NULL);
+    } while (running > 0);
+    from = bench_now_us() - from;
+    for (size_t i = 0; i < n; i++) {
+        long status = 0;
+
+        (void)curl_easy_getinfo(clients[i], CURLINFO_RESPONSE_CODE, &status);
+        bench_need(status == 200, "a request is answered");
+        (void)curl_multi_remove_handle(together, clients[i]);
+    }
+    return from;
+}
+
+/* ---- rows of the table ---- */
+
+/* ask: 0: the handler alone; else so many laptops at the same time over TLS. */
+static void rounds(const char *how, unsigned ask, size_t n, enum brings what)
+{
+    static const char *const brings[] = { "step records", "records, every 2nd a receipt",
+                                          "records, every 2nd a receipt of use" };
+    double ours[ROUNDS], theirs[ROUNDS], ratios[ROUNDS];
+    char text[120];
+
+    for (size_t i = 0; i < ROUNDS; i++) {
+        const size_t all = n * (ask > 1 ? ask : 1);
+        size_t rows = 0;
+
+        for (size_t l = 0; l < (ask > 1 ? ask : 1); l++)
+            make_request(&laptops[l], n, what);
+        ours[i] = (double)all * 1e6 / (ask == 0 ? ask_handler(&laptops[0]) : ask_service(ask));
+        theirs[i] = (double)all * 1e6 / raw_insert(raw, &rows);
+        bench_need(rows == all + (what != STEPS ? all / 2 : 0), "every record has its rows");
+        ratios[i] = ours[i] / theirs[i];
+    }
+    (void)snprintf(text, sizeof text, "sync, %s, %s: %zu %s", engine, how, n, brings[what]);
+    bench_row(text, "records/s", bench_quantile(ours, ROUNDS, 0.5),
+              bench_quantile(theirs, ROUNDS, 0.5), bench_quantile(ratios, ROUNDS, 0.5));
+}
+
+static void over_tls(unsigned threads)
+{
+    char at[HTTP_ADDRESS_MAX];
+    pid_t pid = start_service(threads, at);
+    const char *how = threads > 1 ? "TLS on its own thread" : "TLS, one thread";
+    int status = 0;
+
+    together = curl_multi_init();
+    for (size_t i = 0; i < LAPTOPS; i++)
+        open_client(i, at);
+    for (size_t n = 100; n <= 500; n += 400) {
+        rounds(how, threads, n, STEPS);
+        if (threads == 1)
+            rounds(how, threads, n, QUIET);
+    }
+    for (size_t i = 0; i < LAPTOPS; i++)
+        curl_easy_cleanup(clients[i]);
+    (void)curl_multi_cleanup(together);
+    bench_need(kill(pid, SIGTERM) == 0 && waitpid(pid, &status, 0) == pid, "the service ends");
+}
+
+/* ---- the scene ---- */
+
+/* A laptop with a key of its own, in laptopN.pem. */
+static void enrol(size_t i)
+{
+    static char csr[4096], answer[16384];
+    char code[HO_CODE_TEXT], path[700];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_REQ *request = X509_REQ_new();
+    BIO *bio = BIO_new(BIO_s_mem());
+    FILE *out;
+    char *p = NULL;
+
+    bench_need(X509_REQ_set_pubkey(request, key) == 1
+                   && X509_REQ_sign(request, key, EVP_sha256()) > 0
+                   && PEM_write_bio_X509_REQ(bio, request) == 1,
+               "a certificate request");
+    long n = BIO_get_mem_data(bio, &p);
+    (void)snprintf(csr, sizeof csr, "%.*s", (int)n, p);
+    bench_need(ho_enrol_code(office.o, "S001", code) == 0, "a code");
+    bench_need(oaid_enrol(&office, code, csr, "127.0.0.1", answer, sizeof answer) == 200, answer);
+
+    json_t *json = json_loads(answer, 0, NULL);
+    (void)snprintf(path, sizeof path, "%s/laptop%zu.pem", office.dir, i);
+    out = fopen(path, "we");
+    bench_need(out != NULL && json != NULL, path);
+    (void)fputs(json_string_value(json_object_get(json, "cert_pem")), out);
+    bench_need(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1, path);
+    (void)fclose(out);
+    memset(&laptops[i], 0, sizeof laptops[i]);
+    laptops[i].a = &office;
+    (void)snprintf(laptops[i].id_text, sizeof laptops[i].id_text, "%s",
+                   json_string_value(json_object_get(json, "device_id")));
+    bench_need(gf_uuid_parse(laptops[i].id_text, laptops[i].id) == 0, "a device");
+    json_decref(json);
+    (void)BIO_free(bio);
+    X509_REQ_free(request);
+    EVP_PKEY_free(key);
+}
+
+static void measure(const char *name)
+{
+    char number[32];
+
+    engine = name;
+    oaid_office_new(&office);
+    oaid_order(&office, 1, number);
+    for (size_t i = 0; i < LAPTOPS; i++)
+        enrol(i);
+    bench_need(oaid_fetch(&laptops[0]) == 200 && laptops[0].n_jobs == 1, "an order");
+    job = laptops[0].jobs[0];
+    oaid_meter_new(&meter, 1, &laptops[0]);
+    oaid_begin(&laptops[0]);
+    oaid_add_opening(&laptops[0], &job, &meter, 10);
+    bench_need(oaid_send(&laptops[0]) == 200
+                   && oaid_verdict(&laptops[0])->kind == sync_VerdictKind_APPLIED,
+               "an opening");
+    raw = raw_open(&office);
+    for (size_t n = 100; n <= 500; n += 400)
+        for (enum brings what = STEPS; what <= BUSY; what++)
+            rounds("handler", 0, n, what);
+    oaid_office_end(&office);
+    over_tls(1);
+    over_tls(2);
+    raw_close(raw);
+}
+
+int main(void)
+{
+    (void)unsetenv("OFFICE_DB");
+    measure("SQLite");
+    (void)setenv("OFFICE_DB", "postgresql", 1);
+    measure("PostgreSQL");
+    return 0;
+}

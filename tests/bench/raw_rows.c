@@ -1,0 +1,249 @@
+/* raw_rows.c - the same rows once more, by sqlite3 and libpq; see raw_rows.h. */
+#include "tests/bench/raw_rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <postgresql/libpq-fe.h>
+#include <sqlite3.h>
+
+#include "backend/odb_tables.h"
+#include "tests/bench/bench.h"
+
+#define ROWS_MAX 1024
+#define COLUMNS_MAX 64
+#define LIST_MAX 1024
+#define SQL_MAX 4096
+
+struct raw {
+    sqlite3 *lite;
+    PGconn *pg;
+};
+
+/* ---- statements, from the tables' description ---- */
+
+static const struct odb_table *table(const char *name)
+{
+    for (size_t i = 0; i < odb_n_tables; i++)
+        if (strcmp(odb_tables[i].name, name) == 0)
+            return &odb_tables[i];
+    bench_need(false, name);
+    return NULL;
+}
+
+static void columns(const struct odb_table *t, char ret[static LIST_MAX])
+{
+    ret[0] = '\0';
+    for (size_t i = 0; i < t->n_columns; i++)
+        (void)snprintf(ret + strlen(ret), LIST_MAX - strlen(ret), "%s%s", i > 0 ? ", " : "",
+                       t->columns[i].name);
+}
+
+static void insert_sql(const struct odb_table *t, char sign, char *ret)
+{
+    char list[LIST_MAX];
+
+    columns(t, list);
+    (void)snprintf(ret, SQL_MAX, "INSERT INTO %s (org_id, %s) VALUES (99", t->name, list);
+    for (size_t i = 0; i < t->n_columns; i++)
+        (void)snprintf(ret + strlen(ret), SQL_MAX - strlen(ret), ", %c%zu", sign, i + 1);
+    (void)snprintf(ret + strlen(ret), SQL_MAX - strlen(ret), ")");
+}
+
+/* The rows of head office that the other organisation does not have. */
+static void missing_sql(const struct odb_table *t, const char *same, char *ret)
+{
+    char list[LIST_MAX];
+
+    columns(t, list);
+    (void)snprintf(ret, SQL_MAX,
+                   "SELECT %s FROM %s a WHERE a.org_id = 1 AND NOT EXISTS (SELECT 1 FROM %s b WHERE "
+                   "b.org_id = 99 AND %s) ORDER BY seq",
+                   list, t->name, t->name, same);
+}
+
+static const struct {
+    const char *name, *same;
+} copied[] = { { "item", "b.item_id = a.item_id" },
+               { "receipt", "b.meter_id = a.meter_id AND b.seq = a.seq" } };
+
+static const char *const parents[] = { "staff",   "device",    "meter",     "customer",
+                                       "supply_point", "account", "work_order" };
+
+/* ---- SQLite ---- */
+
+static void lite_exec(struct raw *r, const char *sql)
+{
+    int code = sqlite3_exec(r->lite, sql, NULL, NULL, NULL);
+
+    bench_need(code == SQLITE_OK, sqlite3_errmsg(r->lite));
+}
+
+static sqlite3_stmt *lite_prepare(struct raw *r, const char *sql)
+{
+    sqlite3_stmt *ret = NULL;
+    int code = sqlite3_prepare_v2(r->lite, sql, -1, &ret, NULL);
+
+    bench_need(code == SQLITE_OK, sqlite3_errmsg(r->lite));
+    return ret;
+}
+
+static size_t lite_read(struct raw *r, const char *sql, int n, sqlite3_value **ret)
+{
+    sqlite3_stmt *stmt = lite_prepare(r, sql);
+    size_t rows = 0;
+
+    for (; sqlite3_step(stmt) == SQLITE_ROW; rows++) {
+        bench_need(rows < ROWS_MAX, "rows of one batch");
+        for (int i = 0; i < n; i++)
+            *ret++ = sqlite3_value_dup(sqlite3_column_value(stmt, i));
+    }
+    (void)sqlite3_finalize(stmt);
+    return rows;
+}
+
+static double lite_insert(struct raw *r, size_t *ret_n)
+{
+    static sqlite3_value *values[2][ROWS_MAX * COLUMNS_MAX];
+    sqlite3_stmt *stmt[2];
+    size_t rows[2], width[2];
+    char sql[SQL_MAX];
+
+    for (size_t t = 0; t < 2; t++) {
+        width[t] = table(copied[t].name)->n_columns;
+        missing_sql(table(copied[t].name), copied[t].same, sql);
+        rows[t] = lite_read(r, sql, (int)width[t], values[t]);
+        insert_sql(table(copied[t].name), '?', sql);
+        stmt[t] = lite_prepare(r, sql);
+    }
+
+    double from = bench_now_us();
+    lite_exec(r, "BEGIN IMMEDIATE");
+    for (size_t t = 0; t < 2; t++)
+        for (size_t row = 0; row < rows[t]; row++) {
+            for (size_t i = 0; i < width[t]; i++)
+                (void)sqlite3_bind_value(stmt[t], (int)i + 1, values[t][row * width[t] + i]);
+            int code = sqlite3_step(stmt[t]);
+            bench_need(code == SQLITE_DONE, sqlite3_errmsg(r->lite));
+            (void)sqlite3_reset(stmt[t]);
+        }
+    lite_exec(r, "COMMIT");
+    from = bench_now_us() - from;
+    for (size_t t = 0; t < 2; t++) {
+        (void)sqlite3_finalize(stmt[t]);
+        for (size_t i = 0; i < rows[t] * width[t]; i++)
+            sqlite3_value_free(values[t][i]);
+    }
+    *ret_n = rows[0] + rows[1];
+    return from;
+}
+
+/* ---- PostgreSQL ---- */
+
+static PGresult *pg_done(struct raw *r, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    bench_need(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, PQerrorMessage(r->pg));
+    return result;
+}
+
+static void pg_exec(struct raw *r, const char *sql)
+{
+    PQclear(pg_done(r, PQexec(r->pg, sql)));
+}
+
+static void pg_insert_row(struct raw *r, const char *statement, const PGresult *rows, int row)
+{
+    const char *values[COLUMNS_MAX];
+    int lengths[COLUMNS_MAX], formats[COLUMNS_MAX], n = PQnfields(rows);
+
+    for (int i = 0; i < n; i++) {
+        values[i] = PQgetisnull(rows, row, i) ? NULL : PQgetvalue(rows, row, i);
+        lengths[i] = PQgetlength(rows, row, i);
+        formats[i] = 1;
+    }
+    PQclear(pg_done(r, PQexecPrepared(r->pg, statement, n, values, lengths, formats, 1)));
+}
+
+static double pg_insert(struct raw *r, size_t *ret_n)
+{
+    PGresult *rows[2];
+    char sql[SQL_MAX];
+
+    for (size_t t = 0; t < 2; t++) {
+        missing_sql(table(copied[t].name), copied[t].same, sql);
+        rows[t] = pg_done(r, PQexecParams(r->pg, sql, 0, NULL, NULL, NULL, NULL, 1));
+    }
+    *ret_n = (size_t)PQntuples(rows[0]) + (size_t)PQntuples(rows[1]);
+
+    double from = bench_now_us();
+    pg_exec(r, "BEGIN");
+    for (size_t t = 0; t < 2; t++)
+        for (int row = 0; row < PQntuples(rows[t]); row++)
+            pg_insert_row(r, copied[t].name, rows[t], row);
+    pg_exec(r, "COMMIT");
+    from = bench_now_us() - from;
+    PQclear(rows[0]);
+    PQclear(rows[1]);
+    return from;
+}
+
+/* ---- both ---- */
+
+static void copy_parents(struct raw *r)
+{
+    char list[LIST_MAX], sql[SQL_MAX];
+
+    for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
+        columns(table(parents[i]), list);
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO %s (org_id, %s) SELECT 99, %s FROM %s WHERE org_id = 1",
+                       parents[i], list, list, parents[i]);
+        if (r->pg != NULL)
+            pg_exec(r, sql);
+        else
+            lite_exec(r, sql);
+    }
+}
+
+struct raw *raw_open(const struct oaid_office *a)
+{
+    struct raw *r = calloc(1, sizeof *r);
+    char path[600], sql[SQL_MAX];
+    size_t n;
+
+    bench_need(r != NULL, "memory");
+    if (a->db_url[0] != '\0') {
+        r->pg = PQconnectdb(a->db_url);
+        bench_need(PQstatus(r->pg) == CONNECTION_OK, PQerrorMessage(r->pg));
+        pg_exec(r, "SET search_path = gasoffice");
+        for (size_t t = 0; t < 2; t++) {
+            insert_sql(table(copied[t].name), '$', sql);
+            PQclear(pg_done(r, PQprepare(r->pg, copied[t].name, sql, 0, NULL)));
+        }
+    } else {
+        (void)snprintf(path, sizeof path, "%s/office.db", a->dir);
+        bench_need(sqlite3_open(path, &r->lite) == SQLITE_OK, path);
+        (void)sqlite3_busy_timeout(r->lite, 10000);
+        lite_exec(r, "PRAGMA journal_mode = WAL");
+        lite_exec(r, "PRAGMA synchronous = FULL");
+        lite_exec(r, "PRAGMA foreign_keys = ON");
+    }
+    copy_parents(r);
+    (void)raw_insert(r, &n);
+    return r;
+}
+
+void raw_close(struct raw *r)
+{
+    (void)sqlite3_close(r->lite);
+    PQfinish(r->pg);
+    free(r);
+}
+
+double raw_insert(struct raw *r, size_t *ret_n)
+{
+    return r->pg != NULL ? pg_insert(r, ret_n) : lite_insert(r, ret_n);
+}

@@ -1,0 +1,25 @@
+/* raw_rows.h - rows that head office stored, inserted once more: the least that storing them costs.
+ *
+ * Through the engine's own interface (sqlite3, libpq), each row by a prepared statement, in one
+ * transaction, into the same tables of the same database under another organisation, with the same
+ * settings: WAL and synchronous=FULL on SQLite, foreign keys checked on both.
+ */
+#ifndef GF_TESTS_RAW_ROWS_H
+#define GF_TESTS_RAW_ROWS_H
+
+#include <stddef.h>
+
+#include "tests/aid/office_aid.h"
+
+struct raw;
+
+/* A connection of its own. What items and receipts refer to has to be in the database by now: it is
+ * copied to the other organisation. Failures end the program. */
+struct raw *raw_open(const struct oaid_office *a);
+void raw_close(struct raw *r);
+
+/* Insert the rows of tables item and receipt that are not there yet. Microseconds from the
+ * transaction's begin to the end of its commit; *ret_n rows. */
+double raw_insert(struct raw *r, size_t *ret_n);
+
+#endif
