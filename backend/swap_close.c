@@ -222,6 +222,14 @@ static gasm_Receipt receipt_of(const gasm_Certificate *cert)
     return r;
 }
 
+/* Once something was written, no failure is the certificate's: the caller takes nothing of it. */
+static int not_its_fault(struct office *o, int r)
+{
+    if (r == GF_E_FORMAT || r == GF_E_SIGNATURE || r == GF_E_MISMATCH)
+        r = o->fail.code = GF_E_BUG;
+    return r;
+}
+
 int swap_take_certificate(struct office *o, struct gf_span sealed, const char *brought_by)
 {
     char meter_id[GF_METER_ID_TEXT];
@@ -249,7 +257,9 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
         r = swap_set_state(o, &c, "planned"); /* it happened all the same */
     if (r == 0)
         r = credit_follow(o, meter_id, &said);
-    return r == 0 ? swap_close_books(o, has_case == 1 ? &c : NULL, &closing) : r;
+    if (r == 0)
+        r = swap_close_books(o, has_case == 1 ? &c : NULL, &closing);
+    return not_its_fault(o, r);
 }
 
 /* ---- receipts ---- */

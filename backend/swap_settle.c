@@ -147,10 +147,12 @@ int swap_settle_rest(struct office *o, struct swap_case *c)
         return strcmp(c->state, "settled") == 0 ? 0 : finish(o, c, 0, "office");
     if (strcmp(c->state, "settled") != 0 && (r = is_imported(o, c)) != 1)
         return r;
-    r = credit_find_account(o, c->new_account_no, &account);
-    return r == 1 && strcmp(account.state, "open") == 0 ? finish(o, c, transit_l, "office")
-           : r < 0                                      ? r
-                                                        : 0;
+    if ((r = credit_find_account(o, c->new_account_no, &account)) != 1)
+        return r;
+    if (strcmp(account.state, "open") == 0)
+        return finish(o, c, transit_l, "office");
+    /* late papers, and no account to settle with: a case to look at again */
+    return strcmp(c->state, "settled") == 0 ? swap_set_state(o, c, "closed") : 0;
 }
 
 /* May the new meter still take credit or debt from the certificate? 1, 0 or a failure. */
