@@ -47,6 +47,9 @@ int oaid_import_customers(struct oaid_office *a, const char *text);
 /* A row of the manufacturer's file for a meter with this factory key byte. */
 void oaid_shipment_row(const char *id, uint8_t key_byte, char ret[static 200]);
 
+/* This case looks into the database's file: on PostgreSQL it is skipped. */
+void oaid_needs_file(const struct oaid_office *a);
+
 /* Run SQL of SQLite's kind on the office's database behind its back (on PostgreSQL as pg_sql()
  * translates it). */
 void oaid_sql(struct oaid_office *a, const char *sql);
