@@ -144,10 +144,26 @@ static int sum_tokens(struct office *o, uint64_t account_no, const char *kind, u
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
+/* The newest token of an account, and when it was made. */
+static int find_last(struct office *o, uint64_t account_no, struct credit_sums *ret)
+{
+    struct odb_query *q = odb_query(o->db,
+                                    "SELECT sequence, made_at_ms FROM token WHERE org_id = ?1 AND "
+                                    "account_no = ?2 ORDER BY sequence DESC LIMIT 1",
+                                    ODB(ODB_I(account_no)));
+    int r = odb_next(o->db, q);
+
+    if (r == 1) {
+        ret->last_seq = (uint64_t)odb_int(q, 0);
+        ret->last_made_at_ms = odb_int(q, 1);
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : 0;
+}
+
 int credit_sums(struct office *o, const struct credit_account *account, struct credit_sums *ret)
 {
     struct ledger_totals shown = { 0 };
-    int64_t last = 0;
     int r = ledger_posted(o, account->meter_id, account->account_no, &shown);
 
     *ret = (struct credit_sums){ 0 };
@@ -157,14 +173,7 @@ int credit_sums(struct office *o, const struct credit_account *account, struct c
 
         r = sum_tokens(o, account->account_no, credit_kinds[i].name, shown_l[i], &ret->litres[i]);
     }
-    if (r >= 0
-        && odb_number(o->db, &last,
-                      "SELECT MAX(sequence) FROM token WHERE org_id = ?1 AND account_no = ?2",
-                      ODB(ODB_I(account->account_no)))
-               < 0)
-        r = ho_db_fail(o);
-    ret->last_seq = (uint64_t)last;
-    return r < 0 ? r : 0;
+    return r >= 0 ? find_last(o, account->account_no, ret) : r;
 }
 
 /* ---- issuing ---- */
@@ -240,7 +249,7 @@ static int count(struct office *o, const struct credit_account *a, const struct 
     if (r != 0)
         return r;
     sums.litres[kind->ceiling] += t->litres;
-    t->sequence = sums.last_seq + 1;
+    t->sequence = sums.last_seq + 1 + (uint64_t)ho_restore_skip(o, sums.last_made_at_ms);
     t->purchased_l = (uint64_t)sums.litres[CREDIT_PURCHASED];
     t->imported_l = (uint64_t)sums.litres[CREDIT_IMPORTED];
     t->forgiven_l = (uint64_t)sums.litres[CREDIT_FORGIVEN];

@@ -33,7 +33,8 @@ const struct credit_kind *credit_kind_find(const char *name); /* NULL: none */
  * that a refund under way takes back; what certificates brought, as far as it is known, is in. */
 struct credit_sums {
     int64_t litres[CREDIT_CEILINGS];
-    uint64_t last_seq; /* the highest ever issued */
+    uint64_t last_seq; /* the highest ever issued; 0: none */
+    int64_t last_made_at_ms;
 };
 int credit_sums(struct office *o, const struct credit_account *account, struct credit_sums *ret);
 
