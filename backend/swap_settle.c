@@ -135,6 +135,23 @@ static int finish(struct office *o, struct swap_case *c, int64_t transit_l, cons
     return r == 0 ? swap_orders_changed(o, c, transit_l != 0 && imported == 0) : r;
 }
 
+/* More came over than was certified, and a token of the case waits: it says totals, so it may bring
+ * less than it was made for, and that is seen when it arrives. 1, 0 or a failure. */
+static int is_token_out(struct office *o, const struct swap_case *c, int64_t transit_l)
+{
+    int64_t n = 0;
+
+    if (transit_l > 0)
+        return 0;
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM token WHERE org_id = ?1 AND swap_case = ?2 AND account_no "
+                   "= ?3 AND kind = 'transfer' AND state = 'pending'",
+                   ODB(ODB_B(c->case_id, 16), ODB_I(c->new_account_no)))
+        < 0)
+        return ho_db_fail(o);
+    return n > 0;
+}
+
 int swap_settle_rest(struct office *o, struct swap_case *c)
 {
     struct credit_account account;
@@ -149,9 +166,11 @@ int swap_settle_rest(struct office *o, struct swap_case *c)
         return r;
     if ((r = credit_find_account(o, c->new_account_no, &account)) != 1)
         return r;
-    if (strcmp(account.state, "open") == 0)
+    if ((r = is_token_out(o, c, transit_l)) < 0)
+        return r;
+    if (r == 0 && strcmp(account.state, "open") == 0)
         return finish(o, c, transit_l, "office");
-    /* late papers, and no account to settle with: a case to look at again */
+    /* late papers, and no account to settle with or a token to wait for: a case to look at again */
     return strcmp(c->state, "settled") == 0 ? swap_set_state(o, c, "closed") : 0;
 }
 
