@@ -1,11 +1,12 @@
 /* ledger.h - double entry: immutable journal entries of litres and money, in integers.
  *
- * An entry is what one operation caused: its id (16 bytes) and kind are its key, so posting twice is
- * impossible, not just checked. It has two or more postings; of each unit they sum to zero. Units:
- * "litre", and currencies ("EUR"), of which thousandths of the minor unit are counted. A ledger
- * account is (unit, code, owner): the code is from the table below, the owner an account number, a
- * swap case in hex, a provider's name, or "". Amounts: debit above zero, credit below. Nothing is
- * ever changed: a correction is an entry of its own. Each entry's hash goes to the audit log.
+ * An entry is what one operation caused: its id (16 bytes) and kind are its key, so posting twice
+ * is impossible, not just checked. It has two or more postings; of each unit they sum to zero.
+ * Units: "litre", and currencies ("EUR"), of which thousandths of the minor unit are counted. A
+ * ledger account is (unit, code, owner): the code is from the table below, the owner an account
+ * number, a swap case in hex, a provider's name, or "". Amounts: debit above zero, credit below.
+ * Nothing is ever changed: a correction is an entry of its own. Each entry's hash goes to the audit
+ * log. docs/ledger.md has the kinds of entries.
  */
 #ifndef GF_LEDGER_H
 #define GF_LEDGER_H

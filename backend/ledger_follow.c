@@ -1,8 +1,8 @@
 /* ledger_follow.c - from a meter's totals to entries: what each says beyond what is posted; see
  * ledger.h.
  *
- * The registers of a meter only grow, so the difference to the totals posted before is what happened
- * in between, however many receipts are missing, and an older receipt says nothing new.
+ * The registers of a meter only grow, so the difference to the totals posted before is what
+ * happened in between, however many receipts are missing, and an older receipt says nothing new.
  */
 #include <stdio.h>
 #include <string.h>
@@ -167,7 +167,8 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
             certified = t->certified_l - was->certified_l,
             exported = (int64_t)(t->exported_l - was->exported_l) - (t->debt_l - was->debt_l),
             by_token = (int64_t)(t->purchased_l - was->purchased_l)
-                       + (int64_t)(t->forgiven_l - was->forgiven_l) + imported - debited - certified;
+                       + (int64_t)(t->forgiven_l - was->forgiven_l)
+                       + imported - debited - certified;
     char account[24], transit[33], who[LEDGER_WHO_MAX], note[LEDGER_NOTE_MAX];
     struct ledger_entry e = { .kind = s->kind,
                               .effective_s = r->at_s,

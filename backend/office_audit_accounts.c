@@ -54,11 +54,12 @@ static const char account_columns[] =
     "CASE WHEN m.account_no = a.account_no THEN m.last_seq ELSE 0 END, p.seq, p.index_l, "
     "p.purged_l, p.opening_index_l, p.opening_purged_l, p.purchased_l, p.imported_l, "
     "p.forgiven_l, p.debited_l, p.cleared_l, p.exported_l, p.certified_l, p.debt_l, r.bytes, "
-    "c.bytes FROM account a JOIN meter m ON m.org_id = a.org_id AND m.meter_id = a.meter_id LEFT JOIN "
-    "posted_totals p ON p.org_id = a.org_id AND p.meter_id = a.meter_id AND p.account_no = "
+    "c.bytes FROM account a JOIN meter m ON m.org_id = a.org_id AND m.meter_id = a.meter_id LEFT "
+    "JOIN posted_totals p ON p.org_id = a.org_id AND p.meter_id = a.meter_id AND p.account_no = "
     "a.account_no LEFT JOIN receipt r ON r.org_id = a.org_id AND r.meter_id = a.meter_id AND r.seq "
     "= p.seq LEFT JOIN closing c ON c.org_id = a.org_id AND c.meter_id = a.meter_id AND "
-    "c.account_no = a.account_no AND c.receipt_seq = p.seq WHERE a.org_id = ?1 ORDER BY a.account_no";
+    "c.account_no = a.account_no AND c.receipt_seq = p.seq WHERE a.org_id = ?1 ORDER BY "
+    "a.account_no";
 
 static void read_row(struct odb_query *q, struct row *ret)
 {
@@ -132,8 +133,8 @@ static bool same_totals(const struct ledger_totals *p, const gasm_Totals *t)
            && p->exported_l == t->exported_l;
 }
 
-/* The totals of what an account is posted up to: of its receipt, else of its closing certificate. An
- * opening ends the account before it. */
+/* The totals of what an account is posted up to: of its receipt, else of its closing certificate.
+ * An opening ends the account before it. */
 static bool find_totals(const struct row *w, gasm_Totals *ret)
 {
     gasm_Receipt r;
@@ -165,7 +166,7 @@ static void compare_ledger(struct ho_audit *a, const struct row *w, const gasm_T
                   w->meter_id, (unsigned long long)w->posted.seq);
 }
 
-/* What is posted is what the receipt says up to which it is posted, and that is the meter's last. */
+/* What is posted is what the receipt says up to which it is posted, which is the meter's last. */
 static void check_residual(struct ho_audit *a, const struct row *w)
 {
     unsigned long long seq = w->posted.seq;
@@ -178,8 +179,9 @@ static void check_residual(struct ho_audit *a, const struct row *w)
     if (!w->has_posted)
         return;
     if (!find_totals(w, &t))
-        ho_broken(a, HO_RESIDUALS, "account %lld: receipt %s %llu, up to which it is posted, is gone",
-                  w->no, w->meter_id, seq);
+        ho_broken(a, HO_RESIDUALS,
+                  "account %lld: receipt %s %llu, up to which it is posted, is gone", w->no,
+                  w->meter_id, seq);
     else if (!same_totals(&w->posted, &t))
         ho_broken(a, HO_RESIDUALS, "account %lld: what is posted is not what receipt %s %llu says",
                   w->no, w->meter_id, seq);
@@ -205,8 +207,8 @@ static void check_tokens(struct ho_audit *a, const struct row *w)
                   w->no, (long long)w->in_tokens, (long long)sum(left, 7));
     if (p->purchased_l > w->top_purchased || p->forgiven_l > w->top_forgiven)
         ho_broken(a, HO_RECHARGES,
-                  "account %lld: its meter holds %llu l bought, %llu l forgiven; tokens of %llu and "
-                  "%llu l were issued",
+                  "account %lld: its meter holds %llu l bought, %llu l forgiven; tokens of %llu "
+                  "and %llu l were issued",
                   w->no, (unsigned long long)p->purchased_l, (unsigned long long)p->forgiven_l,
                   (unsigned long long)w->top_purchased, (unsigned long long)w->top_forgiven);
 }
@@ -230,7 +232,7 @@ int ho_audit_accounts(struct ho_audit *a)
 
 /* ---- swaps ---- */
 
-/* Both sides of a case but for its ledger accounts: out of the old account less into the new one. */
+/* Both sides of a case but for its ledger accounts: out of the old account, into the new one. */
 #define SWAP_ROWS                                                                                  \
     "SELECT s.case_id, s.number, s.state, s.made_at_ms, COALESCE(p.exported_l - p.debt_l, 0), "    \
     "COALESCE(n.certified_l, 0), (SELECT CAST(COALESCE(SUM(CASE WHEN t.kind = 'debit' THEN "       \
@@ -308,7 +310,8 @@ static int list_transit(struct ho_audit *a, const char *owner, int64_t litres)
         return 0;
     }
     if (gf_unhex(owner, id, sizeof id) == 0
-        && odb_number(o->db, &n, "SELECT COUNT(*) FROM swap_case WHERE org_id = ?1 AND case_id = ?2",
+        && odb_number(o->db, &n,
+                      "SELECT COUNT(*) FROM swap_case WHERE org_id = ?1 AND case_id = ?2",
                       ODB(ODB_B(id, sizeof id)))
                < 0)
         return ho_db_fail(o);
@@ -377,8 +380,8 @@ static bool same_certified(const gasm_Totals *a, const gasm_Totals *b)
            && a->exported_l == b->exported_l && a->after_closing_l == b->after_closing_l;
 }
 
-/* The columns beside it: account, case (also where the meter knew of none), residual, token, receipt,
- * time, fault. */
+/* The columns beside it: account, case (also where the meter knew of none), residual, token,
+ * receipt, time, fault. */
 static bool same_columns(struct odb_query *q, const gasm_Certificate *c)
 {
     struct gf_span swap_case = odb_bytes(q, 3);

@@ -248,8 +248,9 @@ static void end_sums(struct ho_audit *a, const struct sums *s)
         return;
     ho_checked(a, HO_SUMS);
     if (s->is_odd || s->debits != s->said_debits || s->credits != s->said_credits)
-        ho_broken(a, HO_SUMS, "ledger account %s %s %s: %lld and %lld, its postings are %lld and %lld",
-                  s->unit, s->code, s->owner, (long long)s->said_debits,
+        ho_broken(a, HO_SUMS,
+                  "ledger account %s %s %s: %lld and %lld, its postings are %lld and %lld", s->unit,
+                  s->code, s->owner, (long long)s->said_debits,
                   (long long)s->said_credits, (long long)s->debits, (long long)s->credits);
 }
 

@@ -28,7 +28,7 @@ struct walk {
     uint64_t account_no, last_seq;
     int64_t sums[CEILINGS];   /* of all tokens so far */
     int64_t beyond[CEILINGS]; /* what ceilings held beyond that */
-    int64_t taken_back_l;     /* by a refund that was refused: from some token on they count again */
+    int64_t taken_back_l;     /* by a refused refund: from some token on they count again */
     bool skipped;             /* numbers were left out, as a restored office does */
     bool was_restored;
     /* of sales */
@@ -43,10 +43,10 @@ static const char token_columns[] =
     "t.made_at_ms, t.op_id, t.content, COALESCE(x.litres, 0), COALESCE(t.tariff_id, ''), "
     "COALESCE(r.state, ''), COALESCE(p.amount, 0), COALESCE(m.certified_l, 0) FROM token t LEFT "
     "JOIN token x ON x.org_id = t.org_id AND x.account_no = t.account_no AND x.sequence = "
-    "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no AND r.by_sequence = "
-    "t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = t.op_id AND p.kind = "
-    "t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON m.org_id = t.org_id AND "
-    "m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE t.org_id = ?1 ORDER BY "
+    "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no "
+    "AND r.by_sequence = t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = "
+    "t.op_id AND p.kind = t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON "
+    "m.org_id = t.org_id AND m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE t.org_id = ?1 ORDER BY "
     "t.account_no, t.sequence";
 
 static void read_token(struct odb_query *q, struct token *ret)
@@ -235,8 +235,8 @@ static int check_price(struct ho_audit *a, struct walk *w, const struct token *t
     if (strcmp(t->state, "voided") == 0)
         return 0; /* its litres are sold again */
     if (w->has_sale && w->period_s == start_s && t->from_l < w->to_l)
-        broken(a, HO_PRICES, t, "starts at %lld l, the sale before ended at %lld", (long long)t->from_l,
-               (long long)w->to_l);
+        broken(a, HO_PRICES, t, "starts at %lld l, the sale before ended at %lld",
+               (long long)t->from_l, (long long)w->to_l);
     w->has_sale = true;
     w->period_s = start_s;
     w->to_l = t->to_l;

@@ -158,8 +158,8 @@ static const struct report_query day_queries[] = {
              "account_no, sequence LIMIT ?3",
       .values = "nl" },
     { .sql = "SELECT number, state, (CAST(?2 AS BIGINT) - made_at_ms) / 86400000, 0, case_id "
-             "FROM swap_case WHERE org_id = ?1 AND state IN ('closed', 'planned') ORDER BY made_at_ms, "
-             "number LIMIT ?3",
+             "FROM swap_case WHERE org_id = ?1 AND state IN ('closed', 'planned') ORDER BY "
+             "made_at_ms, number LIMIT ?3",
       .values = "nl",
       .finish = add_transit },
     { .sql = "SELECT meter_id, seq FROM receipt WHERE org_id = ?1 AND verified_at_ms >= ?2 AND "

@@ -27,7 +27,7 @@ struct report_values {
  * `life_state` are numbers that become words. */
 struct report_query {
     const char *sql;    /* NULL: the field is put in by the report itself */
-    const char *values; /* letters of report_values for ?2, ?3, ...; l: the most rows and one more */
+    const char *values; /* letters of report_values for ?2, ?3 ...; l: the most rows, and one */
     int (*finish)(struct office *o, struct odb_query *q, json_t *row); /* or NULL. 0 or a failure */
 };
 

@@ -1,8 +1,9 @@
 /* tariff.h - tiered prices with validity: money into litres and back, exactly.
  *
- * A tariff is a list of steps: from so many litres on, a litre costs so many thousandths of the minor
- * unit (= so many minor units a cubic metre). F(v) is the cumulative cost of the first v litres of a
- * period; a sale from v0 to v1 costs F(v1) - F(v0), so that prices add up however a sale is cut.
+ * A tariff is a list of steps: from so many litres on, a litre costs so many thousandths of the
+ * minor unit (= so many minor units a cubic metre). F(v) is the cumulative cost of the first v
+ * litres of a period; a sale from v0 to v1 costs F(v1) - F(v0), so that prices add up however a
+ * sale is cut.
  */
 #ifndef GF_TARIFF_H
 #define GF_TARIFF_H
@@ -24,8 +25,8 @@ struct tariff {
     } steps[TARIFF_STEPS_MAX];
 };
 
-/* "0=850;500000=1200": the first from 0, each further one higher. 0, or GF_E_FORMAT, GF_E_RANGE with
- * the place ("step 2"). Writes n and steps only. */
+/* "0=850;500000=1200": the first from 0, each further one higher. 0, or GF_E_FORMAT, GF_E_RANGE
+ * with the place ("step 2"). Writes n and steps only. */
 int tariff_parse_steps(const char *text, struct tariff *ret, struct gf_fail *why);
 /* The other way. */
 void tariff_steps_text(const struct tariff *t, char ret[static TARIFF_STEPS_TEXT]);
@@ -38,8 +39,8 @@ int tariff_period_find(const char *word, enum tariff_period *ret);
  * cost fits 64 bits. */
 int tariff_cost(const struct tariff *t, int64_t from_l, int64_t to_l, int64_t *ret_milli);
 
-/* The most whole litres from `from_l` on that cost at most money_milli (>= 0): never gives more than
- * was paid, and one litre more would. 0 from TARIFF_LITRES_MAX on. */
+/* The most whole litres from `from_l` on that cost at most money_milli (>= 0): never gives more
+ * than was paid, and one litre more would. 0 from TARIFF_LITRES_MAX on. */
 int64_t tariff_litres(const struct tariff *t, int64_t from_l, int64_t money_milli);
 
 /* The tariff of a class at a time: the latest that is valid from then or before. 1, 0 none, or a

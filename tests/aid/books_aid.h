@@ -18,8 +18,8 @@ struct books {
     uint8_t swap_case[16];
 };
 
-/* An office with a tariff (0.850 cents a litre, from 100 litres a month on 1.200) and a key of epoch
- * 1 for each meter. */
+/* An office with a tariff (0.850 cents a litre, from 100 litres a month on 1.200) and a key of
+ * epoch 1 for each meter. */
 void books_new(struct books *b);
 void books_end(struct books *b);
 
@@ -35,8 +35,8 @@ uint64_t books_correct(struct books *b, int i, const char *kind, int64_t litres)
 uint64_t books_refund(struct books *b, int i, uint64_t sequence);
 
 /* The meter takes a token; gas flows; its account is closed for the swap (NULL: no certificate is
- * wanted), in which the certificate is brought too; it imports litres by certificate. Each a receipt
- * that is brought. */
+ * wanted), in which the certificate is brought too; it imports litres by certificate. Each a
+ * receipt that is brought. */
 void books_take(struct books *b, int i, uint64_t sequence);
 void books_use(struct books *b, int i, uint64_t litres);
 void books_close(struct books *b, int i, const uint8_t *swap_case);

@@ -100,8 +100,8 @@ static void its_hash_is_in_the_audit_log(void **state)
     assert_int_equal(post(&sale), 0);
     assert_int_equal(oaid_sql_number(&office,
                                      "SELECT COUNT(*) FROM audit_log a, journal j WHERE a.what = "
-                                     "'posted' AND a.who = 'S001' AND a.detail = lower(hex(j.op_id)) "
-                                     "|| ' sale ' || lower(hex(j.hash))"),
+                                     "'posted' AND a.who = 'S001' AND a.detail = "
+                                     "lower(hex(j.op_id)) || ' sale ' || lower(hex(j.hash))"),
                      1);
 }
 

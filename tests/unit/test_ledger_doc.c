@@ -1,4 +1,5 @@
-/* test_ledger_doc.c - docs/ledger.md and the Audit section of docs/office.md are what the tables say. */
+/* test_ledger_doc.c - docs/ledger.md and the audit's section of docs/office.md are what the tables
+ * say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

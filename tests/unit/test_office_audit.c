@@ -183,7 +183,8 @@ static void a_copied_receipt_does_not_pass(void **state)
     oaid_sql(&office,
              "INSERT INTO receipt SELECT org_id, meter_id, 10, bytes, hash, prev_hash, gap, x'77', "
              "command, key_epoch, account_no, life_state, at_s, clock_valid, flowed_l, cleared_l, "
-             "ticket_serial, order_id, item_id, brought_by, verified_at_ms FROM receipt" RECEIPT(9));
+             "ticket_serial, order_id, item_id, brought_by, verified_at_ms FROM "
+             "receipt" RECEIPT(9));
     expect_broken(HO_RECEIPTS_VERIFY, "receipt " AID_METER_2 " 10 is registered otherwise");
 }
 
@@ -232,8 +233,8 @@ static void gaps_are_notes(void **state)
     bring(gasm_Command_COMMISSION, 0);
     aaid_clean(&office);
     assert_int_equal(audit->of[HO_RECEIPTS_CHAIN].n_notes, 2);
-    assert_true(
-        aaid_has(&audit->of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipts 4 to 5 are not home"));
+    assert_true(aaid_has(&audit->of[HO_RECEIPTS_CHAIN].notes,
+                         AID_METER_3 ": receipts 4 to 5 are not home"));
     assert_true(
         aaid_has(&audit->of[HO_RECEIPTS_CHAIN].notes, AID_METER_3 ": receipt 7 is not home"));
 }

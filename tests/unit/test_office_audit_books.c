@@ -132,7 +132,8 @@ static const struct plant {
       AAID(SUMS) | AAID(ACCOUNTS_BALANCE) | AAID(TOKENS), HO_TOKENS,
       "account 1002: 2534 l in tokens by the ledger, 2529 by its tokens and its meter" },
     { "posted_totals", "UPDATE posted_totals SET certified_l = 41 WHERE account_no = 1003",
-      AAID(ACCOUNTS_BALANCE) | AAID(SWAPS) | AAID(TOKENS), HO_ACCOUNTS_BALANCE, "account 1003: sold 0" },
+      AAID(ACCOUNTS_BALANCE) | AAID(SWAPS) | AAID(TOKENS), HO_ACCOUNTS_BALANCE,
+      "account 1003: sold 0" },
     /* readings */
     { "posted_totals", "UPDATE posted_totals SET cleared_l = 1 WHERE account_no = 1002",
       AAID(RESIDUALS), HO_RESIDUALS,
@@ -290,7 +291,8 @@ static void every_planted_row_is_named(void **state)
         each_table(p->tables, "CREATE TABLE kept_% AS SELECT * FROM %");
         oaid_sql(&books.office, p->sql);
         aaid_only(&books.office, p->bits, p->s, p->text);
-        each_table(p->tables, "DELETE FROM %; INSERT INTO % SELECT * FROM kept_%; DROP TABLE kept_%");
+        each_table(p->tables,
+                   "DELETE FROM %; INSERT INTO % SELECT * FROM kept_%; DROP TABLE kept_%");
     }
     aaid_clean(&books.office);
 }
