@@ -155,6 +155,11 @@ void admin_watch_end(struct admin_watch *w);
  * GF_E_DISK_FULL; GF_E_CANCELLED. The caller closes *ret. */
 int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fail *why);
 
+/* Read a key: a file of 64 hex digits, and white space behind them. 0; GF_E_FILE; GF_E_FORMAT says
+ * what the key is called. */
+int admin_key_file(const char *path, const char *name, uint8_t ret[static HO_KEY_LEN],
+                   struct gf_fail *why);
+
 /* ---- codes ---- */
 
 /* Show a QR code of this text as the options of ADMIN_CODE_OPTIONS say: on the screen, or in a file.

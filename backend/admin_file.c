@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "backend/admin.h"
+#include "common/bytes.h"
+#include "common/host/real.h"
 
 #define TELL_EVERY_MS 1000
 #define CHUNK 65536
@@ -158,4 +160,22 @@ int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fa
     else if (r == 0)
         *ret = to;
     return r;
+}
+
+int admin_key_file(const char *path, const char *name, uint8_t ret[static HO_KEY_LEN],
+                   struct gf_fail *why)
+{
+    char text[2 * HO_KEY_LEN + 8];
+    struct gf_fail read = { 0 };
+    int n = gf_file_read(path, (uint8_t *)text, sizeof text - 1, &read), r = GF_E_FORMAT;
+
+    if (n < 0 && n != GF_E_SPACE)
+        return gf_fail(why, n, read.where, read.detail);
+    if (n >= 0) {
+        text[n] = '\0';
+        text[strcspn(text, " \t\r\n")] = '\0';
+        r = gf_unhex(text, ret, HO_KEY_LEN);
+    }
+    gf_wipe(text, sizeof text);
+    return r == 0 ? 0 : gf_fail(why, r, name, "the file has to hold 64 hex digits");
 }

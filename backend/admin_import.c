@@ -4,7 +4,6 @@
 #include "backend/admin.h"
 #include "backend/office_import.h"
 #include "common/bytes.h"
-#include "common/host/real.h"
 
 static bool tell(void *ctx, uint64_t rows)
 {
@@ -48,26 +47,6 @@ static int import_file(struct admin *a, const char *path, const uint8_t *transpo
     return r == 0 ? answer(a, &counts, why) : r;
 }
 
-/* A file of 64 hex digits, and white space behind them. */
-static int read_transport_key(const char *path, uint8_t ret[static HO_KEY_LEN], struct gf_fail *why)
-{
-    char text[2 * HO_KEY_LEN + 8];
-    struct gf_fail read = { 0 };
-    int n = gf_file_read(path, (uint8_t *)text, sizeof text - 1, &read), r = GF_E_FORMAT;
-
-    if (n < 0 && n != GF_E_SPACE)
-        return gf_fail(why, n, read.where, read.detail);
-    if (n >= 0) {
-        text[n] = '\0';
-        text[strcspn(text, " \t\r\n")] = '\0';
-        r = gf_unhex(text, ret, HO_KEY_LEN);
-    }
-    gf_wipe(text, sizeof text);
-    return r == 0
-               ? 0
-               : gf_fail(why, GF_E_FORMAT, "transport key", "the file has to hold 64 hex digits");
-}
-
 static const struct admin_option meters_options[] = {
     { "transport-key", "KEYFILE", "64 hex digits: what the manufacturer wrapped the keys with", 0,
       true },
@@ -76,7 +55,7 @@ static const struct admin_option meters_options[] = {
 static int run_import_meters(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     uint8_t key[HO_KEY_LEN];
-    int r = read_transport_key(admin_value(args, "transport-key"), key, why);
+    int r = admin_key_file(admin_value(args, "transport-key"), "transport key", key, why);
 
     if (r == 0)
         r = import_file(a, args->words[0], key, why);

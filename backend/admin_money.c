@@ -7,7 +7,6 @@
 #include "backend/credit_json.h"
 #include "backend/provider.h"
 #include "common/bytes.h"
-#include "common/host/real.h"
 #include "common/text.h"
 
 #define AMOUNT_MAX INT64_C(1000000000000)
@@ -351,27 +350,13 @@ static int end_provider(struct office *o, void *ctx)
     return provider_end(o, x->name, x->by);
 }
 
-static int read_secret(const char *path, uint8_t ret[static HO_KEY_LEN], struct gf_fail *why)
-{
-    char text[2 * HO_KEY_LEN + 8];
-    int n = gf_file_read(path, (uint8_t *)text, sizeof text - 1, why);
-
-    if (n < 0)
-        return n;
-    text[n] = '\0';
-    text[strcspn(text, " \t\r\n")] = '\0';
-    n = gf_unhex(text, ret, HO_KEY_LEN);
-    gf_wipe(text, sizeof text);
-    return n == 0 ? 0 : gf_fail(why, GF_E_FORMAT, "secret", "the file has to hold 64 hex digits");
-}
-
 static int run_provider_add(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     struct adding x = { .name = args->words[0] };
     int r = read_by(a, args, &x.by, why);
 
     if (r == 0)
-        r = read_secret(admin_value(args, "secret"), x.secret, why);
+        r = admin_key_file(admin_value(args, "secret"), "secret", x.secret, why);
     if (r == 0)
         r = admin_failed(a, ho_transaction(a->office, add_provider, &x), why);
     gf_wipe(x.secret, sizeof x.secret);
