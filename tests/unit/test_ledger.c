@@ -157,6 +157,17 @@ static void what_does_not_balance_is_refused(void **state)
     expect_nothing();
 }
 
+static void lines_of_units_may_stand_in_any_order(void **state)
+{
+    struct ledger_entry e = sale;
+
+    (void)state;
+    e.postings[1] = sale.postings[2];
+    e.postings[2] = sale.postings[1];
+    assert_int_equal(post(&e), 0);
+    assert_int_equal(balance(LEDGER_LITRE, LEDGER_SOLD, "100001"), -500);
+}
+
 static void what_is_no_entry_is_refused(void **state)
 {
     static char longer[256];
@@ -348,6 +359,7 @@ int main(void)
         T(its_hash_is_in_the_audit_log),
         T(twice_is_once),
         T(what_does_not_balance_is_refused),
+        T(lines_of_units_may_stand_in_any_order),
         T(what_is_no_entry_is_refused),
         T(the_longest_texts_are_taken),
         T(empty_lines_are_left_out),
