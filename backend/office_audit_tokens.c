@@ -46,8 +46,8 @@ static const char token_columns[] =
     "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no "
     "AND r.by_sequence = t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = "
     "t.op_id AND p.kind = t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON "
-    "m.org_id = t.org_id AND m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE t.org_id = ?1 "
-    "ORDER BY t.account_no, t.sequence";
+    "m.org_id = t.org_id AND m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE "
+    "t.org_id = ?1 ORDER BY t.account_no, t.sequence";
 
 static void read_token(struct odb_query *q, struct token *ret)
 {
