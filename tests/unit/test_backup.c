@@ -75,13 +75,14 @@ static void manifest_of(const char *path, char ret[static 8192])
 static void fill_every_table(struct odb *db)
 {
     static const char *const texts[] = { "a'b\"c\\", "Größe 漢字", "", "line\nline" };
-    struct buf sql[96] = { 0 };
+    static struct buf sql[96]; /* for good: statements are kept by their address */
 
     assert_int_equal(odb_begin(db), 0);
     for (size_t t = 0; t < odb_n_tables; t++) {
         const struct odb_table *table = &odb_tables[t];
         struct odb_value values[64];
 
+        buf_clear(&sql[t]);
         buf_print(&sql[t], "INSERT INTO %s (org_id", table->name);
         for (size_t i = 0; i < table->n_columns; i++)
             buf_print(&sql[t], ", %s", table->columns[i].name);
