@@ -17,13 +17,11 @@
 
 #include <cmocka.h>
 #include <curl/curl.h>
-#include <jansson.h>
-#include <openssl/pem.h>
 
 #include "backend/http_srv.h"
-#include "backend/office_http.h"
 #include "tests/aid/office_aid.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/device.h"
 #include "tests/bench/raw_rows.h"
 
 #define ROUNDS 11
@@ -256,39 +254,13 @@ static void over_tls(unsigned threads)
 /* A laptop with a key of its own, in laptopN.pem. */
 static void enrol(size_t i)
 {
-    static char csr[4096], answer[16384];
-    char code[HO_CODE_TEXT], path[700];
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509_REQ *request = X509_REQ_new();
-    BIO *bio = BIO_new(BIO_s_mem());
-    FILE *out;
-    char *p = NULL;
+    char path[700];
 
-    bench_need(X509_REQ_set_pubkey(request, key) == 1
-                   && X509_REQ_sign(request, key, EVP_sha256()) > 0
-                   && PEM_write_bio_X509_REQ(bio, request) == 1,
-               "a certificate request");
-    long n = BIO_get_mem_data(bio, &p);
-    (void)snprintf(csr, sizeof csr, "%.*s", (int)n, p);
-    bench_need(ho_enrol_code(office.o, "S001", code) == 0, "a code");
-    bench_need(oaid_enrol(&office, code, csr, "127.0.0.1", answer, sizeof answer) == 200, answer);
-
-    json_t *json = json_loads(answer, 0, NULL);
-    (void)snprintf(path, sizeof path, "%s/laptop%zu.pem", office.dir, i);
-    out = fopen(path, "we");
-    bench_need(out != NULL && json != NULL, path);
-    (void)fputs(json_string_value(json_object_get(json, "cert_pem")), out);
-    bench_need(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL) == 1, path);
-    (void)fclose(out);
     memset(&laptops[i], 0, sizeof laptops[i]);
     laptops[i].a = &office;
-    (void)snprintf(laptops[i].id_text, sizeof laptops[i].id_text, "%s",
-                   json_string_value(json_object_get(json, "device_id")));
+    (void)snprintf(path, sizeof path, "%s/laptop%zu.pem", office.dir, i);
+    bench_device(&office, "S001", path, laptops[i].id_text);
     bench_need(gf_uuid_parse(laptops[i].id_text, laptops[i].id) == 0, "a device");
-    json_decref(json);
-    (void)BIO_free(bio);
-    X509_REQ_free(request);
-    EVP_PKEY_free(key);
 }
 
 static void measure(const char *name)
