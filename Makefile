@@ -64,7 +64,7 @@ gasmeter_PKG       := ncursesw libsystemd openssl
 gasoffice_MAIN     := backend/main.c
 gasoffice_LIBS     := backend openssl meter real common
 gasoffice_PKG      := libevent libevent_openssl libevent_pthreads openssl sqlite3 libpq libp11 jansson libqrencode libpng \
-                      cairo cairo-pdf cairo-svg
+                      cairo cairo-pdf cairo-svg fontconfig
 payprovider_MAIN   := backend/provider/main.c
 payprovider_LIBS   := real common
 payprovider_PKG    := libcurl jansson openssl
@@ -76,10 +76,10 @@ PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice payprovider virtual-bluez,$
 # Unit tests and benchmarks may use everything.
 TEST_LIBS  := aid tui backend client db bt virtual host field openssl bearssl meter real common
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
-              jansson libevent libevent_openssl libevent_pthreads libpq libp11 cairo cairo-pdf cairo-svg openssl
+              jansson libevent libevent_openssl libevent_pthreads libpq libp11 cairo cairo-pdf cairo-svg fontconfig openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
 # The meter's own unit tests, and what they link: nothing of the office, the laptop, the radio.
-ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|office|store|vb|bluez|dbus|screen|picture|proc|fake|peer|tui)
+ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|office|store|vb|bluez|dbus|screen|picture|proc|fake|peer|tui|api|audit|books|http|money|odb|pg|secrets|story)
 METER_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell grep -L -E 'include $(ABOVE)' $$(grep -l \
                -E 'include "(meter-core|tests/aid)/' tests/unit/test_*.c)))
 meteraid_SRC := $(shell grep -L -E 'include ($(ABOVE)|<(curses|vterm|png|systemd|sqlite3|curl|event2|poll))' tests/aid/*.c)
@@ -99,6 +99,9 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_AID   := $(addprefix tests/aid/,flash.c linkaid.c meter_world.c meter_story.c meter_still.c \
               message_samples.c session_pair.c crypto_each.c credit_aid.c swap_aid.c) tests/fuzz/image.c
 FUZZ_LIBS  := openssl bearssl meter common
+# Those of head office, and what they link besides.
+FUZZ_OFFICE_AID := $(addprefix tests/aid/,office_aid.c office_laptop.c api_aid.c api_each.c secrets.c proc.c pg.c) \
+                   tests/fuzz/office.c
 
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
@@ -171,6 +174,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o)
 
 $(BUILD)/bin/fuzz_%: FUZZ_LINK := -fsanitize=fuzzer
 $(BUILD)/bin/fuzz_journal: FUZZ_LINK := -fsanitize=fuzzer -Wl,--wrap=mc_journal_fits
+$(BUILD)/bin/fuzz_office_% $(BUILD)/bin/seeds_office: $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o \
+    $(FUZZ_OFFICE_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(BUILD)/libbackend.a $(BUILD)/libreal.a \
+    $(FUZZ_LIBS:%=$(BUILD)/lib%.a)
 $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
