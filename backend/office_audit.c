@@ -9,6 +9,7 @@
 #include "backend/office_certify.h"
 #include "backend/office_issue.h"
 #include "backend/office_pki.h"
+#include "common/text.h"
 #include "meter-core/keys.h"
 #include "meter-core/pb.h"
 
@@ -175,36 +176,71 @@ static bool is_issued(struct ho_audit *a, const char *meter_id, uint32_t epoch, 
     return n > 0 && (size_t)n == envelope.n && memcmp(again, envelope.p, envelope.n) == 0;
 }
 
+/* May a key be in this state while another epoch, or this one, is active in the meter? One that was
+ * withdrawn before a meter used it stays so. */
+static bool may_be(const char *state, uint32_t epoch, uint32_t active)
+{
+    if (epoch == active)
+        return strcmp(state, "active") == 0;
+    return strcmp(state, "withdrawn") == 0
+           || strcmp(state, epoch > active ? "new" : "expired") == 0;
+}
+
+/* A row of check_keys(). */
+static void check_key(struct ho_audit *a, struct odb_query *q)
+{
+    uint32_t epoch = (uint32_t)odb_int(q, 1), active = (uint32_t)odb_int(q, 5);
+    bool was_used = !odb_is_null(q, 6), has_ended = !odb_is_null(q, 7);
+    char meter_id[GF_METER_ID_TEXT], state[16];
+
+    odb_text(q, 0, meter_id, sizeof meter_id);
+    odb_text(q, 4, state, sizeof state);
+    ho_checked(a, HO_ONE_KEY);
+    if (!is_issued(a, meter_id, epoch, (uint32_t)odb_int(q, 2), odb_bytes(q, 3)))
+        ho_broken(a, HO_ONE_KEY, "key %s epoch %u is not the one that was issued, or does not open",
+                  meter_id, epoch);
+    else if (!may_be(state, epoch, active))
+        ho_broken(a, HO_ONE_KEY, "key %s epoch %u is %s, but epoch %u is active in the meter",
+                  meter_id, epoch, state, active);
+    else if (strcmp(state, "withdrawn") == 0 && (was_used || !has_ended))
+        ho_broken(a, HO_ONE_KEY, "key %s epoch %u is withdrawn, but %s", meter_id, epoch,
+                  was_used ? "the meter used it" : "no time says since when");
+    else if (was_used && has_ended && (epoch == active || odb_int(q, 7) < odb_int(q, 6)))
+        ho_note(a, HO_ONE_KEY, "key %s epoch %u was withdrawn, and the meter used it all the same",
+                meter_id, epoch);
+}
+
 static int check_keys(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q =
         odb_query(o->db,
-                  "SELECT k.meter_id, k.epoch, k.wrap_epoch, k.envelope, k.state, m.active_epoch "
-                  "FROM account_key k JOIN meter m ON m.org_id = k.org_id AND m.meter_id = "
-                  "k.meter_id WHERE k.org_id = ?1 ORDER BY k.meter_id, k.epoch",
+                  "SELECT k.meter_id, k.epoch, k.wrap_epoch, k.envelope, k.state, m.active_epoch, "
+                  "k.active_since_ms, k.ended_at_ms FROM account_key k JOIN meter m ON m.org_id = "
+                  "k.org_id AND m.meter_id = k.meter_id WHERE k.org_id = ?1 ORDER BY k.meter_id, "
+                  "k.epoch",
                   ODB_NONE);
-    char meter_id[GF_METER_ID_TEXT], state[16];
     int r;
 
     while ((r = odb_next(o->db, q)) == 1) {
-        uint32_t epoch = (uint32_t)odb_int(q, 1), active = (uint32_t)odb_int(q, 5);
-        const char *want = epoch > active ? "new" : epoch == active ? "active" : "expired";
-
-        odb_text(q, 0, meter_id, sizeof meter_id);
-        odb_text(q, 4, state, sizeof state);
-        ho_checked(a, HO_ONE_KEY);
-        if (!is_issued(a, meter_id, epoch, (uint32_t)odb_int(q, 2), odb_bytes(q, 3)))
-            ho_broken(a, HO_ONE_KEY,
-                      "key %s epoch %u is not the one that was issued, or does not open", meter_id,
-                      epoch);
-        else if (strcmp(state, want) != 0)
-            ho_broken(a, HO_ONE_KEY, "key %s epoch %u is %s, but epoch %u is active in the meter",
-                      meter_id, epoch, state, active);
+        check_key(a, q);
         o->fail = (struct gf_fail){ 0 };
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
+}
+
+/* Whose ticket it is: a member's for an order, or a customer's, whose number is cut to what a
+ * ticket holds. */
+static bool is_holders(struct odb_query *q, const gasm_Ticket *t)
+{
+    char holder[32], subject[sizeof t->subject];
+    const bool of_customer = t->role == gasm_Role_CUSTOMER;
+
+    odb_text(q, of_customer ? 4 : 3, holder, sizeof holder);
+    (void)gf_copy(subject, sizeof subject, holder);
+    return odb_is_null(q, 4) != of_customer && odb_is_null(q, 3) == of_customer
+           && odb_is_null(q, 7) == of_customer && strcmp(t->subject, subject) == 0;
 }
 
 static int check_tickets(struct ho_audit *a)
@@ -212,23 +248,24 @@ static int check_tickets(struct ho_audit *a)
     struct office *o = a->o;
     struct odb_query *q =
         odb_query(o->db,
-                  "SELECT t.meter_id, t.serial, t.epoch, t.staff_no, t.bytes, t.not_after_s, "
-                  "w.account_no FROM ticket t JOIN work_order w ON w.org_id = t.org_id AND "
-                  "w.order_id = t.order_id WHERE t.org_id = ?1 ORDER BY t.meter_id, t.serial",
+                  "SELECT t.meter_id, t.serial, t.epoch, t.staff_no, t.customer_no, t.bytes, "
+                  "t.not_after_s, w.order_id, w.account_no, t.use_count FROM ticket t LEFT JOIN "
+                  "work_order w ON w.org_id = t.org_id AND w.order_id = t.order_id WHERE t.org_id "
+                  "= ?1 ORDER BY t.meter_id, t.serial",
                   ODB_NONE);
-    char meter_id[GF_METER_ID_TEXT], staff_no[25];
+    char meter_id[GF_METER_ID_TEXT];
     gasm_Ticket t;
     int r;
 
     while ((r = odb_next(o->db, q)) == 1) {
         odb_text(q, 0, meter_id, sizeof meter_id);
-        odb_text(q, 3, staff_no, sizeof staff_no);
         ho_checked(a, HO_TICKETS);
-        if (mc_ticket_decode(odb_bytes(q, 4), &t) != 0
+        if (mc_ticket_decode(odb_bytes(q, 5), &t) != 0
             || memcmp(t.meter_id, meter_id, GF_METER_ID_LEN) != 0
             || t.serial != (uint64_t)odb_int(q, 1) || t.epoch != (uint32_t)odb_int(q, 2)
-            || strcmp(t.subject, staff_no) != 0 || t.not_after_s != odb_int(q, 5)
-            || (t.account_no != 0 && t.account_no != (uint64_t)odb_int(q, 6)))
+            || !is_holders(q, &t) || t.not_after_s != odb_int(q, 6)
+            || t.use_count != (uint64_t)odb_int(q, 9)
+            || (t.account_no != 0 && t.account_no != (uint64_t)odb_int(q, 8)))
             ho_broken(a, HO_TICKETS, "ticket %s serial %lld", meter_id, (long long)odb_int(q, 1));
     }
     odb_end(q);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "backend/office_issue.h"
 #include "backend/office_register.h"
 #include "tests/aid/audit_aid.h"
 
@@ -381,6 +382,76 @@ static void tickets_are_proved(void **state)
     }
 }
 
+#define KEY(n) " WHERE meter_id = '" AID_METER_##n "' AND epoch = 1"
+
+/* A key that was withdrawn before any meter used it stays so; one that a meter uses all the same is
+ * told, and its state follows the meter. */
+static void withdrawn_keys_are_known(void **state)
+{
+    (void)state;
+    oaid_sql(&office, "UPDATE account_key SET state = 'withdrawn', ended_at_ms = 5" KEY(3));
+    aaid_clean(&office);
+    assert_int_equal(audit->of[HO_ONE_KEY].n_notes, 0);
+    oaid_sql(&office, "UPDATE account_key SET active_since_ms = 6" KEY(3));
+    expect_only(HO_ONE_KEY, "key " AID_METER_3 " epoch 1 is withdrawn, but the meter used it");
+    oaid_sql(&office,
+             "UPDATE account_key SET active_since_ms = NULL, ended_at_ms = NULL" KEY(3));
+    expect_only(HO_ONE_KEY, "key " AID_METER_3 " epoch 1 is withdrawn, but no time says since");
+    oaid_sql(&office, "UPDATE account_key SET state = 'expired', ended_at_ms = 5" KEY(3));
+    expect_only(HO_ONE_KEY, "key " AID_METER_3 " epoch 1 is expired, but epoch 0 is active");
+    oaid_sql(&office, "UPDATE account_key SET state = 'new', ended_at_ms = NULL" KEY(3));
+    oaid_sql(&office, "UPDATE account_key SET ended_at_ms = active_since_ms - 1" KEY(1));
+    aaid_clean(&office);
+    assert_int_equal(audit->of[HO_ONE_KEY].n_notes, 1);
+    assert_true(aaid_has(&audit->of[HO_ONE_KEY].notes,
+                         "key " AID_METER_1 " epoch 1 was withdrawn, and the meter used it"));
+    oaid_sql(&office, "UPDATE account_key SET state = 'withdrawn'" KEY(1));
+    expect_only(HO_ONE_KEY, "key " AID_METER_1 " epoch 1 is withdrawn, but epoch 1 is active");
+}
+
+static int ask_ticket(struct office *o, void *ctx)
+{
+    return ho_customer_ticket(o, "C-1001", AID_METER_1, ctx);
+}
+
+static void customers_tickets_are_proved(void **state)
+{
+    static const char *const changes[] = {
+        "epoch = epoch + 1",
+        "not_after_s = not_after_s + 1",
+        "use_count = use_count + 1",
+        "bytes = CAST(bytes || x'00' AS BLOB)",
+        "customer_no = 'C-1002'",
+        "customer_no = NULL",
+        "staff_no = 'C-1001', customer_no = NULL",
+        "staff_no = 'S001'",
+        "order_id = (SELECT MIN(order_id) FROM work_order)",
+    };
+    struct ho_customer_ticket given;
+    char sql[300], name[64];
+
+    (void)state;
+    oaid_sql(&office, "INSERT INTO binding SELECT org_id, customer_no, meter_id, account_no, 1, "
+                      "NULL FROM account a WHERE meter_id = '" AID_METER_1
+                      "' AND NOT EXISTS (SELECT 1 FROM binding b WHERE b.meter_id = a.meter_id)");
+    assert_int_equal(ho_transaction(office.o, ask_ticket, &given), 1);
+    aaid_clean(&office);
+    assert_int_equal(audit->of[HO_TICKETS].checked, 7);
+    (void)snprintf(name, sizeof name, "ticket " AID_METER_1 " serial %llu",
+                   (unsigned long long)given.serial);
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        oaid_sql(&office, "CREATE TABLE kept AS SELECT epoch, not_after_s, use_count, bytes, "
+                          "customer_no, staff_no, order_id FROM ticket WHERE role = 6");
+        (void)snprintf(sql, sizeof sql, "UPDATE ticket SET %s WHERE role = 6", changes[i]);
+        oaid_sql(&office, sql);
+        expect_only(HO_TICKETS, name);
+        oaid_sql(&office, "UPDATE ticket SET (epoch, not_after_s, use_count, bytes, customer_no, "
+                          "staff_no, order_id) = (SELECT * FROM kept) WHERE role = 6; DROP TABLE "
+                          "kept");
+    }
+    aaid_clean(&office);
+}
+
 /* ---- laptops' records ---- */
 
 static void records_are_whole(void **state)
@@ -486,7 +557,9 @@ int main(void)
         T(a_credit_cleared_twice),
         T(a_commissioning_without_a_clear),
         T(keys_are_proved),
+        T(withdrawn_keys_are_known),
         T(tickets_are_proved),
+        T(customers_tickets_are_proved),
         T(records_are_whole),
         T(a_deleted_record_is_missed),
         T(refused_records_are_in_the_chain),
