@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pb_common.h>
 #include <pb_decode.h>
 
 #include "backend/office_http.h"
@@ -111,17 +112,35 @@ static bool check_stream(struct ho_sync *s, char where[static 40], const char **
 
 /* ---- the answer ---- */
 
+/* As a varint; returns its bytes. */
+static size_t put_varint(uint8_t *ret, size_t v)
+{
+    size_t n = 0;
+
+    for (; n == 0 || v > 0; v >>= 7)
+        ret[n++] = (uint8_t)((v & 0x7F) | (v > 0x7F ? 0x80 : 0));
+    return n;
+}
+
+/* Tag and length stand before the body that they are of, and the message's length before both: so
+ * the body is encoded once, where an encoder of whole messages does it once more for the lengths. */
 int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
 {
-    uint8_t bytes[sync_Down_size], length[4];
-    size_t digits = 0;
-    int n = mc_pb_encode(sync_Down_fields, down, bytes, sizeof bytes);
+    uint8_t bytes[sync_Down_size], inner[12], outer[12];
+    pb_field_iter_t body;
 
+    if (!pb_field_iter_begin_const(&body, sync_Down_fields, down)
+        || !pb_field_iter_find(&body, down->which_body))
+        return ho_fail(o, GF_E_BUG, "answer", "a message has no body");
+
+    int n = mc_pb_encode(body.submsg_desc, body.pData, bytes, sizeof bytes);
     if (n < 0)
         return ho_fail(o, n, "answer", "a message is too long");
-    for (size_t left = (size_t)n; left > 0 || digits == 0; left >>= 7)
-        length[digits++] = (uint8_t)((left & 0x7F) | (left > 0x7F ? 0x80 : 0));
-    buf_add(s->out, length, digits);
+
+    size_t inner_n = put_varint(inner, (size_t)body.tag << 3 | PB_WT_STRING);
+    inner_n += put_varint(inner + inner_n, (size_t)n);
+    buf_add(s->out, outer, put_varint(outer, inner_n + (size_t)n));
+    buf_add(s->out, inner, inner_n);
     buf_add(s->out, bytes, (size_t)n);
     gf_wipe(bytes, (size_t)n); /* a ticket's key may have been in it */
     return s->out->bad ? ho_fail(o, GF_E_MEMORY, "answer", "") : 0;

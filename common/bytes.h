@@ -86,10 +86,9 @@ static inline bool gf_same_secret(const uint8_t *a, const uint8_t *b, size_t n)
 /* Overwrite with zeroes in a way that the optimiser keeps. */
 static inline void gf_wipe(void *p, size_t n)
 {
-    volatile uint8_t *v = p;
-
-    while (n-- > 0)
-        *v++ = 0;
+    if (n > 0)
+        memset(p, 0, n);
+    __asm__ volatile("" : : "r"(p) : "memory"); /* as if somebody read it now */
 }
 
 #endif
