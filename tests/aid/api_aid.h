@@ -24,6 +24,7 @@ struct oaid_request {
     const char *type; /* NULL: application/json where there is a body */
     const char *signature;
     const char *peer; /* NULL: 192.0.2.7 */
+    int *status;      /* NULL, or where the answer's status goes: any is right then */
 };
 
 /* The answer's JSON (a string when it is not JSON); the caller releases it. want: its status. */

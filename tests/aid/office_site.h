@@ -14,8 +14,8 @@
 #define SITE_OLD AID_METER_ID   /* ids of meters of meter_world */
 #define SITE_NEW AID_OTHER_ID
 #define SITE_THIRD "GM2400000447"
-#define SITE_WALLET 32
-#define SITE_RECEIPTS 64
+#define SITE_WALLET 256
+#define SITE_RECEIPTS 512
 
 struct site_meter {
     struct aid_world *w;

@@ -1,0 +1,145 @@
+#ifndef GF_TESTS_AID_STORY_H
+#define GF_TESTS_AID_STORY_H
+/*
+ * Head office, a laptop, customers, a payment provider and real meters, and everything that happens
+ * to them, drawn from one seed. After each operation the books are compared with sums that this
+ * file's own bookkeeping and the meters' true registers give; nothing of the product's audit is
+ * used for that. Whatever does not hold ends the test through cmocka's assertions.
+ */
+#include <jansson.h>
+
+#include "tests/aid/api_aid.h"
+#include "tests/aid/office_site.h"
+
+#define STORY_PLACES 3
+#define STORY_METERS 8
+#define STORY_SALES 256
+#define STORY_PAYMENTS 256
+#define STORY_ID 37 /* a UUID in text */
+
+/* Where a meter is: in stock, with key and account before its service, in service, its account
+ * closed, dead on the wall, dead on the bench. */
+enum story_life { STORY_STOCK, STORY_NEW, STORY_SERVICE, STORY_CLOSED, STORY_DEAD, STORY_BENCH };
+
+struct story_meter {
+    struct site_meter m;
+    enum story_life life;
+    int place;
+    uint64_t account_no;
+    char number[32];           /* the order that its receipts come under */
+    bool home[SITE_RECEIPTS];  /* its receipts that head office has */
+    bool certificate_home;
+    /* what its account was given, by head office's answers */
+    int64_t forgiven_l, debited_l;
+    uint64_t closed_purchased_l; /* bought ever, when it was closed */
+    bool removed;                /* closed, and no other meter came */
+    bool commissioned;
+};
+
+struct story_sale {
+    uint64_t account_no, sequence;
+    int64_t litres, price_minor, refund_minor;
+    uint64_t ceiling_l;
+    uint64_t refund_seq; /* of the token that takes it back; 0: none */
+    bool given_back;     /* its litres are on no meter and never will be */
+    char refund[STORY_ID];
+};
+
+struct story_payment {
+    char id[STORY_ID];
+    uint64_t account_no;
+    int64_t amount_minor;
+    bool by_webhook, confirmed, failed, counted;
+    int times;
+};
+
+struct story_place {
+    const char *point, *customer;
+    int meter;     /* in service here; -1: none */
+    int next;      /* of a swap that is under way; -1: none */
+    int phase;     /* of the swap: 0 none, 1 the new one has its account, 2 the old one is closed, 3
+                    * the new one is in service */
+    bool imported; /* of the swap: the new meter took the certificate */
+    char case_number[32];
+};
+
+struct story {
+    uint64_t seed;
+    unsigned steps, at;
+    struct aid_random random;
+    struct gf_random office_random;
+    struct aid_random office_state;
+    struct site s;
+    struct oaid_laptop supervisors; /* the other laptop */
+    char clerk[GF_UUID_TEXT], chief[GF_UUID_TEXT], chief2[GF_UUID_TEXT], officer[GF_UUID_TEXT],
+        auditor[GF_UUID_TEXT];
+    char sessions[2][65]; /* of C-1001 and C-1002; "" before the first account */
+    int64_t session_ms[2];
+    struct story_place places[STORY_PLACES];
+    struct story_meter meters[STORY_METERS];
+    struct story_sale sales[STORY_SALES];
+    struct story_payment payments[STORY_PAYMENTS];
+    size_t n_meters, n_sales, n_payments;
+    uint32_t tariffs, refs;
+    int64_t cash_minor, paid_back_minor;
+    bool trace;
+};
+
+/* Begin from a seed; play one operation and check; end: faults stop, everything arrives, and all of
+ * it is checked. */
+void story_begin(struct story *y, uint64_t seed, unsigned steps);
+void story_step(struct story *y);
+void story_finish(struct story *y);
+void story_end(struct story *y);
+
+/* ---- shared by the parts ---- */
+
+uint64_t story_pick(struct story *y, uint64_t n); /* 0 .. n-1; 0 for n 0 */
+bool story_one_in(struct story *y, uint64_t n);
+void story_tell(struct story *y, const char *what, ...) __attribute__((format(printf, 2, 3)));
+void story_id(struct story *y, char ret[static STORY_ID]);
+/* A call; the status to *status (NULL: has to be 200). The caller releases the answer. */
+json_t *story_call(struct story *y, const char *method, const char *path, const char *who,
+                   json_t *json, int *status);
+int64_t story_number(struct story *y, const char *sql, const struct odb_value *values, size_t n);
+/* Everybody's clock is that of the latest, and `ms` more. */
+void story_pass(struct story *y, int64_t ms);
+struct story_meter *story_at(struct story *y, int place); /* in service there; NULL: none */
+const char *story_session(struct story *y, int place);    /* of its customer; NULL: none yet */
+struct story_place *story_some_place(struct story *y);
+
+/* money */
+void story_pay(struct story *y);
+void story_webhook(struct story *y);
+void story_refund(struct story *y);
+void story_correct(struct story *y);
+void story_tariff(struct story *y);
+void story_broken_sale(struct story *y);
+void story_end_money(struct story *y);
+
+/* at meters */
+void story_open(struct story *y);
+void story_swap(struct story *y);
+void story_remove(struct story *y);
+void story_clear(struct story *y);
+void story_maintain(struct story *y);
+void story_bench(struct story *y);
+void story_give(struct story *y);
+void story_use_gas(struct story *y);
+void story_deliver(struct story *y);
+void story_end_field(struct story *y);
+/* Hand a token of this account to its meter, sealed or typed. */
+void story_hand(struct story *y, struct story_meter *m, uint64_t sequence, bool typed);
+/* The newest of its account (0: none); what the laptop has with it for this meter. */
+uint64_t story_last_token(struct story *y, const struct story_meter *m);
+void story_carry(struct story *y, struct story_meter *m);
+void story_read(struct story *y, struct story_meter *m);
+void story_send(struct story *y, struct story_meter *m, size_t receipt);
+void story_send_all(struct story *y, struct story_meter *m);
+void story_closed(struct story *y, struct story_meter *m, bool removed);
+
+/* what must be true */
+void story_check(struct story *y);
+void story_check_end(struct story *y);
+
+#endif
