@@ -111,13 +111,14 @@ static int decide_refund(struct office *o, struct shown *s)
  * one was taken. */
 static int post_refunds(struct office *o, const struct shown *s)
 {
-    if (odb_exec(o->db,
-                 "UPDATE token SET state = 'posted', settled_at_ms = ?4, settled_seq = ?5 WHERE "
-                 "org_id = ?1 AND account_no = ?2 AND sequence <= ?3 AND kind = 'refund' AND state "
-                 "= 'pending'",
-                 ODB(ODB_I(s->account_no), ODB_I(s->last_seq), ODB_I(ho_now_ms(o)),
-                     ODB_I(s->receipt->seq)))
-        < 0)
+    if (s->last_seq > 0 /* tokens count from 1 */
+        && odb_exec(o->db,
+                    "UPDATE token SET state = 'posted', settled_at_ms = ?4, settled_seq = ?5 WHERE "
+                    "org_id = ?1 AND account_no = ?2 AND sequence <= ?3 AND kind = 'refund' AND "
+                    "state = 'pending'",
+                    ODB(ODB_I(s->account_no), ODB_I(s->last_seq), ODB_I(ho_now_ms(o)),
+                        ODB_I(s->receipt->seq)))
+               < 0)
         return ho_db_fail(o);
     return 0;
 }

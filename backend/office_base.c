@@ -61,38 +61,22 @@ int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int6
     return c->sha256(c->ctx, parts, 5, ret);
 }
 
-int ho_log(struct office *o, const char *who, const char *what, const char *detail, ...)
+void ho_log_begin(struct office *o)
 {
-    uint8_t prev[32] = { 0 }, hash[32];
-    char text[HO_TEXT_MAX], head[80], hex[65];
-    int64_t n, at_ms = ho_now_ms(o);
-    va_list args;
+    o->log_end = (struct ho_log_end){ 0 };
+}
 
-    va_start(args, detail);
-    (void)vsnprintf(text, sizeof text, detail, args);
-    va_end(args);
+int ho_log_settle(struct office *o)
+{
+    const struct ho_log_end *end = &o->log_end;
+    char head[96], hex[65];
 
-    int r = ho_next_number(o, "audit", 1, &n);
-    if (r != 0)
-        return r;
-
-    struct odb_query *q = odb_query(
-        o->db, "SELECT hash FROM audit_log WHERE org_id = ?1 AND n = ?2", ODB(ODB_I(n - 1)));
-    r = odb_next(o->db, q);
-    if (r == 1)
-        (void)odb_copy(q, 0, prev,
-                       sizeof prev); /* a damaged row is the audit's business, not this one's */
-    odb_end(q);
-    if (r < 0
-        || ho_log_hash(o, prev, n, at_ms, (const char *const[]){ who, what, text }, hash) != 0)
-        return ho_db_fail(o);
-    gf_hex(hash, sizeof hash, hex);
-    (void)snprintf(head, sizeof head, "%lld %s", (long long)n, hex);
-    if (odb_exec(o->db,
-                 "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash) "
-                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                 ODB(ODB_I(n), ODB_I(at_ms), ODB_T(who), ODB_T(what), ODB_T(text), ODB_B(prev, 32),
-                     ODB_B(hash, 32)))
+    if (end->n == 0)
+        return 0;
+    gf_hex(end->hash, sizeof end->hash, hex);
+    (void)snprintf(head, sizeof head, "%lld %s", (long long)end->n, hex);
+    if (odb_exec(o->db, "UPDATE counter SET last = ?2 WHERE org_id = ?1 AND name = 'audit'",
+                 ODB(ODB_I(end->n)))
             < 0
         || odb_exec(o->db,
                     "INSERT INTO setting (org_id, name, value) VALUES (?1, 'audit head', ?2) ON "
@@ -100,6 +84,59 @@ int ho_log(struct office *o, const char *who, const char *what, const char *deta
                     ODB(ODB_T(head)))
                < 0)
         return ho_db_fail(o);
+    return 0;
+}
+
+/* Number and predecessor of the next row. The first of a transaction asks the counter, which others
+ * then wait for; the next ones follow it. */
+static int next_row(struct office *o, struct ho_log_end *ret)
+{
+    *ret = o->log_end;
+    if (ret->n > 0) {
+        ret->n++;
+        return 0;
+    }
+
+    int r = ho_next_number(o, "audit", 1, &ret->n);
+    if (r != 0)
+        return r;
+
+    struct odb_query *q = odb_query(
+        o->db, "SELECT hash FROM audit_log WHERE org_id = ?1 AND n = ?2", ODB(ODB_I(ret->n - 1)));
+    r = odb_next(o->db, q);
+    if (r == 1)
+        (void)odb_copy(q, 0, ret->hash, 32); /* a damaged row is the audit's business */
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : 0;
+}
+
+int ho_log(struct office *o, const char *who, const char *what, const char *detail, ...)
+{
+    struct ho_log_end before;
+    uint8_t hash[32];
+    char text[HO_TEXT_MAX];
+    int64_t at_ms = ho_now_ms(o);
+    va_list args;
+
+    va_start(args, detail);
+    (void)vsnprintf(text, sizeof text, detail, args);
+    va_end(args);
+
+    int r = next_row(o, &before);
+    if (r != 0)
+        return r;
+    if (ho_log_hash(o, before.hash, before.n, at_ms, (const char *const[]){ who, what, text }, hash)
+        != 0)
+        return ho_fail(o, GF_E_CRYPTO, "audit log", "");
+    if (odb_exec(o->db,
+                 "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash) "
+                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 ODB(ODB_I(before.n), ODB_I(at_ms), ODB_T(who), ODB_T(what), ODB_T(text),
+                     ODB_B(before.hash, 32), ODB_B(hash, 32)))
+        < 0)
+        return ho_db_fail(o);
+    o->log_end.n = before.n;
+    memcpy(o->log_end.hash, hash, sizeof hash);
     return 0;
 }
 
@@ -123,6 +160,13 @@ int ho_find_device(struct office *o, const uint8_t id[static GF_UUID_LEN], struc
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : r;
+}
+
+bool ho_wire_meter_id(const uint8_t wire[static GF_METER_ID_LEN], char ret[static GF_METER_ID_TEXT])
+{
+    memcpy(ret, wire, GF_METER_ID_LEN);
+    ret[GF_METER_ID_LEN] = '\0';
+    return gf_meter_id_check(ret, NULL) == 0;
 }
 
 int ho_find_meter(struct office *o, const char *meter_id, struct ho_meter *ret)

@@ -33,6 +33,12 @@ struct ho_watch {
     void (*now)(void *ctx, struct metrics_now *ret);
 };
 
+/* The end of the audit log as the transaction under way left it. */
+struct ho_log_end {
+    int64_t n; /* 0: it wrote no row yet */
+    uint8_t hash[32];
+};
+
 struct office {
     struct odb *db;
     struct office_ports ports;
@@ -43,6 +49,7 @@ struct office {
     char url[HO_URL_MAX], public_url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
     struct ho_watch watch;
+    struct ho_log_end log_end;
     char who[64];        /* who asks, of the request under way; "": administration */
     struct gf_fail fail; /* of the request under way: what went wrong inside */
 };
@@ -76,10 +83,15 @@ int ho_next_number(struct office *o, const char *counter, int64_t first, int64_t
 /* Who acts, for the audit log: the caller of the request under way, or "administration". */
 const char *ho_who(const struct office *o);
 
-/* Append to the audit log, in the caller's transaction: who did what, on what. No secret may stand
+/* Append to the audit log, in an ho_transaction(): who did what, on what. No secret may stand
  * in `detail`. */
 __attribute__((format(printf, 4, 5))) int ho_log(struct office *o, const char *who,
                                                  const char *what, const char *detail, ...);
+
+/* For ho_transaction(): before its body, and before its commit, which stores where the log ends. 0 or
+ * a store error. */
+void ho_log_begin(struct office *o);
+int ho_log_settle(struct office *o);
 
 /* The hash of a row of the audit log over the one before it. */
 int ho_log_hash(struct office *o, const uint8_t prev[static 32], int64_t n, int64_t at_ms,
@@ -128,6 +140,9 @@ struct ho_meter {
     uint64_t account_no, last_seq;
 };
 int ho_find_meter(struct office *o, const char *meter_id, struct ho_meter *ret);
+/* A meter's id as bytes that nobody has verified bring it: a text to ret; true when it has the form
+ * of one. Only then may it be looked for: other bytes are no text to a database. */
+bool ho_wire_meter_id(const uint8_t wire[static GF_METER_ID_LEN], char ret[static GF_METER_ID_TEXT]);
 
 /* An order with what it refers to. */
 struct ho_order {

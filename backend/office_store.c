@@ -37,10 +37,13 @@ static int attempt_once(struct again *a, int (*body)(struct office *o, void *ctx
     if (r != 0)
         return r > 0 ? a->result : r; /* above 0: what was not sure was done */
     a->is_unsure = false;
+    ho_log_begin(o);
     r = body(o, ctx);
     if (r < 0)
         return r;
     a->result = r;
+    if ((r = ho_log_settle(o)) < 0)
+        return r;
     r = odb_commit(o->db);
     a->is_unsure = r == GF_E_STORE_UNSURE;
     return r < 0 ? r : a->result;

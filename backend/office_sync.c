@@ -123,7 +123,7 @@ static size_t put_varint(uint8_t *ret, size_t v)
 }
 
 /* Tag and length stand before the body that they are of, and the message's length before both: so
- * the body is encoded once, where an encoder of whole messages does it once more for the lengths. */
+ * the body is encoded once, where an encoder of whole messages does it again for the length. */
 int ho_down(struct office *o, struct ho_sync *s, const sync_Down *down)
 {
     uint8_t bytes[sync_Down_size], inner[12], outer[12];

@@ -13,6 +13,8 @@
     "old_account_no, new_account_no, cap_l, not_after_s, made_at_ms, settled_at_ms, terms, "       \
     "estimate_l, made_by, estimated_by, confirmed_by FROM swap_case WHERE org_id = ?1 AND "
 
+#define OF_POINT                                                                                   \
+    "supply_point = (SELECT supply_point FROM account WHERE org_id = ?1 AND account_no = ?2) AND "
 #define NEWEST                                                                                     \
     " ORDER BY CASE state WHEN 'cancelled' THEN 1 ELSE 0 END, made_at_ms DESC, case_id DESC LIMIT 1"
 
@@ -68,20 +70,11 @@ int swap_find_number(struct office *o, const char *number, struct swap_case *ret
 
 int swap_find_account(struct office *o, uint64_t account_no, bool is_old, struct swap_case *ret)
 {
-    struct credit_account account;
-    int r = credit_find_account(o, account_no, &account);
-
-    if (r != 1)
-        return r;
-    const struct odb_value point = ODB_T(account.supply_point), no = ODB_I(account_no);
+    const struct odb_value no = ODB_I(account_no);
 
     return one(o,
-               is_old ? odb_query(o->db,
-                                  COLUMNS "supply_point = ?2 AND old_account_no = ?3" NEWEST,
-                                  ODB(point, no))
-                      : odb_query(o->db,
-                                  COLUMNS "supply_point = ?2 AND new_account_no = ?3" NEWEST,
-                                  ODB(point, no)),
+               is_old ? odb_query(o->db, COLUMNS OF_POINT "old_account_no = ?2" NEWEST, ODB(no))
+                      : odb_query(o->db, COLUMNS OF_POINT "new_account_no = ?2" NEWEST, ODB(no)),
                ret);
 }
 
