@@ -121,6 +121,8 @@ json_t *oaid_request(struct oaid_office *a, const struct oaid_request *r, int wa
                           NULL);
     else
         json = json_stringn_nocheck((const char *)response.body.p, response.body.n);
+    if (r->status != NULL)
+        *r->status = want = response.status;
     if (json == NULL || response.status != want)
         fail_msg("%s %s: %d, not %d: %.*s", r->method, r->path, response.status, want,
                  (int)response.body.n, (const char *)response.body.p);
