@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <sys/types.h>
 
 #include <systemd/sd-bus.h>
@@ -33,6 +34,7 @@ double bench_quantile(double *v, size_t n, double share);
 
 /* Microseconds of a clock that only goes forward. */
 double bench_now_us(void);
+double bench_clock_us(clockid_t clock); /* of another clock: processor time */
 
 /* ---- the system ---- */
 

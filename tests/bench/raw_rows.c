@@ -52,15 +52,15 @@ static void insert_sql(const struct odb_table *t, char sign, char *ret)
 }
 
 /* The rows of head office that the other organisation does not have. */
-static void missing_sql(const struct odb_table *t, const char *same, char *ret)
+static void missing_sql(const struct odb_table *t, const char *same, size_t most, char *ret)
 {
     char list[LIST_MAX];
 
     columns(t, list);
     (void)snprintf(ret, SQL_MAX,
                    "SELECT %s FROM %s a WHERE a.org_id = 1 AND NOT EXISTS (SELECT 1 FROM %s b WHERE "
-                   "b.org_id = 99 AND %s) ORDER BY seq",
-                   list, t->name, t->name, same);
+                   "b.org_id = 99 AND %s) ORDER BY seq LIMIT %zu",
+                   list, t->name, t->name, same, most);
 }
 
 static const struct {
@@ -70,6 +70,22 @@ static const struct {
 
 static const char *const parents[] = { "staff",   "device",    "meter",     "customer",
                                        "supply_point", "account", "work_order" };
+
+/* ---- what it costs ---- */
+
+static struct raw_cost now(void)
+{
+    return (struct raw_cost){ .wall_us = bench_now_us(),
+                              .cpu_us = bench_clock_us(CLOCK_THREAD_CPUTIME_ID) };
+}
+
+static struct raw_cost since(struct raw_cost from)
+{
+    struct raw_cost to = now();
+
+    return (struct raw_cost){ .wall_us = to.wall_us - from.wall_us,
+                              .cpu_us = to.cpu_us - from.cpu_us };
+}
 
 /* ---- SQLite ---- */
 
@@ -103,7 +119,7 @@ static size_t lite_read(struct raw *r, const char *sql, int n, sqlite3_value **r
     return rows;
 }
 
-static double lite_insert(struct raw *r, size_t *ret_n)
+static struct raw_cost lite_insert(struct raw *r, const size_t most[2])
 {
     static sqlite3_value *values[2][ROWS_MAX * COLUMNS_MAX];
     sqlite3_stmt *stmt[2];
@@ -112,13 +128,13 @@ static double lite_insert(struct raw *r, size_t *ret_n)
 
     for (size_t t = 0; t < 2; t++) {
         width[t] = table(copied[t].name)->n_columns;
-        missing_sql(table(copied[t].name), copied[t].same, sql);
+        missing_sql(table(copied[t].name), copied[t].same, most[t], sql);
         rows[t] = lite_read(r, sql, (int)width[t], values[t]);
         insert_sql(table(copied[t].name), '?', sql);
         stmt[t] = lite_prepare(r, sql);
     }
 
-    double from = bench_now_us();
+    struct raw_cost cost = now();
     lite_exec(r, "BEGIN IMMEDIATE");
     for (size_t t = 0; t < 2; t++)
         for (size_t row = 0; row < rows[t]; row++) {
@@ -129,14 +145,14 @@ static double lite_insert(struct raw *r, size_t *ret_n)
             (void)sqlite3_reset(stmt[t]);
         }
     lite_exec(r, "COMMIT");
-    from = bench_now_us() - from;
+    cost = since(cost);
     for (size_t t = 0; t < 2; t++) {
         (void)sqlite3_finalize(stmt[t]);
         for (size_t i = 0; i < rows[t] * width[t]; i++)
             sqlite3_value_free(values[t][i]);
     }
-    *ret_n = rows[0] + rows[1];
-    return from;
+    cost.rows = rows[0] + rows[1];
+    return cost;
 }
 
 /* ---- PostgreSQL ---- */
@@ -167,27 +183,27 @@ static void pg_insert_row(struct raw *r, const char *statement, const PGresult *
     PQclear(pg_done(r, PQexecPrepared(r->pg, statement, n, values, lengths, formats, 1)));
 }
 
-static double pg_insert(struct raw *r, size_t *ret_n)
+static struct raw_cost pg_insert(struct raw *r, const size_t most[2])
 {
     PGresult *rows[2];
     char sql[SQL_MAX];
 
     for (size_t t = 0; t < 2; t++) {
-        missing_sql(table(copied[t].name), copied[t].same, sql);
+        missing_sql(table(copied[t].name), copied[t].same, most[t], sql);
         rows[t] = pg_done(r, PQexecParams(r->pg, sql, 0, NULL, NULL, NULL, NULL, 1));
     }
-    *ret_n = (size_t)PQntuples(rows[0]) + (size_t)PQntuples(rows[1]);
 
-    double from = bench_now_us();
+    struct raw_cost cost = now();
     pg_exec(r, "BEGIN");
     for (size_t t = 0; t < 2; t++)
         for (int row = 0; row < PQntuples(rows[t]); row++)
             pg_insert_row(r, copied[t].name, rows[t], row);
     pg_exec(r, "COMMIT");
-    from = bench_now_us() - from;
+    cost = since(cost);
+    cost.rows = (size_t)PQntuples(rows[0]) + (size_t)PQntuples(rows[1]);
     PQclear(rows[0]);
     PQclear(rows[1]);
-    return from;
+    return cost;
 }
 
 /* ---- both ---- */
@@ -212,7 +228,6 @@ struct raw *raw_open(const struct oaid_office *a)
 {
     struct raw *r = calloc(1, sizeof *r);
     char path[600], sql[SQL_MAX];
-    size_t n;
 
     bench_need(r != NULL, "memory");
     if (a->db_url[0] != '\0') {
@@ -232,7 +247,7 @@ struct raw *raw_open(const struct oaid_office *a)
         lite_exec(r, "PRAGMA foreign_keys = ON");
     }
     copy_parents(r);
-    (void)raw_insert(r, &n);
+    (void)raw_insert(r, ROWS_MAX, ROWS_MAX);
     return r;
 }
 
@@ -243,7 +258,9 @@ void raw_close(struct raw *r)
     free(r);
 }
 
-double raw_insert(struct raw *r, size_t *ret_n)
+struct raw_cost raw_insert(struct raw *r, size_t items, size_t receipts)
 {
-    return r->pg != NULL ? pg_insert(r, ret_n) : lite_insert(r, ret_n);
+    const size_t most[] = { items, receipts };
+
+    return r->pg != NULL ? pg_insert(r, most) : lite_insert(r, most);
 }

@@ -18,8 +18,14 @@ struct raw;
 struct raw *raw_open(const struct oaid_office *a);
 void raw_close(struct raw *r);
 
-/* Insert the rows of tables item and receipt that are not there yet. Microseconds from the
- * transaction's begin to the end of its commit; *ret_n rows. */
-double raw_insert(struct raw *r, size_t *ret_n);
+/* What it cost, from the transaction's begin to the end of its commit. cpu_us is of this thread:
+ * with PostgreSQL the server's is not in it. */
+struct raw_cost {
+    size_t rows;
+    double wall_us, cpu_us;
+};
+
+/* Insert rows that are not there yet: so many of table item, so many of table receipt, oldest first. */
+struct raw_cost raw_insert(struct raw *r, size_t items, size_t receipts);
 
 #endif
