@@ -32,15 +32,17 @@ struct row {
     struct gf_span receipt, certificate; /* that it is posted up to; no bytes: not home */
 };
 
+/* CROSS JOIN keeps SQLite at the account's tokens first: else it may walk all postings for each
+ * account. */
 static const char account_columns[] =
     "SELECT a.account_no, a.meter_id, " BALANCE("sold") BALANCE("forgiven") BALANCE("debited")
         BALANCE("in-tokens") BALANCE("residual") BALANCE("consumed") BALANCE("cleared")
     "(SELECT CAST(COALESCE(SUM(CASE WHEN t.kind = 'debit' THEN -t.litres ELSE t.litres END), 0) AS "
     "BIGINT) FROM token t WHERE t.org_id = a.org_id AND t.account_no = a.account_no AND (t.kind = "
     "'transfer' OR (t.kind = 'debit' AND t.swap_case IS NOT NULL))), "
-    "(SELECT CAST(COALESCE(SUM(v.amount), 0) AS BIGINT) FROM token t JOIN posting v ON v.org_id = "
-    "t.org_id AND v.op_id = t.op_id AND v.kind = 'voided' AND v.code = 'transit' WHERE t.org_id = "
-    "a.org_id AND t.account_no = a.account_no AND t.state = 'voided'), (SELECT "
+    "(SELECT CAST(COALESCE(SUM(v.amount), 0) AS BIGINT) FROM token t CROSS JOIN posting v WHERE "
+    "v.org_id = t.org_id AND v.op_id = t.op_id AND v.kind = 'voided' AND v.code = 'transit' AND "
+    "t.org_id = a.org_id AND t.account_no = a.account_no AND t.state = 'voided'), (SELECT "
     "CAST(COALESCE(SUM(-v.amount), 0) AS BIGINT) FROM posting v WHERE v.org_id = a.org_id AND "
     "v.unit = 'litre' AND v.code = 'in-tokens' AND v.owner = CAST(a.account_no AS TEXT) AND v.kind "
     "= 'overlap'), "
