@@ -31,24 +31,25 @@ static bool fits(const char *pattern, const char *path, char words[][128], size_
     char word[128];
 
     *ret_n = 0;
-    for (;;) {
-        size_t k = strcspn(pattern, "/"), n = strcspn(path, "/");
+    while (*pattern != '\0') {
+        size_t n;
 
-        if (pattern[0] == '{') {
-            if (*ret_n == 2 || !api_unescape(path, n, word, sizeof word)
-                || !ho_is_id(word, sizeof word - 1))
+        if (*pattern != '{') {
+            if (*pattern++ != *path++) /* most routes end here: nothing else is looked at */
                 return false;
-            if (words != NULL)
-                (void)gf_copy(words[*ret_n], sizeof word, word);
-            (*ret_n)++;
-        } else if (k != n || memcmp(pattern, path, n) != 0) {
-            return false;
+            continue;
         }
-        if (pattern[k] == '\0' || path[n] == '\0')
-            return pattern[k] == path[n];
-        pattern += k + 1;
-        path += n + 1;
+        n = strcspn(path, "/");
+        if (*ret_n == 2 || !api_unescape(path, n, word, sizeof word)
+            || !ho_is_id(word, sizeof word - 1))
+            return false;
+        if (words != NULL)
+            (void)gf_copy(words[*ret_n], sizeof word, word);
+        (*ret_n)++;
+        pattern += strcspn(pattern, "/");
+        path += n;
     }
+    return *path == '\0';
 }
 
 static bool is_here(const struct api_route *route, bool is_mutual)
@@ -242,6 +243,8 @@ void office_handle(struct office *o, const struct http_request *request, struct 
 
     *ret = (struct http_response){ .status = 500, .content_type = "application/json" };
     o->fail = (struct gf_fail){ 0 };
+    if (route != NULL && strcmp(route->method, "GET") == 0)
+        odb_together(o->db);
     if (route == NULL && allow != NULL) {
         api_refuse(&c, 405, "method", NULL, "this path does not take this method");
         ret->allow = allow;
@@ -252,6 +255,7 @@ void office_handle(struct office *o, const struct http_request *request, struct 
         route->handler(&c);
         o->who[0] = '\0';
     }
+    odb_apart(o->db);
     json_decref(c.body);
     json_decref(c.asked);
     if (ret->body.bad)

@@ -50,18 +50,21 @@ void buf_text(struct buf *b, const char *text)
 
 void buf_print(struct buf *b, const char *format, ...)
 {
+    size_t room = b->cap - b->n;
     va_list args;
 
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(room > 0 ? (char *)b->p + b->n : NULL, room, format, args);
     va_end(args);
-    if (n < 0 || !reserve(b, (size_t)n + 1)) {
+    if (n < 0 || b->bad || ((size_t)n >= room && !reserve(b, (size_t)n + 1))) {
         b->bad = true;
         return;
     }
-    va_start(args, format);
-    (void)vsnprintf((char *)b->p + b->n, (size_t)n + 1, format, args);
-    va_end(args);
+    if ((size_t)n >= room) { /* now there is room for all of it */
+        va_start(args, format);
+        (void)vsnprintf((char *)b->p + b->n, (size_t)n + 1, format, args);
+        va_end(args);
+    }
     b->n += (size_t)n;
 }
 

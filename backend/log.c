@@ -14,10 +14,15 @@ static void add_text(struct buf *b, const char *text)
 
     gf_visible(seen, sizeof seen, text, strlen(text));
     buf_add(b, "\"", 1);
-    for (const char *p = seen; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
+    for (const char *p = seen; *p != '\0';) {
+        size_t n = strcspn(p, "\"\\");
+
+        buf_add(b, p, n);
+        p += n;
+        if (*p != '\0') {
             buf_add(b, "\\", 1);
-        buf_add(b, p, 1);
+            buf_add(b, p++, 1);
+        }
     }
     buf_add(b, "\"", 1);
 }

@@ -27,6 +27,7 @@ struct odb *odb_close(struct odb *db)
 {
     if (db != NULL) {
         odb_rollback(db);
+        odb_apart(db);
         db->ops->close(db);
     }
     return NULL;
@@ -38,6 +39,7 @@ static int begin(struct odb *db, bool is_writing, const uint8_t *mark, int64_t a
 {
     if (db->state != ODB_IDLE)
         return odb_set_fail(db, GF_E_BUG, "database", "a transaction is open already");
+    odb_apart(db);
     db->has_failed = false;
     db->fail = (struct gf_fail){ 0 };
 
@@ -64,6 +66,24 @@ int odb_begin_marked(struct odb *db, const uint8_t mark[static 16], int64_t at_m
 int odb_begin_reading(struct odb *db)
 {
     return begin(db, false, NULL, 0);
+}
+
+static void set_together(struct odb *db, bool on)
+{
+    if (db->ops->together == NULL || db->state != ODB_IDLE || db->is_together == on)
+        return;
+    db->is_together = on;
+    db->ops->together(db, on);
+}
+
+void odb_together(struct odb *db)
+{
+    set_together(db, true);
+}
+
+void odb_apart(struct odb *db)
+{
+    set_together(db, false);
 }
 
 int odb_commit(struct odb *db)

@@ -24,6 +24,7 @@ struct odb_ops {
      * 0; 1: that mark is there already: its transaction was committed; nothing is open then. */
     int (*begin)(struct odb *db, bool is_writing, const uint8_t *mark, int64_t at_ms);
     int (*commit)(struct odb *db);
+    void (*together)(struct odb *db, bool on); /* NULL: there is nothing to gain */
     void (*rollback)(struct odb *db);
     /* `is_once`: the text may go away after odb_end, and there may be many rows. Runs the statement
      * when is_change, giving rows changed in *ret_changed. */
@@ -45,6 +46,7 @@ struct odb_ops {
 struct odb {
     const struct odb_ops *ops;
     enum odb_state { ODB_IDLE, ODB_READING, ODB_WRITING } state;
+    bool is_together;
     bool has_failed; /* a statement of this transaction: it can only be rolled back */
     struct gf_fail fail;
 };

@@ -14,6 +14,7 @@
 struct sqlite {
     struct odb base;
     sqlite3 *handle;
+    sqlite3_stmt *holder; /* of together(); NULL: not used yet */
     struct odb_kept kept;
 };
 
@@ -78,6 +79,21 @@ static int begin(struct odb *db, bool is_writing, const uint8_t *mark, int64_t a
 static int commit(struct odb *db)
 {
     return script(db, "COMMIT");
+}
+
+/* A statement that is not at its end holds the view of the database for those that come: each
+ * would lock the file for itself else. When it cannot, they do that. */
+static void together(struct odb *db, bool on)
+{
+    struct sqlite *lite = of(db);
+
+    if (lite->holder == NULL)
+        (void)sqlite3_prepare_v3(lite->handle, "SELECT 1 FROM setting", -1,
+                                 SQLITE_PREPARE_PERSISTENT, &lite->holder, NULL);
+    if (on)
+        (void)sqlite3_step(lite->holder);
+    else
+        (void)sqlite3_reset(lite->holder);
 }
 
 /* ---- statements ---- */
@@ -226,6 +242,7 @@ static void forget(struct odb *db)
 static void close_file(struct odb *db)
 {
     forget(db);
+    (void)sqlite3_finalize(of(db)->holder);
     (void)sqlite3_close(of(db)->handle);
     free(db);
 }
@@ -234,6 +251,7 @@ static const struct odb_ops ops = {
     .engine = ODB_SQLITE,
     .begin = begin,
     .commit = commit,
+    .together = together,
     .rollback = rollback,
     .query = query,
     .change = change,
