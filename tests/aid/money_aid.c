@@ -287,6 +287,6 @@ void maid_check(struct maid *m)
     check_litres(m);
     check_money(m);
     assert_int_equal(maid_sum(m, "SELECT COUNT(*) FROM (SELECT 1 FROM posting GROUP BY op_id, "
-                                 "kind, unit HAVING SUM(amount) <> 0)"),
+                                 "kind, unit HAVING SUM(amount) <> 0) wrong"),
                      0);
 }

@@ -88,6 +88,17 @@ int oaid_import_customers(struct oaid_office *a, const char *text)
     return import_text(a, text, false);
 }
 
+/* Its tables: made once, then copied. */
+static void make_tables(const char *url)
+{
+    struct gf_fail why = { 0 };
+    struct odb *db = NULL;
+
+    if (odb_open(url, true, &db, &why) != 0)
+        fail_msg("%s: %s: %s", url, why.where, why.detail);
+    (void)odb_close(db);
+}
+
 void oaid_office_new(struct oaid_office *a)
 {
     static int made;
@@ -100,7 +111,7 @@ void oaid_office_new(struct oaid_office *a)
     a->ports = (struct office_ports){ &a->clock, gf_real_random(), mc_crypto_openssl() };
     (void)snprintf(a->dir, sizeof a->dir, "%s/office%d", aid_tmpdir(), made++);
     if (getenv("OFFICE_DB") != NULL && strcmp(getenv("OFFICE_DB"), "postgresql") == 0)
-        pg_new_database(a->db_url);
+        pg_new_copy(make_tables, a->db_url);
     if (office_init_with(a->dir, NULL, 0,
                          &(struct office_setup){ .db = a->db_url[0] != '\0' ? a->db_url : NULL },
                          &a->ports, &why)
@@ -208,6 +219,25 @@ int64_t oaid_sql_number(struct oaid_office *a, const char *sql)
     (void)sqlite3_finalize(stmt);
     (void)sqlite3_close(db);
     return n;
+}
+
+void oaid_forbid(struct oaid_office *a, const char *what, const char *table)
+{
+    char sql[200];
+
+    (void)snprintf(sql, sizeof sql, "CREATE TRIGGER stop BEFORE %s ON %s %s", what, table,
+                   is_on_server(a) ? "EXECUTE FUNCTION aid.refuse()"
+                                   : "BEGIN SELECT RAISE(ABORT, 'no'); END");
+    oaid_sql(a, sql);
+}
+
+void oaid_allow(struct oaid_office *a, const char *table)
+{
+    char sql[200];
+
+    (void)snprintf(sql, sizeof sql, "DROP TRIGGER stop%s%s", is_on_server(a) ? " ON " : "",
+                   is_on_server(a) ? table : "");
+    oaid_sql(a, sql);
 }
 
 /* ---- enrolment ---- */

@@ -55,6 +55,10 @@ void oaid_needs_file(const struct oaid_office *a);
 void oaid_sql(struct oaid_office *a, const char *sql);
 int64_t oaid_sql_number(struct oaid_office *a, const char *sql);
 
+/* From now on every "INSERT" or "UPDATE" of this table fails with the word "no"; until allowed. */
+void oaid_forbid(struct oaid_office *a, const char *what, const char *table);
+void oaid_allow(struct oaid_office *a, const char *table);
+
 /* ---- a laptop ---- */
 
 #define AID_ANSWERS 64

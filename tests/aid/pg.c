@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,51 +19,14 @@
 
 #include "tests/aid/proc.h"
 
-#define BIN "/usr/lib/postgresql/15/bin/"
 #define START_MS 60000
 
 static struct {
-    pid_t pid, owner;
+    bool is_up;
+    pid_t pid, owner; /* 0: somebody else's */
     char folder[600], socket[100];
     unsigned n_databases;
 } server;
-
-/* Run a program to its end, as the user postgres when `as_postgres` and we are root. */
-static int run(const char *const argv[], bool as_postgres)
-{
-    const char *all[40] = { "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups" };
-    size_t n = as_postgres && geteuid() == 0 ? 4 : 0;
-
-    while (*argv != NULL)
-        all[n++] = *argv++;
-    all[n] = NULL;
-
-    pid_t pid = aid_spawn(all, NULL);
-    return pid > 0 ? aid_wait_exit(pid, START_MS) : -1;
-}
-
-/* The folder that initdb made, once for the build tree; tests may do it at the same time. */
-static void make_template(char ret[static 600])
-{
-    const char *build = getenv("BUILD");
-    char fresh[700];
-
-    (void)snprintf(ret, 600, "%s/pg-template", build != NULL && *build ? build : "build/gcc");
-    if (access(ret, F_OK) == 0)
-        return;
-    (void)snprintf(fresh, sizeof fresh, "%s/pg-fresh", aid_tmpdir());
-    assert_int_equal(mkdir(fresh, 0700), 0);
-    if (geteuid() == 0)
-        assert_int_equal(
-            run((const char *const[]){ "chown", "postgres:postgres", fresh, NULL }, false), 0);
-    if (run((const char *const[]){ BIN "initdb", "-D", fresh, "-U", "postgres", "-A", "trust", "-E",
-                                   "UTF8", "--locale=C", "--no-instructions", NULL },
-            true)
-        != 0)
-        fail_msg("initdb of PostgreSQL 15 failed");
-    if (rename(fresh, ret) != 0 && access(ret, F_OK) != 0)
-        fail_msg("%s cannot be made: %s", ret, strerror(errno));
-}
 
 static void wait_until_ready(void)
 {
@@ -73,29 +35,24 @@ static void wait_until_ready(void)
 
     (void)snprintf(how, sizeof how, "host=%s user=postgres dbname=postgres", server.socket);
     while (PQping(how) != PQPING_OK) {
-        if (aid_now_ms() > until_ms || kill(server.pid, 0) != 0)
-            fail_msg("PostgreSQL did not start: see %s/log", server.folder);
+        bool has_ended = aid_wait_exit(server.pid, 0) != -ETIMEDOUT;
+
+        if (has_ended)
+            server.pid = 0;
+        if (has_ended || aid_now_ms() > until_ms)
+            fail_msg("PostgreSQL did not start: see %s.log", server.folder);
         (void)nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
     }
 }
 
 static void launch(void)
 {
-    char log[700], sockets[160];
-    const char *argv[40] = { "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
-                             "--pdeathsig", "INT" };
-    const char *const own[] = { BIN "postgres", "-D", server.folder,
-                                "-c", "listen_addresses=", "-c", sockets,
-                                "-c", "shared_buffers=32MB", "-c", "max_connections=40",
-                                "-c", "unix_socket_permissions=0777", NULL };
-    size_t n = geteuid() == 0 ? 6 : 0;
+    char log[700];
 
-    for (size_t i = 0; own[i] != NULL; i++)
-        argv[n++] = own[i];
-    argv[n] = NULL;
-    (void)snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server.socket);
     (void)snprintf(log, sizeof log, "%s.log", server.folder);
-    server.pid = aid_spawn_how(argv, &(struct aid_spawn_how){ .err_path = log });
+    server.pid = aid_spawn_how(
+        (const char *const[]){ "tests/tools/pg", server.folder, server.socket, NULL },
+        &(struct aid_spawn_how){ .err_path = log });
     if (server.pid <= 0)
         fail_msg("PostgreSQL cannot be started");
     wait_until_ready();
@@ -113,22 +70,20 @@ static void stop(void)
 
 static void start(void)
 {
-    char template[600];
+    const char *common = getenv("PG_SOCKET");
 
-    if (server.pid > 0)
+    if (server.is_up)
         return;
-    if (access(BIN "postgres", X_OK) != 0)
-        fail_msg("PostgreSQL 15 is not here: make deps installs it");
+    server.is_up = true;
+    if (common != NULL) {
+        (void)snprintf(server.socket, sizeof server.socket, "%s", common);
+        return;
+    }
     assert_non_null(aid_tmpdir());
     assert_int_equal(chmod(aid_tmpdir(), 0711), 0);
-    make_template(template);
     (void)snprintf(server.folder, sizeof server.folder, "%s/pg", aid_tmpdir());
     (void)snprintf(server.socket, sizeof server.socket, "@gasfitter-pg-%ld-%lld", (long)getpid(),
                    aid_now_ms());
-    assert_int_equal(
-        run((const char *const[]){ "cp", "-a", "--reflink=auto", template, server.folder, NULL },
-            false),
-        0);
     server.owner = getpid();
     (void)atexit(stop);
     launch();
@@ -174,7 +129,39 @@ static void url_of(const char *socket, const char *name, char ret[static PG_URL_
     (void)snprintf(ret, PG_URL_MAX, "postgresql:///%s?host=%s&user=postgres", name, socket);
 }
 
-void pg_new_database(char ret[static PG_URL_MAX])
+/* Run SQL on the server's own database. 0, or -1 when it is refused. */
+static int on_server(const char *sql)
+{
+    char url[PG_URL_MAX];
+
+    start();
+    url_of(server.socket, "postgres", url);
+
+    PGconn *conn = connect_to(url);
+    PGresult *result = PQexec(conn, sql);
+    int r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -1;
+
+    if (r != 0)
+        print_message("# %s: %s", sql, PQresultErrorMessage(result));
+    PQclear(result);
+    PQfinish(conn);
+    return r;
+}
+
+/* A database made of another one, with a name of its own: its URL. */
+static void new_of(const char *template, char ret[static PG_URL_MAX])
+{
+    char sql[160], name[48];
+
+    (void)snprintf(name, sizeof name, "office_%ld_%u", (long)getpid(), ++server.n_databases);
+    (void)snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s ENCODING 'UTF8'", name,
+                   template);
+    assert_int_equal(on_server(sql), 0);
+    url_of(server.socket, name, ret);
+}
+
+/* What pg_sql() needs. */
+static void add_helpers(const char *url)
 {
     static const char helpers[] =
         "CREATE SCHEMA aid;"
@@ -185,33 +172,44 @@ void pg_new_database(char ret[static PG_URL_MAX])
         "CREATE FUNCTION aid.instr(a text, b text) RETURNS int LANGUAGE sql AS "
         "$$SELECT strpos(a, b)$$;"
         "CREATE FUNCTION aid.instr(a bytea, b bytea) RETURNS int LANGUAGE sql AS "
-        "$$SELECT position(b in a)$$";
-    char sql[160], name[32];
+        "$$SELECT position(b in a)$$;"
+        "CREATE FUNCTION aid.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'no'; END$$";
+    PGconn *conn = connect_to(url);
 
-    start();
-    url_of(server.socket, "postgres", ret);
-    (void)snprintf(name, sizeof name, "office%u", ++server.n_databases);
-    (void)snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8'", name);
-
-    PGconn *conn = connect_to(ret);
-    PQclear(run_on(conn, sql));
-    PQfinish(conn);
-    url_of(server.socket, name, ret);
-    conn = connect_to(ret);
     PQclear(run_on(conn, helpers));
     PQfinish(conn);
+}
+
+void pg_new_database(char ret[static PG_URL_MAX])
+{
+    new_of("template0", ret);
+    add_helpers(ret);
+}
+
+void pg_new_copy(void (*fill)(const char *url), char ret[static PG_URL_MAX])
+{
+    static char filled[48];
+    char url[PG_URL_MAX];
+
+    if (filled[0] == '\0') {
+        pg_new_database(url);
+        fill(url);
+        (void)snprintf(filled, sizeof filled, "office_%ld_%u", (long)getpid(), server.n_databases);
+    }
+    new_of(filled, ret);
 }
 
 void pg_url_through(const char *url, const char *socket, char ret[static PG_URL_MAX])
 {
     const char *name = strstr(url, ":///") + 4;
-    char copy[32];
+    char copy[48];
 
     (void)snprintf(copy, sizeof copy, "%.*s", (int)strcspn(name, "?"), name);
     url_of(socket, copy, ret);
 }
 
-/* x'00' as PostgreSQL writes bytes, BLOB as its type. */
+/* x'00' as PostgreSQL writes bytes, BLOB as its type; where a row stands. */
 static void translate(const char *sql, char *ret, size_t cap)
 {
     size_t n = 0;
@@ -227,6 +225,9 @@ static void translate(const char *sql, char *ret, size_t cap)
         } else if (starts_word && strncmp(at, "BLOB", 4) == 0) {
             n += (size_t)snprintf(ret + n, cap - n, "bytea");
             at += 4;
+        } else if (starts_word && strncmp(at, "rowid", 5) == 0) {
+            n += (size_t)snprintf(ret + n, cap - n, "ctid");
+            at += 5;
         } else {
             ret[n++] = *at++;
         }

@@ -1,11 +1,10 @@
 #ifndef GF_TESTS_AID_PG_H
 #define GF_TESTS_AID_PG_H
 /*
- * PostgreSQL 15 of this test process: started at first use in a folder of its own, on an abstract
- * Unix socket of its own and no other, as the user postgres when the test is root (the server
- * refuses root), stopped by its process id when the test ends. Its data folder is a copy of one that
- * initdb made once ($BUILD/pg-template); everything else is as installed, fsync too. Failures end
- * the test through cmocka with a sentence.
+ * PostgreSQL 15 of this test process: started at first use (tests/tools/pg) in a folder of its own,
+ * on an abstract Unix socket of its own and no other, stopped by its process id when the test ends.
+ * Everything is as installed, fsync too. When the environment says PG_SOCKET=@name it is that
+ * server instead, which others use too. Failures end the test through cmocka with a sentence.
  */
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +14,9 @@
 /* A new, empty database: its URL. */
 void pg_new_database(char ret[static PG_URL_MAX]);
 
+/* A copy of a database that `fill` filled once in this process (and let go of): its URL. */
+void pg_new_copy(void (*fill)(const char *url), char ret[static PG_URL_MAX]);
+
 /* The same database through another socket folder (pg_proxy.h). */
 void pg_url_through(const char *url, const char *socket, char ret[static PG_URL_MAX]);
 
@@ -22,7 +24,7 @@ void pg_url_through(const char *url, const char *socket, char ret[static PG_URL_
 const char *pg_socket(void);
 
 /* Run SQL of SQLite's kind on a database behind its users' back, references unchecked: x'00' is
- * bytes, and instr(), hex(), zeroblob() are there. */
+ * bytes, rowid tells the rows' order, and instr(), hex(), zeroblob() are there. */
 void pg_sql(const char *url, const char *sql);
 /* The first column of the first row. */
 int64_t pg_number(const char *url, const char *sql);

@@ -44,11 +44,11 @@ static int64_t fingerprint(void)
 
     assert_int_equal(
         odb_number(office.o->db, &v,
-                   "SELECT (SELECT COUNT(*) FROM meter WHERE org_id = ?1) + 100 * (SELECT COUNT(*) "
+                   "SELECT CAST((SELECT COUNT(*) FROM meter WHERE org_id = ?1) + 100 * (SELECT COUNT(*) "
                    "FROM customer) + 10000 * (SELECT COUNT(*) FROM supply_point) + 1000000 * "
                    "(SELECT COUNT(*) FROM audit_log) + 100000000 * (SELECT SUM(last) FROM "
                    "counter) + (SELECT SUM(length(name) + length(phone)) FROM customer) + (SELECT "
-                   "SUM(length(address)) FROM supply_point)",
+                   "SUM(length(address)) FROM supply_point) AS BIGINT)",
                    ODB_NONE),
         1);
     return v;

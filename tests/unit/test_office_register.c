@@ -408,6 +408,7 @@ static void a_newer_database_is_left_alone(void **state)
     struct office *o = NULL;
 
     (void)state;
+    oaid_needs_file(&office);
     oaid_office_end(&office);
     oaid_sql(&office, "PRAGMA user_version = 99");
     assert_int_equal(office_open(office.dir, &office.ports, &o, &why), GF_E_STORE_NEWER);

@@ -53,11 +53,12 @@ static void place_meter(const char *meter_id, unsigned life_state, unsigned acco
     char sql[600];
 
     (void)snprintf(sql, sizeof sql,
-                   "INSERT OR IGNORE INTO account (org_id, account_no, customer_no, supply_point, "
-                   "meter_id, state) SELECT org_id, %u, 'C-1001', 'SP-0001', '%s', '%s' FROM "
-                   "meter LIMIT 1; UPDATE account SET state = '%s' WHERE account_no = %u; UPDATE "
-                   "meter SET life_state = %u, account_no = %u, active_epoch = 1 WHERE meter_id = "
-                   "'%s'; UPDATE supply_point SET meter_id = '%s' WHERE supply_point = 'SP-0001'",
+                   "INSERT INTO account (org_id, account_no, customer_no, supply_point, meter_id, "
+                   "state) SELECT org_id, %u, 'C-1001', 'SP-0001', '%s', '%s' FROM meter LIMIT 1 "
+                   "ON CONFLICT DO NOTHING; UPDATE account SET state = '%s' WHERE account_no = %u; "
+                   "UPDATE meter SET life_state = %u, account_no = %u, active_epoch = 1 WHERE "
+                   "meter_id = '%s'; UPDATE supply_point SET meter_id = '%s' WHERE supply_point = "
+                   "'SP-0001'",
                    account_no, meter_id, account_state, account_state, account_no, life_state,
                    account_no, meter_id, meter_id);
     oaid_sql(&office, sql);

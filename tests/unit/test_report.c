@@ -127,7 +127,8 @@ static void gaps_and_long_lists(void **state)
              "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT "
              "INTO token (org_id, account_no, sequence, op_id, cause_id, meter_id, kind, litres, "
              "purchased_l, imported_l, forgiven_l, debited_l, order_ref, content, state, "
-             "made_at_ms, made_by) SELECT 1, 1002, i, CAST(i AS BLOB), CAST(i AS BLOB), "
+             "made_at_ms, made_by) SELECT 1, 1002, i, CAST(CAST(i AS TEXT) AS BLOB), "
+             "CAST(CAST(i AS TEXT) AS BLOB), "
              "'" AID_METER_2 "', 'sale', 1, i, 0, 0, 0, x'', x'', 'pending', 5, 'S001' FROM n");
     day = get("/v1/reports/day/" TODAY, auditor, 200);
     assert_string_equal(oaid_text(day, "gaps.0.meter_id"), AID_METER_2);

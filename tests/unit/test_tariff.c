@@ -428,13 +428,14 @@ static void a_damaged_row_is_not_a_price(void **ctx)
     oaid_sql(&office, "UPDATE tariff SET steps = '5=850'");
     assert_int_equal(tariff_by_id(office.o, "T-1", &t), GF_E_STORE_DAMAGED);
     office.o->fail = (struct gf_fail){ 0 };
-    oaid_sql(&office, "PRAGMA ignore_check_constraints = 1; UPDATE tariff SET steps = '0=850', "
-                      "period = 'week'");
-    assert_int_equal(tariff_by_id(office.o, "T-1", &t), GF_E_STORE_DAMAGED);
-    oaid_sql(&office, "CREATE TRIGGER stop BEFORE INSERT ON tariff BEGIN SELECT RAISE(ABORT, "
-                      "'no'); END");
+    if (office.db_url[0] == '\0') { /* PostgreSQL does not store what is none */
+        oaid_sql(&office, "PRAGMA ignore_check_constraints = 1; UPDATE tariff SET steps = "
+                          "'0=850', period = 'week'");
+        assert_int_equal(tariff_by_id(office.o, "T-1", &t), GF_E_STORE_DAMAGED);
+    }
+    oaid_forbid(&office, "INSERT", "tariff");
     assert_true(add("T-2", "standard", 1001, "0=850") < 0);
-    oaid_sql(&office, "DROP TRIGGER stop");
+    oaid_allow(&office, "tariff");
     oaid_sql(&office, "DROP TABLE tariff");
     assert_true(tariff_by_id(office.o, "T-1", &t) < 0);
     assert_true(tariff_find(office.o, "standard", 1, &t) < 0);
