@@ -2,6 +2,7 @@
 #   W       folder of this world (made fresh by world_new), under the build tree
 #   RATE    clock rate of all programs (default 1)
 #   FLOW    litres an hour that flow while a meter's valve is open (default 6000)
+#   DB      URL of head office's database (default: a file in its folder)
 # Everything started here is stopped by world_stop, by pid. Programs talk over a private bus and loopback only.
 
 RATE=${RATE:-1}
@@ -105,7 +106,7 @@ label_text() {
 # world_registers - head office with staff, three meters from the manufacturer, customers, three orders for today
 world_registers() {
     local i id today
-    office init >/dev/null
+    office init ${DB:+--db "$DB"} >/dev/null
     head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$W/transport.key"
     i=0
     for id in $METERS; do
