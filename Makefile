@@ -100,8 +100,10 @@ FUZZ_AID   := $(addprefix tests/aid/,flash.c linkaid.c meter_world.c meter_story
               message_samples.c session_pair.c crypto_each.c credit_aid.c swap_aid.c) tests/fuzz/image.c
 FUZZ_LIBS  := openssl bearssl meter common
 # Those of head office, and what they link besides.
-FUZZ_OFFICE_AID := $(addprefix tests/aid/,office_aid.c office_laptop.c api_aid.c api_each.c secrets.c proc.c pg.c) \
-                   tests/fuzz/office.c
+FUZZ_OFFICE      := $(filter fuzz_office_%,$(FUZZERS)) seeds_office
+FUZZ_OFFICE_AID  := $(addprefix tests/aid/,office_aid.c office_laptop.c api_aid.c api_each.c secrets.c proc.c pg.c) \
+                    tests/fuzz/office.c
+FUZZ_OFFICE_LIBS := backend openssl bearssl meter real common
 
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
@@ -174,9 +176,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o)
 
 $(BUILD)/bin/fuzz_%: FUZZ_LINK := -fsanitize=fuzzer
 $(BUILD)/bin/fuzz_journal: FUZZ_LINK := -fsanitize=fuzzer -Wl,--wrap=mc_journal_fits
-$(BUILD)/bin/fuzz_office_% $(BUILD)/bin/seeds_office: $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o \
-    $(FUZZ_OFFICE_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(BUILD)/libbackend.a $(BUILD)/libreal.a \
-    $(FUZZ_LIBS:%=$(BUILD)/lib%.a)
+$(FUZZ_OFFICE:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_OFFICE_AID:%.c=$(BUILD)/obj/%.o) \
+    $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_OFFICE_LIBS:%=$(BUILD)/lib%.a)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANFL) $(FUZZ_LINK) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka $(gasoffice_PKG))
 $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(FUZZ_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
@@ -196,7 +200,7 @@ check-layers: all tests  ## refuse an include that goes against the direction of
 
 fuzz:  ## build the fuzz targets (clang), and what writes their seeds
 	@$(MAKE) --no-print-directory -s -j$(JOBS) CC=clang SAN= FUZZ=1 BUILD=$(FUZZ_BUILD) \
-	    $(patsubst %,$(FUZZ_BUILD)/bin/%,$(FUZZERS) seeds)
+	    $(patsubst %,$(FUZZ_BUILD)/bin/%,$(FUZZERS) seeds seeds_office)
 
 test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers

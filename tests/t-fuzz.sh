@@ -17,7 +17,7 @@ BIN=$FUZZ_BUILD/bin
 # the longest input
 max_len() {
     case $1 in
-        fuzz_journal) echo 4096 ;;
+        fuzz_journal | fuzz_office_*) echo 4096 ;;
         *) echo 2100 ;;
     esac
 }
@@ -27,7 +27,18 @@ quick_runs() {
     case $1 in
         fuzz_journal) echo 8000 ;;
         fuzz_message) echo 30000 ;;
+        fuzz_office_sync | fuzz_office_backup) echo 200 ;;
+        fuzz_office_http | fuzz_office_api) echo 5000 ;;
+        fuzz_office_*) echo 20000 ;;
         *) echo 100000 ;;
+    esac
+}
+
+# inputs of the long run: what takes a database each time gets fewer
+all_runs() {
+    case $1 in
+        fuzz_office_*) echo $((100 * $(quick_runs "$1"))) ;;
+        *) echo 10000000 ;;
     esac
 }
 
@@ -38,6 +49,7 @@ new_corpus() {
     rm -rf "$W/seeds" "$W/new"
     mkdir -p "$W/seeds" "$W/new"
     "$BIN/seeds" "$W/seeds"
+    "$BIN/seeds_office" "$W/seeds"
     for target in "${TARGETS[@]}"; do
         mkdir -p "$W/new/$target"
         from=()
@@ -73,7 +85,7 @@ mapfile -t TARGETS < <(cd tests/fuzz && ls fuzz_*.c | sed 's/\.c$//')
 
 for target in "${TARGETS[@]}"; do
     runs=$(quick_runs "$target")
-    [ -z "${TEST_ALL:-}" ] || runs=10000000
+    [ -z "${TEST_ALL:-}" ] || runs=$(all_runs "$target")
     corpus=tests/fuzz/corpus/$target
     fuzz "$target" "its corpus of $(ls "$corpus" | wc -l)" -runs=0 "$corpus"
     rm -rf "$W/found"

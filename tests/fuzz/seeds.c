@@ -1,7 +1,5 @@
 /* seeds.c - writes the seeds of every fuzz target, made of real messages and real flash, to
  * DIR/<target>/. `tests/t-fuzz.sh corpus` merges them into the corpus. */
-#include <sys/stat.h>
-
 #include "common/crc.h"
 #include "meter-core/journal.h"
 #include "meter-core/pb.h"
@@ -10,6 +8,7 @@
 #include "tests/aid/session_pair.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/image.h"
+#include "tests/fuzz/seed.h"
 
 #define SEED_MAX 65536
 
@@ -21,20 +20,10 @@ static struct gf_writer begin(void)
     return (struct gf_writer){seed, sizeof seed, 0, false};
 }
 
-/* Write a seed. The merge keeps what reaches more code, and whatever is named kept-*: what once
- * went wrong. */
 static void write_seed(const char *target, const char *name, const struct gf_writer *w)
 {
-    char path[512];
-    FILE *f;
-
     FUZZ_INSIST(!w->bad, "a seed is too long");
-    (void)snprintf(path, sizeof path, "%s/%s", root, target);
-    (void)mkdir(path, 0777);
-    (void)snprintf(path, sizeof path, "%s/%s/%s-%08x", root, target, name,
-                   (unsigned)gf_crc32(0, w->p, w->n));
-    f = fopen(path, "wb");
-    FUZZ_INSIST(f != NULL && fwrite(w->p, 1, w->n, f) == w->n && fclose(f) == 0, path);
+    fuzz_write_seed(root, target, name, w->p, w->n);
 }
 
 static void keep(const char *target, const struct gf_writer *w)
