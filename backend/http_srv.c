@@ -250,7 +250,9 @@ static void answer(struct http_srv *s, struct evhttp_request *req, const char *i
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
     struct evbuffer *body = evbuffer_new();
     char seconds[16];
-    bool ok = body != NULL && evbuffer_add(body, response->body.p, response->body.n) == 0
+    bool has_body = evhttp_request_get_command(req) != EVHTTP_REQ_HEAD;
+    bool ok = body != NULL
+              && evbuffer_add(body, response->body.p, has_body ? response->body.n : 0) == 0
               && evhttp_add_header(headers, "Content-Type", response->content_type) == 0
               && evhttp_add_header(headers, "Cache-Control", "no-store") == 0
               && evhttp_add_header(headers, "Request-Id", id) == 0;
