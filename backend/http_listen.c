@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/event.h>
 #include <openssl/err.h>
 
 #define BACKLOG 128
@@ -117,4 +118,18 @@ bool http_address_of(int fd, char ret[static HTTP_ADDRESS_MAX])
     (void)snprintf(ret, HTTP_ADDRESS_MAX, at.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
                    port);
     return true;
+}
+
+/* evhttp stops and starts reading with each request: told to the kernel once a turn of the loop,
+ * most of that costs nothing. (No descriptor here is a copy of another, which this wants.) */
+struct event_base *http_make_base(void)
+{
+    struct event_config *how = event_config_new();
+    struct event_base *base = NULL;
+
+    if (how != NULL && event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+        base = event_base_new_with_config(how);
+    if (how != NULL)
+        event_config_free(how);
+    return base;
 }

@@ -515,27 +515,13 @@ static bool start_worker(struct http_srv *s)
     return s->on_done != NULL && event_add(s->on_done, NULL) == 0;
 }
 
-/* evhttp stops and starts reading with each request: told to the kernel once a turn of the loop,
- * most of that costs nothing. (No descriptor here is a copy of another, which this wants.) */
-static struct event_base *new_base(void)
-{
-    struct event_config *how = event_config_new();
-    struct event_base *base = NULL;
-
-    if (how != NULL && event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
-        base = event_base_new_with_config(how);
-    if (how != NULL)
-        event_config_free(how);
-    return base;
-}
-
 struct http_srv *http_srv_new(unsigned threads)
 {
     struct http_srv *s = calloc(1, sizeof *s);
 
     if (connection_index < 0)
         connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ended);
-    if (s == NULL || connection_index < 0 || (s->base = new_base()) == NULL)
+    if (s == NULL || connection_index < 0 || (s->base = http_make_base()) == NULL)
         return http_srv_free(s);
     s->started_us = now_us();
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
