@@ -152,6 +152,24 @@ static int is_token_out(struct office *o, const struct swap_case *c, int64_t tra
     return n > 0;
 }
 
+/* Is it known which way the litres went: by certificate, or by a token of the case (also one whose
+ * arrival reopened the case)? 1, 0 or a failure. */
+static int is_decided(struct office *o, const struct swap_case *c)
+{
+    int64_t n = 0;
+    int r = is_imported(o, c);
+
+    if (r != 0)
+        return r;
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM token WHERE org_id = ?1 AND swap_case = ?2 AND account_no "
+                   "= ?3",
+                   ODB(ODB_B(c->case_id, 16), ODB_I(c->new_account_no)))
+        < 0)
+        return ho_db_fail(o);
+    return n > 0;
+}
+
 int swap_settle_rest(struct office *o, struct swap_case *c)
 {
     struct credit_account account;
@@ -162,7 +180,7 @@ int swap_settle_rest(struct office *o, struct swap_case *c)
         return r;
     if (transit_l == 0)
         return strcmp(c->state, "settled") == 0 ? 0 : finish(o, c, 0, "office");
-    if (strcmp(c->state, "settled") != 0 && (r = is_imported(o, c)) != 1)
+    if (strcmp(c->state, "settled") != 0 && (r = is_decided(o, c)) != 1)
         return r;
     if ((r = credit_find_account(o, c->new_account_no, &account)) != 1)
         return r;
