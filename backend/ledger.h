@@ -117,6 +117,18 @@ int ledger_follow(struct office *o, const struct ledger_reading *reading);
  * FACTORY; no other way leads there. */
 bool ledger_says_closed(const gasm_Receipt *r);
 
+/* The id of an entry that a receipt causes. Not the receipt's operation: which ids those have is the
+ * bringer's choice, and two meters may have the same. What was posted before never comes twice, so
+ * the same receipt again, or its closing certificate, cannot meet its own entry. 0, GF_E_CRYPTO. */
+struct ledger_place {
+    const char *meter_id;
+    uint64_t account_no, seq; /* the receipt's */
+    uint64_t was_seq;         /* up to where the account was posted before */
+    int64_t was_debt_l;
+};
+int ledger_receipt_id(struct office *o, const struct ledger_place *place,
+                      uint8_t ret[static 16]);
+
 /* Up to where an account is posted on a meter. 1, 0 (nothing yet) or a store error. */
 struct ledger_totals {
     uint64_t seq;

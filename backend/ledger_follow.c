@@ -132,25 +132,21 @@ static int64_t certified_l(uint64_t rise_l, uint64_t by_token_l)
     return by_token_l < rise_l ? (int64_t)(rise_l - by_token_l) : 0;
 }
 
-/* The id of what a receipt caused: its operation's, or one that is made of its place. */
-static int op_id_of(struct office *o, const struct ledger_reading *reading, uint8_t ret[static 16])
+int ledger_receipt_id(struct office *o, const struct ledger_place *place, uint8_t ret[static 16])
 {
     const struct mc_crypto *c = o->ports.crypto;
-    const gasm_Receipt *r = reading->receipt;
-    uint8_t seq[8], hash[32];
-    struct gf_writer w = { .p = seq, .cap = sizeof seq };
+    uint8_t numbers[32], hash[32];
+    struct gf_writer w = { .p = numbers, .cap = sizeof numbers };
     const struct gf_span parts[] = { { (const uint8_t *)"gasm receipt", 12 },
-                                     { (const uint8_t *)reading->meter_id,
-                                       strlen(reading->meter_id) },
-                                     { seq, sizeof seq } };
+                                     { (const uint8_t *)place->meter_id, strlen(place->meter_id) },
+                                     { numbers, sizeof numbers } };
 
-    if (r->op_id.size == 16) {
-        memcpy(ret, r->op_id.bytes, 16);
-        return 0;
-    }
-    gf_wr_uint(&w, r->seq, 8);
+    gf_wr_uint(&w, place->account_no, 8);
+    gf_wr_uint(&w, place->seq, 8);
+    gf_wr_uint(&w, place->was_seq, 8);
+    gf_wr_uint(&w, (uint64_t)place->was_debt_l, 8);
     if (c->sha256(c->ctx, parts, 3, hash) != 0)
-        return ho_fail(o, GF_E_CRYPTO, "ledger", "an operation's id");
+        return ho_fail(o, GF_E_CRYPTO, "ledger", "an entry's id");
     memcpy(ret, hash, 16);
     return 0;
 }
@@ -160,6 +156,11 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
                 const struct ledger_totals *t)
 {
     const gasm_Receipt *r = s->reading->receipt;
+    const struct ledger_place place = { .meter_id = s->reading->meter_id,
+                                        .account_no = s->account_no,
+                                        .seq = r->seq,
+                                        .was_seq = was->seq,
+                                        .was_debt_l = was->debt_l };
     int64_t used = (int64_t)(consumed_l(t) - consumed_l(was)),
             cleared = (int64_t)(t->cleared_l - was->cleared_l),
             imported = (int64_t)(t->imported_l - was->imported_l),
@@ -191,7 +192,7 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
     (void)snprintf(who, sizeof who, "meter %s", s->reading->meter_id);
     (void)snprintf(note, sizeof note, "receipt %llu", (unsigned long long)r->seq);
 
-    int failed = op_id_of(o, s->reading, e.op_id);
+    int failed = ledger_receipt_id(o, &place, e.op_id);
     return failed == 0 ? ledger_post(o, &e) : failed;
 }
 

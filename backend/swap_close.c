@@ -304,6 +304,9 @@ static int follow_closing(struct office *o, const char *meter_id, const gasm_Rec
  * case's. */
 static int follow_overlap(struct office *o, const struct swap_case *c, const gasm_Receipt *r)
 {
+    const struct ledger_place place = { .meter_id = c->new_meter_id,
+                                        .account_no = r->account_no,
+                                        .seq = r->seq };
     char account[24], owner[33];
     int64_t pending = 0, left_l = 0;
     struct ledger_entry e = { .kind = "overlap",
@@ -322,11 +325,12 @@ static int follow_overlap(struct office *o, const struct swap_case *c, const gas
     ledger_owner_case(c->case_id, owner);
     if (done < 0)
         return ho_db_fail(o);
-    if (pending > 0 || r->op_id.size != sizeof e.op_id)
+    if (pending > 0)
         return 0;
     if ((done = ledger_balance(o, LEDGER_LITRE, LEDGER_IN_TOKENS, account, &left_l)) != 0)
         return done;
-    memcpy(e.op_id, r->op_id.bytes, sizeof e.op_id);
+    if ((done = ledger_receipt_id(o, &place, e.op_id)) != 0)
+        return done;
     e.postings[0].amount = -left_l;
     e.postings[1].amount = left_l;
     done = ledger_post(o, &e);
