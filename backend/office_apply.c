@@ -321,13 +321,11 @@ int ho_take_closing(struct office *o, struct ho_sync *s, const struct ho_item *i
                     struct ho_verdict *ret)
 {
     const struct gf_span sealed = { item->msg.payload.bytes, item->msg.payload.size };
-    char meter_id[GF_METER_ID_TEXT] = "";
+    char meter_id[GF_METER_ID_TEXT];
     gasm_Certificate said;
     int r;
 
-    if (mc_certificate_peek(sealed, &said) == 0)
-        memcpy(meter_id, said.meter_id, GF_METER_ID_LEN);
-    if (gf_meter_id_check(meter_id, NULL) != 0) {
+    if (mc_certificate_peek(sealed, &said) != 0 || !ho_wire_meter_id(said.meter_id, meter_id)) {
         ho_judge(ret, sync_VerdictKind_QUARANTINED, "payload",
                  "this closing certificate cannot be decoded, or names no meter");
         return 0;

@@ -142,7 +142,8 @@ struct ho_meter {
 int ho_find_meter(struct office *o, const char *meter_id, struct ho_meter *ret);
 /* A meter's id as bytes that nobody has verified bring it: a text to ret; true when it has the form
  * of one. Only then may it be looked for: other bytes are no text to a database. */
-bool ho_wire_meter_id(const uint8_t wire[static GF_METER_ID_LEN], char ret[static GF_METER_ID_TEXT]);
+bool ho_wire_meter_id(const uint8_t wire[static GF_METER_ID_LEN],
+                      char ret[static GF_METER_ID_TEXT]);
 
 /* An order with what it refers to. */
 struct ho_order {

@@ -46,9 +46,9 @@ static int verify(struct office *o, struct ho_arrival *a, struct ho_receipt_memo
         ho_judge(ret, sync_VerdictKind_QUARANTINED, "receipt", "this receipt cannot be decoded");
         return 0;
     }
-    memcpy(meter_id, a->r.meter_id, GF_METER_ID_LEN);
 
-    int r = gf_meter_id_check(meter_id, NULL) == 0 ? recall(o, meter_id, a->r.key_epoch, m) : 0;
+    bool is_one = ho_wire_meter_id(a->r.meter_id, meter_id);
+    int r = is_one ? recall(o, meter_id, a->r.key_epoch, m) : 0;
     if (r < 0)
         return r;
     if (r == 0) {

@@ -126,8 +126,8 @@ static int open_certificate(struct office *o, struct gf_span sealed, char meter_
 
     if (mc_certificate_peek(sealed, ret) != 0)
         return ho_fail(o, GF_E_FORMAT, "certificate", "this certificate cannot be decoded");
-    memcpy(meter_id, ret->meter_id, GF_METER_ID_LEN);
-    meter_id[GF_METER_ID_LEN] = '\0';
+    if (!ho_wire_meter_id(ret->meter_id, meter_id))
+        return ho_fail(o, GF_E_FORMAT, "certificate", "this certificate names no meter");
     if ((r = ho_root_key(o, meter_id, ret->key_epoch, root)) != 1)
         return r < 0 ? r : ho_fail(o, GF_E_SIGNATURE, "certificate", wrong);
     r = mc_certificate_open(o->ports.crypto, root, sealed, ret);
@@ -144,7 +144,7 @@ static int open_certificate(struct office *o, struct gf_span sealed, char meter_
 /* The case that it was made for: the one that it names; or, of a meter that was read after an
  * estimate, the one of its account. 1, 0 or a failure. */
 static int find_case(struct office *o, const gasm_Certificate *cert, const char *meter_id,
-                     struct swap_case *ret)
+                     struct gf_span sealed, struct swap_case *ret)
 {
     int r;
 
@@ -160,7 +160,10 @@ static int find_case(struct office *o, const gasm_Certificate *cert, const char 
         return ho_fail(o, GF_E_MISMATCH, "swap_case", "the case is of another meter or account");
     if (memcmp(cert->counterpart_id.bytes, ret->new_meter_id, GF_METER_ID_LEN) != 0)
         return ho_fail(o, GF_E_MISMATCH, "counterpart_id", "the case has another new meter");
-    return 1;
+    if ((r = swap_check_mac(o, ret, sealed)) < 0)
+        return r;
+    return r == 1 ? 1 : ho_fail(o, GF_E_SIGNATURE, "certificate",
+                                "its mac for the new meter was changed");
 }
 
 /* 1: the same is home; 0: none is; or a failure. */
@@ -237,7 +240,7 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
     struct swap_case c;
     int has_case = 0, r = open_certificate(o, sealed, meter_id, &cert);
 
-    if (r == 0 && (has_case = find_case(o, &cert, meter_id, &c)) < 0)
+    if (r == 0 && (has_case = find_case(o, &cert, meter_id, sealed, &c)) < 0)
         r = has_case;
     if (r == 0)
         r = is_home(o, &cert, meter_id, sealed);

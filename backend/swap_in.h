@@ -24,6 +24,9 @@ int swap_set_state(struct office *o, struct swap_case *c, const char *state);
  * the certificate or the case was settled before, the rest by token. 0 or a failure. */
 int swap_settle_rest(struct office *o, struct swap_case *c);
 
+/* Is a certificate's mac for the new meter one of this case's swap keys? 1, 0 or a failure. */
+int swap_check_mac(struct office *o, const struct swap_case *c, struct gf_span sealed);
+
 /* The account's customers may talk to this meter under this account from now on, not to the other
  * one; the supply point is the meter's. */
 struct swap_move {

@@ -312,6 +312,19 @@ static void wrong_certificates_are_refused(void **state)
     end();
 }
 
+/* The terms were renewed while a laptop was on its way with those before: the tickets know them. */
+static void a_certificate_under_older_terms_is_taken(void **state)
+{
+    (void)state;
+    begin(700, 0);
+    site_close(&site, &old, true);
+    oaid_sql(&site.a, "CREATE TABLE kept AS SELECT terms FROM swap_case");
+    oaid_sql(&site.a, "UPDATE swap_case SET terms = x'0102'");
+    assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+    oaid_sql(&site.a, "UPDATE swap_case SET terms = (SELECT terms FROM kept); DROP TABLE kept");
+    end();
+}
+
 /* ---- a dead meter ---- */
 
 static void a_dead_meter_is_estimated_and_corrected(void **state)
@@ -566,6 +579,7 @@ int main(void)
         cmocka_unit_test(token_and_certificate_are_not_both_kept),
         cmocka_unit_test(a_token_behind_the_certificate_brings_the_rest),
         cmocka_unit_test(wrong_certificates_are_refused),
+        cmocka_unit_test(a_certificate_under_older_terms_is_taken),
         cmocka_unit_test(a_dead_meter_is_estimated_and_corrected),
         cmocka_unit_test(a_wrong_estimate_is_corrected_when_its_token_arrives),
         cmocka_unit_test(a_cancelled_swap_leaves_all_as_it_was),
