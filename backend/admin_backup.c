@@ -46,10 +46,35 @@ static const struct admin_option restore_options[] = {
 };
 
 struct restore {
-    const char *path;
+    const char *path, *dir;
+    const struct keys_source *secrets;
     const struct office_ports *ports;
     struct odb_backup_watch watch;
 };
+
+/* The master key that lies there has to open what is restored, or nothing is. */
+static int try_keys(struct odb *db, const struct restore *restore, struct gf_fail *why)
+{
+    struct keys_source source = *restore->secrets;
+    struct keys *keys = NULL;
+
+    source.dir = restore->dir;
+    int r = keys_open(db, &source, restore->ports, &keys, why);
+
+    (void)keys_close(keys);
+    return r;
+}
+
+/* Sessions and codes are not brought back: who has them may have lost the right to them since. */
+static int end_openings(struct odb *db, struct gf_fail *why)
+{
+    if (odb_exec(db, "DELETE FROM customer_session WHERE org_id = ?1", ODB_NONE) < 0
+        || odb_exec(db, "UPDATE enrol_code SET expires_at_ms = made_at_ms WHERE org_id = ?1",
+                    ODB_NONE)
+               < 0)
+        return odb_fail(db, why);
+    return 0;
+}
 
 /* Everything of the backup, and from when on numbers are left out (ho_restore_skip). */
 static int fill(struct odb *db, void *ctx, struct gf_fail *why)
@@ -60,13 +85,15 @@ static int fill(struct odb *db, void *ctx, struct gf_fail *why)
 
     if (r != 0)
         return r;
+    if ((r = ho_check_papers(db, restore->dir, why)) != 0 || (r = try_keys(db, restore, why)) != 0)
+        return r;
     (void)snprintf(now_ms, sizeof now_ms, "%lld",
                    (long long)restore->ports->clock->utc_ms(restore->ports->clock->ctx));
     r = odb_exec(db,
                  "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', ?2) ON "
                  "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
                  ODB(ODB_T(now_ms)));
-    return r < 0 ? odb_fail(db, why) : 0;
+    return r < 0 ? odb_fail(db, why) : end_openings(db, why);
 }
 
 static int log_it(struct office *o, void *ctx)
@@ -94,6 +121,8 @@ static int run_restore(struct admin *a, const struct admin_args *args, struct gf
 {
     struct admin_watch signals = { 0 };
     struct restore restore = { .path = args->words[0],
+                               .dir = a->dir,
+                               .secrets = &a->secrets,
                                .ports = a->ports,
                                .watch = { .ctx = &signals, .tell = tell } };
     struct place place = { 0 };
@@ -118,25 +147,28 @@ static int run_restore(struct admin *a, const struct admin_args *args, struct gf
                           json_pack("{s:s, s:I}", "restored", restore.path, "rows",
                                     (json_int_t)restore.watch.rows / 2),
                           why);
-    (void)fprintf(a->out, "%lld rows of %s\n", (long long)restore.watch.rows / 2, restore.path);
+    (void)fprintf(a->out,
+                  "%lld rows of %s\nWho was revoked or left since that backup is back: revoke them "
+                  "again. Sessions and codes are\nended; passwords are those of the backup.\n",
+                  (long long)restore.watch.rows / 2, restore.path);
     return 0;
 }
 
 static const struct admin_command commands[] = {
-    { .name = "backup",
-      .words = "FILE",
-      .what = "copy every row, as it is now, into one file, while others go on",
-      .more = "Key files are not in it.",
-      .run = run_backup },
-    { .name = "restore",
-      .words = "FILE",
-      .what = "make a head office of a backup and the key files that lie in the folder",
-      .more = "Every table is compared with the backup's manifest; a backup that is damaged is "
-              "refused, and its table named. The next ticket and the next token of each meter leave "
-              "1,000 numbers out. Moves between SQLite and PostgreSQL in either direction.",
-      .without_office = true,
-      ADMIN_OPTIONS(restore_options),
-      .run = run_restore },
+    {.name = "backup",
+     .words = "FILE",
+     .what = "copy every row, as it is now, into one file, while others go on",
+     .more = "Key files are not in it.",
+     .run = run_backup},
+    {.name = "restore",
+     .words = "FILE",
+     .what = "make a head office of a backup and the key files that lie in the folder",
+     .more = "Every table is compared with the backup's manifest; a backup that is damaged is "
+             "refused, and its table named. The next ticket and the next token of each meter leave "
+             "1,000 numbers out. Moves between SQLite and PostgreSQL in either direction.",
+     .without_office = true,
+     ADMIN_OPTIONS(restore_options),
+     .run = run_restore},
 };
 
 const struct admin_group admin_group_backup = ADMIN_GROUP("Backup", commands);

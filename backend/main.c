@@ -1,5 +1,6 @@
 /* main.c - gasoffice: head office's service and its administration; docs/office.md is its manual.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
 
     gf_std_files();
     (void)umask(077);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not an end */
     if (keys_protect_process(&why) != 0)
         return gf_report("gasoffice", &why);
     return admin_main(&a, argc, argv);

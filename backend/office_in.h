@@ -65,9 +65,13 @@ enum ho_file {
     HO_SIGN_KEY,
     HO_MASTER_KEY,
     HO_DB_URL,
+    HO_INIT_BEGUN, /* stands there while an init is under way, or was cut off */
     HO_FILES,
 };
 /* dir/name. 0 or GF_E_SPACE. */
+/* Are ca.pem and sign.pem of the folder those that this database was made with? 0; GF_E_CRYPTO with
+ * the file's name. */
+int ho_check_papers(struct odb *db, const char *dir, struct gf_fail *why);
 int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap);
 
 int64_t ho_now_ms(const struct office *o);

@@ -23,7 +23,7 @@ int ho_path(const char *dir, enum ho_file file, char *ret, size_t cap)
         [HO_DB] = "office.db",          [HO_CA_PEM] = "ca.pem",         [HO_CA_KEY] = "ca.key",
         [HO_SERVER_PEM] = "server.pem", [HO_SERVER_KEY] = "server.key", [HO_SIGN_PEM] = "sign.pem",
         [HO_SIGN_KEY] = "sign.key",     [HO_MASTER_KEY] = "master.key",
-        [HO_DB_URL] = "db.url",
+        [HO_DB_URL] = "db.url",         [HO_INIT_BEGUN] = "init.begun",
     };
     int n = snprintf(ret, cap, "%s/%s", dir, names[file]);
 
@@ -125,8 +125,92 @@ static int make_certificates(const char *dir, const char *const *hosts, size_t n
     return r;
 }
 
-/* What a new database holds: its keys. */
+static int read_file(const char *dir, enum ho_file file, uint8_t *ret, size_t cap,
+                     struct gf_fail *why)
+{
+    char path[4096];
+
+    if (ho_path(dir, file, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    return gf_file_read(path, ret, cap, why);
+}
+
+/* ---- which certificates are this office's ---- */
+
+static const struct paper {
+    enum ho_file file;
+    const char *setting, *name;
+} papers[] = {
+    { HO_CA_PEM, "ca certificate", "ca.pem" },
+    { HO_SIGN_PEM, "sign certificate", "sign.pem" },
+};
+
+/* SHA-256 of a certificate's DER, in hex. */
+static int paper_hash(const char *dir, const struct paper *paper, char ret[static 65],
+                      struct gf_fail *why)
+{
+    uint8_t pem[PEM_MAX], hash[32];
+    int n = read_file(dir, paper->file, pem, sizeof pem, why);
+    X509 *cert = n >= 0 ? pki_cert_parse((struct gf_span){ pem, (size_t)n }) : NULL;
+    bool ok = cert != NULL && pki_cert_hash(cert, hash) == 0;
+
+    X509_free(cert);
+    if (n < 0)
+        return n;
+    if (!ok)
+        return gf_fail(why, GF_E_CRYPTO, paper->name, "this is not a certificate in PEM");
+    gf_hex(hash, sizeof hash, ret);
+    return 0;
+}
+
+static int note_papers(struct odb *db, const char *dir, struct gf_fail *why)
+{
+    char hash[65];
+
+    for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++) {
+        int r = paper_hash(dir, &papers[i], hash, why);
+
+        if (r != 0)
+            return r;
+        if (odb_exec(db, "INSERT INTO setting (org_id, name, value) VALUES (?1, ?2, ?3)",
+                     ODB(ODB_T(papers[i].setting), ODB_T(hash)))
+            < 0)
+            return odb_fail(db, why);
+    }
+    return 0;
+}
+
+int ho_check_papers(struct odb *db, const char *dir, struct gf_fail *why)
+{
+    char hash[65], noted[65];
+
+    for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++) {
+        int r = paper_hash(dir, &papers[i], hash, why);
+        struct odb_query *q = NULL;
+
+        if (r != 0)
+            return r;
+        q = odb_query(db, "SELECT value FROM setting WHERE org_id = ?1 AND name = ?2",
+                      ODB(ODB_T(papers[i].setting)));
+        r = odb_next(db, q);
+        if (r == 1)
+            odb_text(q, 0, noted, sizeof noted);
+        odb_end(q);
+        if (r < 0)
+            return odb_fail(db, why);
+        if (r == 1 && strcmp(hash, noted) != 0)
+            return gf_fail(why, GF_E_CRYPTO, papers[i].name,
+                           "it is of another head office than this database: put the file there "
+                           "that belongs to it");
+    }
+    return 0;
+}
+
+/* ---- making one ---- */
+
+/* What a new database holds: its keys, and which certificates are its own. */
 struct first_rows {
+    const char *dir;
     const struct keys_source *master;
     const struct office_ports *ports;
 };
@@ -134,8 +218,33 @@ struct first_rows {
 static int fill(struct odb *db, void *ctx, struct gf_fail *why)
 {
     const struct first_rows *rows = ctx;
+    int r = keys_create(db, rows->master, rows->ports, why);
 
-    return keys_create(db, rows->master, rows->ports, why);
+    return r == 0 ? note_papers(db, rows->dir, why) : r;
+}
+
+/* Keys that lie in the folder are nobody's to destroy, but for those that an init left that was cut
+ * off. 0, or GF_E_NOT_NOW. */
+static int begin_init(const char *dir, struct gf_fail *why)
+{
+    char path[4096];
+
+    if (ho_path(dir, HO_INIT_BEGUN, path, sizeof path) != 0)
+        return gf_fail(why, GF_E_SPACE, "folder", dir);
+    if (access(path, F_OK) == 0)
+        return 0;
+    for (enum ho_file file = HO_CA_PEM; file < HO_DB_URL; file++) {
+        char key[4096], detail[160];
+
+        if (ho_path(dir, file, key, sizeof key) != 0 || access(key, F_OK) != 0)
+            continue;
+        (void)snprintf(detail, sizeof detail,
+                       "%s of a head office lies there: bring that one back with restore, or move "
+                       "its files away",
+                       strrchr(key, '/') + 1);
+        return gf_fail(why, GF_E_NOT_NOW, "init", detail);
+    }
+    return gf_file_write(path, "", 0, 0600, why);
 }
 
 int office_init(const char *dir, const char *const *hosts, size_t n_hosts,
@@ -149,6 +258,7 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
                      struct gf_fail *why)
 {
     struct place place;
+    char begun[4096];
     const char *all[HOSTS_MAX] = { "localhost", "127.0.0.1" };
     struct keys_source master = { .kind = KEYS_FILE };
 
@@ -164,24 +274,18 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
 
     int r = place_new(&place, dir, setup->db, why);
     if (r == 0)
+        r = begin_init(dir, why);
+    if (r == 0)
         r = make_certificates(dir, all, n_hosts + 2, ports, why);
     if (r == 0)
-        r = place_make(&place, fill, &(struct first_rows){ &master, ports }, why);
+        r = place_make(&place, fill, &(struct first_rows){ dir, &master, ports }, why);
     place_end(&place);
+    if (r == 0 && ho_path(dir, HO_INIT_BEGUN, begun, sizeof begun) == 0)
+        (void)unlink(begun); /* it allows nothing that office.db does not forbid */
     return r;
 }
 
 /* ---- opening ---- */
-
-static int read_file(const char *dir, enum ho_file file, uint8_t *ret, size_t cap,
-                     struct gf_fail *why)
-{
-    char path[4096];
-
-    if (ho_path(dir, file, path, sizeof path) != 0)
-        return gf_fail(why, GF_E_SPACE, "folder", dir);
-    return gf_file_read(path, ret, cap, why);
-}
 
 static int read_key(const char *dir, enum ho_file file, EVP_PKEY **ret, struct gf_fail *why)
 {
@@ -238,6 +342,8 @@ int office_open_with(const char *dir, const struct keys_source *secrets,
     int r = place_open(dir, &o->db, why);
     if (r == 0)
         r = read_keys(dir, o, why);
+    if (r == 0)
+        r = ho_check_papers(o->db, dir, why);
     if (r == 0)
         r = keys_open(o->db, &source, &o->ports, &o->keys, why);
     if (r != 0) {

@@ -1,6 +1,7 @@
 /* office_place.c - a head office's database in its place; see office_place.h. */
 #include "backend/office_place.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,6 +70,24 @@ static int check_folder(const char *dir, struct gf_fail *why)
     return r;
 }
 
+/* What SQLite left of a database that is gone would become part of the new one. */
+static int check_tails(const char *path, struct gf_fail *why)
+{
+    static const char *const tails[] = { "-wal", "-shm", "-journal" };
+    char tail[4096 + 16], detail[160];
+
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        (void)snprintf(tail, sizeof tail, "%s%s", path, tails[i]);
+        if (access(tail, F_OK) != 0)
+            continue;
+        (void)snprintf(detail, sizeof detail,
+                       "office.db%s is left of a database that is gone: move it away first",
+                       tails[i]);
+        return gf_fail(why, GF_E_NOT_NOW, "folder", detail);
+    }
+    return 0;
+}
+
 int place_new(struct place *p, const char *dir, const char *url, struct gf_fail *why)
 {
     char path[4096];
@@ -80,6 +99,11 @@ int place_new(struct place *p, const char *dir, const char *url, struct gf_fail 
         return gf_fail(why, GF_E_SPACE, "folder", dir);
     if (access(path, F_OK) == 0)
         return gf_fail(why, GF_E_NOT_NOW, "init", "there is a head office in this folder already");
+    if ((r = check_tails(path, why)) != 0)
+        return r;
+    if (url != NULL && strncmp(url, "postgresql://", 13) != 0
+        && strncmp(url, "postgres://", 11) != 0)
+        return gf_fail(why, GF_E_USAGE, "--db begins with postgresql://", url);
     r = check_folder(dir, why);
     return r == 0 && url != NULL ? check_server(url, &p->server, why) : r;
 }
@@ -111,6 +135,30 @@ static int fill_it(const struct place *p, struct odb *db,
     return r;
 }
 
+/* All that was committed stands in the file itself, and none beside it. */
+static int close_whole(struct odb *db, struct gf_fail *why)
+{
+    int64_t busy = 1;
+    int r = odb_number(db, &busy, "PRAGMA wal_checkpoint(TRUNCATE)", ODB_NONE);
+
+    if (r < 0)
+        r = odb_fail(db, why);
+    else
+        r = busy == 0 ? 0 : gf_fail(why, GF_E_STORE, "database", "it is used by another program");
+    (void)odb_close(db);
+    return r;
+}
+
+/* A file or folder onto the disk. */
+static int sync_it(const char *path, struct gf_fail *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), r = fd >= 0 ? fsync(fd) : -1;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return r == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
+}
+
 /* A file is made under another name and moved into place when it is whole. */
 static int make_file(const struct place *p,
                      int (*fill)(struct odb *db, void *ctx, struct gf_fail *why), void *ctx,
@@ -130,11 +178,18 @@ static int make_file(const struct place *p,
     int r = odb_open(fresh, true, &db, why);
     if (r == 0)
         r = fill_it(p, db, fill, ctx, why);
-    (void)odb_close(db);
+    if (r == 0)
+        r = close_whole(db, why);
+    else
+        (void)odb_close(db);
+    if (r == 0)
+        r = sync_it(fresh, why);
     if (r != 0)
         return r;
     (void)chmod(fresh, 0600);
-    return rename(fresh, path) == 0 ? 0 : gf_fail(why, GF_E_FILE, "database", path);
+    if (rename(fresh, path) != 0)
+        return gf_fail(why, GF_E_FILE, "database", path);
+    return sync_it(p->dir, why);
 }
 
 int place_make(struct place *p, int (*fill)(struct odb *db, void *ctx, struct gf_fail *why),
