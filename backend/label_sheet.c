@@ -8,6 +8,7 @@
 #include <cairo/cairo-pdf.h>
 #include <cairo/cairo-svg.h>
 #include <cairo/cairo.h>
+#include <fontconfig/fontconfig.h>
 
 #include "backend/label.h"
 
@@ -229,5 +230,7 @@ int label_sheet_end(struct label_sheet *s, bool whole, unsigned *ret_pages)
     r = s->failed != 0 ? s->failed : r;
     buf_free(&s->file);
     free(s);
+    cairo_debug_reset_static_data(); /* what drawing text keeps until the process ends: */
+    FcFini();                        /* nothing else here draws */
     return r;
 }

@@ -55,7 +55,8 @@ int label_sheet_begin(const struct label_sheet_how *how, struct label_sheet **re
 int label_sheet_add(struct label_sheet *s, const struct label_item *item);
 
 /* Finish: the pages so far go to ret_pages (may be NULL). `whole` false throws the rest away. NULL
- * is fine. 0, GF_E_MEMORY, what keep says. */
+ * is fine. One sheet at a time: what the drawing libraries keep is given up here. 0, GF_E_MEMORY,
+ * what keep says. */
 int label_sheet_end(struct label_sheet *s, bool whole, unsigned *ret_pages);
 
 #endif
