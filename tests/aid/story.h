@@ -31,6 +31,7 @@ struct story_meter {
     bool certificate_home;
     /* what its account was given, by head office's answers */
     int64_t forgiven_l, debited_l;
+    uint64_t correction_seq; /* of the newest token that forgives or debits */
     uint64_t closed_purchased_l; /* bought ever, when it was closed */
     bool removed;                /* closed, and no other meter came */
     bool commissioned;

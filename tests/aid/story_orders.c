@@ -303,6 +303,8 @@ void story_remove(struct story *y)
     if (p->meter < 0 || p->phase != 0 || has_dead(y, p) || strcmp(p->customer, "C-1001") != 0)
         return;
     m = &y->meters[p->meter];
+    if (m->correction_seq > m->m.w->meter->core.token_seq)
+        return; /* it would be undone */
     story_read(y, m);
     order(y, m, "removal", "S001", NULL);
     site_fetch(&y->s);
