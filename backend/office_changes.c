@@ -347,6 +347,17 @@ static int feed_expiring(struct office *o, const struct ho_sync *s)
     return r;
 }
 
+/* The first record that is missing here: an item was held for it, or the laptop made more than came.
+ * What it made may also be on its way still, which it knows. Strays may have places of their own, and
+ * a new device's chain may go on with that of another: then an item that is held has to show it. */
+static uint64_t wanted_seq(const struct ho_sync *s)
+{
+    const struct ho_device *d = &s->device;
+    bool is_behind = d->chain_seq > 0 && s->head.last_seq > d->chain_seq && !s->has_strays;
+
+    return s->has_gap || is_behind ? d->chain_seq + 1 : 0;
+}
+
 int ho_add_changes(struct office *o, struct ho_sync *s)
 {
     struct buf ids = { 0 };
@@ -369,5 +380,6 @@ int ho_add_changes(struct office *o, struct ho_sync *s)
     down.body.end.office_ms = ho_now_ms(o);
     down.body.end.more = more;
     down.body.end.items = ho_verdicts(s);
+    down.body.end.wanted_seq = wanted_seq(s);
     return ho_down(o, s, &down);
 }

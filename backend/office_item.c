@@ -195,6 +195,7 @@ static int check_chain(struct office *o, struct ho_sync *s, const struct ho_item
         return r;
     last = s->device.chain_seq;
     if (seq > last + 1) {
+        s->has_gap = true;
         ho_judge(ret, sync_VerdictKind_HELD, "seq",
                  "record %llu came before record %llu: send that one first", seq, last + 1);
         return 0;

@@ -215,7 +215,7 @@ static int take_all(struct office *o, void *ctx)
     buf_clear(&s->touched);
     buf_clear(&s->said);
     ho_receipt_forget(&s->receipts);
-    s->has_order = false;
+    s->has_order = s->has_gap = false;
     s->n_rows = 0;
     code = take_head(o, s);
     if (code == 0)

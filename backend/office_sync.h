@@ -38,6 +38,7 @@ struct ho_sync {
     struct ho_order order; /* the last one looked up */
     bool has_order;
     bool has_strays;       /* this device's strays have to be looked at */
+    bool has_gap;          /* an item came before the one that it follows */
     bool is_careful;       /* an id that looked new was not: ask for each */
     bool has_collided;
     size_t n_rows;

@@ -118,6 +118,13 @@ static int put_certificate(struct db *db, const sync_Certificate *c)
                   DB_ARGS(db_blob(c->job_id, GF_UUID_LEN), db_blob(body, n)));
 }
 
+static int put_end(struct db *db, const sync_End *end)
+{
+    int r = db_run(db, SQL_CURSOR_PUT, DB_ARGS(db_u64(end->cursor)));
+
+    return r >= 0 && end->wanted_seq > 0 ? db_outbox_again(db, end->wanted_seq) : r;
+}
+
 static int apply(struct db *db, const sync_Down *change)
 {
     switch (change->which_body) {
@@ -132,7 +139,7 @@ static int apply(struct db *db, const sync_Down *change)
     case sync_Down_certificate_tag:
         return put_certificate(db, &change->body.certificate);
     case sync_Down_end_tag:
-        return db_run(db, SQL_CURSOR_PUT, DB_ARGS(db_u64(change->body.end.cursor)));
+        return put_end(db, &change->body.end);
     case sync_Down_verdict_tag:
         return db_refuse(db, GF_E_BUG, "changes",
                          "a verdict is no change: its signature has to be verified first");

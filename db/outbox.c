@@ -205,6 +205,13 @@ static int store_verdict(struct db *db, const sync_Verdict *v, uint64_t seq,
     return r < 0 ? r : 0;
 }
 
+/* Head office has another record in this place: sending it again changes nothing. */
+static bool is_out_of_place(const struct outbox_row *row)
+{
+    return row->state == OUTBOX_QUARANTINED
+           && (strcmp(row->field, "seq") == 0 || strcmp(row->field, "prev_hash") == 0);
+}
+
 static int apply_verdict(struct db *db, const sync_Verdict *v)
 {
     struct outbox_row rec;
@@ -223,10 +230,21 @@ static int apply_verdict(struct db *db, const sync_Verdict *v)
     if (state == OUTBOX_PENDING)
         return db_refuse(db, GF_E_OFFICE_ANSWER, "verdict",
                          "a kind of verdict that this program does not know");
-    /* Acknowledged is for good: a late answer to an earlier sending of it takes nothing back. */
+    /* Acknowledged is for good until head office itself asks for it again (db_outbox_again): a late answer to an earlier sending of it takes nothing back. */
     if (rec.state == OUTBOX_APPLIED || rec.state == OUTBOX_DUPLICATE)
         return 0;
     return store_verdict(db, v, rec.seq, state);
+}
+
+int db_outbox_again(struct db *db, uint64_t wanted_seq)
+{
+    struct outbox_row first;
+    int r = wanted_seq < UINT64_MAX ? db_outbox_page(db, wanted_seq + 1, &first, 1) : 0;
+
+    if (r != 1 || first.seq != wanted_seq || is_out_of_place(&first))
+        return r < 0 ? r : 0;
+    r = db_run(db, SQL_OUTBOX_AGAIN, DB_ARGS(db_u64(wanted_seq)));
+    return r < 0 ? r : 0;
 }
 
 int db_outbox_verdict(void *ctx, const sync_Verdict *v)

@@ -100,6 +100,8 @@ static const char *const texts[DB_SQL_COUNT] = {
     [SQL_OUTBOX_ITEM] = "SELECT " OUTBOX_COLUMNS " FROM outbox WHERE id = ?",
     [SQL_OUTBOX_VERDICT] =
         "UPDATE outbox SET state = ?, verdict = ?, answered_at_ms = ? WHERE seq = ?",
+    [SQL_OUTBOX_AGAIN] = "UPDATE outbox SET state = 0, verdict = NULL, answered_at_ms = NULL"
+                         " WHERE seq >= ? AND NOT (" WAITING ")",
     [SQL_OUTBOX_WAITING] = "SELECT count(*) FROM outbox WHERE " WAITING,
     [SQL_OUTBOX_REFUSED] = "SELECT count(*) FROM outbox WHERE " REFUSED,
     [SQL_OUTBOX_OLDEST] = "SELECT made_at_ms FROM outbox WHERE " WAITING " ORDER BY seq LIMIT 1",

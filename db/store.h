@@ -138,6 +138,11 @@ int db_outbox_item(void *ctx, const uint8_t id[static 16], struct outbox_row *re
 int db_outbox_counts(void *ctx, struct outbox_counts *ret);
 int db_outbox_verdict(void *ctx, const sync_Verdict *v);
 
+/* Head office has no more what it had (sync.End.wanted_seq): the records from there on wait again,
+ * without a verdict, and are sent once more; inside the transaction of its changes. Nothing happens
+ * when that record waits anyway, or was refused because another one has its place. 0 or GF_E_*. */
+int db_outbox_again(struct db *db, uint64_t wanted_seq);
+
 /* Append a record inside a transaction that is open. 0, GF_E_MISMATCH, GF_E_SPACE, store errors. */
 int db_outbox_add(struct db *db, const struct outbox_new *item);
 

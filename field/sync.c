@@ -39,6 +39,7 @@ struct sync {
     uint64_t ended, wanted_round;   /* rounds that have ended; the one that sync_now() asked for */
     bool again;                     /* another round is wanted after the present one */
     bool posted;                    /* an answer is awaited */
+    bool went_back;                 /* in this round: head office asked for what it had */
     uint64_t after_seq;             /* records up to here were sent in this round */
     size_t batch_n;                 /* records in the post under way */
     unsigned posts, failures;
@@ -191,6 +192,7 @@ static void start_round(struct sync *s)
 {
     s->again = false;
     s->after_seq = 0;
+    s->went_back = false;
     s->posts = 0;
     s->view.phase = SYNC_RUNNING;
     s->view.sent = s->view.answered = 0;
@@ -337,10 +339,28 @@ static int apply_changes(struct sync *s, const uint8_t *body, size_t n)
     return rd.code < 0 ? rd.code : code;
 }
 
+/* Head office was restored and asked for records that it had: they wait again, and the round goes on
+ * with them. Once: what is wanted a second time waits for the next round. What comes next in any case
+ * is no going back. */
+static bool go_back(struct sync *s, uint64_t wanted_seq)
+{
+    const struct store_port *store = s->ports->store;
+
+    if (s->went_back || wanted_seq == 0 || wanted_seq == s->after_seq + 1 ||
+        store->outbox_next(store->ctx, wanted_seq - 1, s->rows, 1) != 1 ||
+        s->rows[0].seq != wanted_seq)
+        return false;
+    s->went_back = true;
+    s->after_seq = wanted_seq - 1;
+    return true;
+}
+
 /* The answer was whole and good: go on with the next post, or end the round. */
 static void next_post(struct sync *s, const sync_End *end, uint64_t cursor_before)
 {
-    if (end->more && end->cursor <= cursor_before) {
+    if (go_back(s, end->wanted_seq) && s->posts < POSTS_MAX) {
+        post(s);
+    } else if (end->more && end->cursor <= cursor_before) {
         end_round(s, GF_E_OFFICE_ANSWER, "cursor",
                   "more was promised, but the cursor stands still");
     } else if (!end->more && s->batch_n == 0) {
