@@ -377,7 +377,8 @@ static int check_cash(struct ho_audit *a)
         "cash of");
 }
 
-/* Each payment that was confirmed has its entry, and no other has one. */
+/* Each payment that was confirmed has its entry, and no other has one. The joined texts keep SQLite
+ * from looking for each entry among all cash of its provider. */
 static int check_payments(struct ho_audit *a)
 {
     struct office *o = a->o;
@@ -386,7 +387,7 @@ static int check_payments(struct ho_audit *a)
         "SELECT p.payment_id, p.state, CASE WHEN p.state IN ('confirmed', 'refunded') THEN 1000 * "
         "p.amount_minor ELSE 0 END, COALESCE(c.amount, 0) FROM payment p LEFT JOIN posting c ON "
         "c.org_id = p.org_id AND c.op_id = p.payment_id AND c.kind = 'payment' AND c.code = 'cash' "
-        "AND c.owner = p.provider AND c.unit = p.currency WHERE p.org_id = ?1 ORDER BY "
+        "AND c.owner || '' = p.provider AND c.unit || '' = p.currency WHERE p.org_id = ?1 ORDER BY "
         "p.payment_id",
         ODB_NONE);
     uint8_t id[GF_UUID_LEN];
