@@ -120,6 +120,21 @@ bool http_address_of(int fd, char ret[static HTTP_ADDRESS_MAX])
     return true;
 }
 
+bool http_group_of(int fd, char ret[static ADDRESS_GROUP_MAX])
+{
+    struct sockaddr_storage from;
+    socklen_t n = sizeof from;
+    char address[64];
+
+    if (getpeername(fd, (struct sockaddr *)&from, &n) != 0
+        || getnameinfo((const struct sockaddr *)&from, n, address, sizeof address, NULL, 0,
+                       NI_NUMERICHOST)
+               != 0)
+        return false;
+    address_group(address, ret);
+    return true;
+}
+
 /* evhttp stops and starts reading with each request: told to the kernel once a turn of the loop,
  * most of that costs nothing. (No descriptor here is a copy of another, which this wants.) */
 struct event_base *http_make_base(void)

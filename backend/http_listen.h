@@ -4,6 +4,7 @@
 
 #include <openssl/ssl.h>
 
+#include "backend/address.h"
 #include "backend/http_srv.h"
 
 /* What the connections of a listener are made with; the caller frees it. 0, GF_E_FILE, GF_E_MEMORY.
@@ -19,5 +20,7 @@ struct event_base *http_make_base(void);
 
 /* Its address in text. */
 bool http_address_of(int fd, char ret[static HTTP_ADDRESS_MAX]);
+/* The group of addresses (address.h) that a connection comes from. False: it has ended. */
+bool http_group_of(int fd, char ret[static ADDRESS_GROUP_MAX]);
 
 #endif

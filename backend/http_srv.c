@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +25,9 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
+#include "backend/address.h"
 #include "backend/http_listen.h"
+#include "backend/http_read.h"
 #include "backend/http_work.h"
 #include "common/text.h"
 
@@ -41,8 +42,9 @@ struct listener {
     SSL_CTX *tls; /* NULL: plain */
     bool is_mutual;
     size_t body_max;
-    int lifetime_s, request_s;
-    unsigned connections, connections_max;
+    int lifetime_s, request_s, handshake_s;
+    unsigned connections, connections_max, address_max;
+    struct connection *first; /* all of them */
     struct http_handler handler;
 };
 
@@ -74,8 +76,11 @@ static int64_t now_us(void)
 struct connection {
     struct http_srv *srv;
     struct listener *listener; /* cleared by the time that a late one ends: its place stays */
+    struct connection *next, **at;
     struct bufferevent *bev;
-    struct event *lifetime, *request;
+    struct event *lifetime, *request, *begun;
+    char group[ADDRESS_GROUP_MAX]; /* of its address; "": not counted (yet, or any more) */
+    bool is_known;   /* its address was looked at */
     bool is_busy;    /* a request of it is under way */
     bool is_writing; /* its answer is */
 };
@@ -109,6 +114,11 @@ static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int id
         event_free(c->lifetime);
     if (c->request != NULL)
         event_free(c->request);
+    if (c->begun != NULL)
+        event_free(c->begun);
+    *c->at = c->next;
+    if (c->next != NULL)
+        c->next->at = c->at;
     free(c);
 }
 
@@ -140,6 +150,40 @@ static void on_bytes(struct evbuffer *in, const struct evbuffer_cb_info *info, v
         time_request(c);
 }
 
+/* True when this connection is one too many from its group of addresses. Devices that have shown
+ * their certificate do not count. */
+static bool is_one_too_many(struct connection *c)
+{
+    const struct listener *l = c->listener;
+    unsigned same = 0;
+
+    if (!http_group_of(bufferevent_getfd(c->bev), c->group))
+        return true; /* it is gone */
+    for (const struct connection *other = l->first; other != NULL; other = other->next)
+        same += strcmp(other->group, c->group) == 0
+                && !(l->is_mutual
+                     && SSL_is_init_finished(bufferevent_openssl_get_ssl(other->bev)) == 1);
+    return l->address_max > 0 && same > l->address_max;
+}
+
+/* Right after a connection was accepted, when its address can be asked for; and again when its
+ * handshake has to be over. */
+static void on_begun(evutil_socket_t fd, short events, void *arg)
+{
+    struct connection *c = arg;
+    const struct timeval limit = { .tv_sec = c->listener->handshake_s };
+    bool is_first = !c->is_known;
+
+    c->is_known = true;
+    if (is_first ? is_one_too_many(c)
+                 : SSL_is_init_finished(bufferevent_openssl_get_ssl(c->bev)) == 0) {
+        c->group[0] = '\0';
+        time_over(fd, events, c);
+    } else if (is_first && limit.tv_sec > 0) {
+        (void)evtimer_add(c->begun, &limit);
+    }
+}
+
 /* A connection was accepted. */
 static struct bufferevent *new_connection(struct event_base *base, void *arg)
 {
@@ -155,14 +199,19 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg)
     }
     c->srv = l->srv;
     c->listener = l;
+    c->at = &l->first;
+    if ((c->next = l->first) != NULL)
+        c->next->at = &c->next;
+    l->first = c;
     (void)atomic_fetch_add(&l->srv->connections, 1);
     if (++l->connections >= l->connections_max)
         (void)evconnlistener_disable(l->accepting);
     c->lifetime = evtimer_new(base, time_over, c);
     c->request = evtimer_new(base, time_over, c);
+    c->begun = evtimer_new(base, on_begun, c);
     c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
                                             BEV_OPT_CLOSE_ON_FREE);
-    if (c->bev == NULL || c->lifetime == NULL || c->request == NULL
+    if (c->bev == NULL || c->lifetime == NULL || c->request == NULL || c->begun == NULL
         || evbuffer_add_cb(bufferevent_get_input(c->bev), on_bytes, c) == NULL) {
         if (c->bev != NULL)
             bufferevent_free(c->bev);
@@ -172,6 +221,7 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg)
     }
     bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1); /* HTTP tells where a message ends */
     (void)evtimer_add(c->lifetime, &lifetime);
+    event_active(c->begun, EV_TIMEOUT, 0); /* it has its socket then */
     time_request(c); /* the handshake counts */
     return c->bev;
 }
@@ -193,56 +243,6 @@ static struct connection *connection_of(struct evhttp_request *req)
 }
 
 /* ---- requests ---- */
-
-/* The common name of the verified peer; "" when there is none or it does not fit. */
-static void find_identity(SSL *ssl, char *ret, size_t cap)
-{
-    X509 *cert = SSL_get_verify_result(ssl) == X509_V_OK ? SSL_get1_peer_certificate(ssl) : NULL;
-    int n = -1;
-
-    ret[0] = '\0';
-    if (cert != NULL)
-        n = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, ret, (int)cap);
-    if (n < 0 || (size_t)n != strlen(ret) || (size_t)n + 1 >= cap)
-        ret[0] = '\0';
-    X509_free(cert);
-}
-
-static const char *method_text(enum evhttp_cmd_type method)
-{
-    return method == EVHTTP_REQ_POST ? "POST" : method == EVHTTP_REQ_GET ? "GET" : "-";
-}
-
-/* A header that may stand once at most: its value, "" when it is missing, NULL when it stands
- * twice. */
-static const char *single_header(struct evhttp_request *req, const char *name)
-{
-    const char *value = "";
-    struct evkeyval *h;
-
-    TAILQ_FOREACH(h, evhttp_request_get_input_headers(req), next)
-    {
-        if (strcasecmp(h->key, name) != 0)
-            continue;
-        if (value[0] != '\0')
-            return NULL;
-        value = h->value;
-    }
-    return value;
-}
-
-/* Two lengths, or a length and a transfer coding, are how requests are smuggled (RFC 9112
- * section 6.3). Nor may what decides who is asking stand twice. */
-static bool is_ambiguous(struct evhttp_request *req)
-{
-    const char *length = single_header(req, "Content-Length"),
-               *coding = single_header(req, "Transfer-Encoding");
-
-    return length == NULL || coding == NULL || (length[0] != '\0' && coding[0] != '\0')
-           || single_header(req, "Content-Type") == NULL
-           || single_header(req, "Authorization") == NULL
-           || single_header(req, "Gasm-Signature") == NULL;
-}
 
 static void answer(struct http_srv *s, struct evhttp_request *req, const char *id,
                    const struct http_response *response)
@@ -332,8 +332,8 @@ static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct ht
     ev_uint16_t port;
 
     evhttp_connection_get_peer(evhttp_request_get_connection(req), &peer, &port);
-    (void)gf_copy(job->method, sizeof job->method, method_text(evhttp_request_get_command(req)));
-    (void)gf_copy(job->type, sizeof job->type, single_header(req, "Content-Type"));
+    (void)gf_copy(job->method, sizeof job->method, http_method(evhttp_request_get_command(req)));
+    (void)gf_copy(job->type, sizeof job->type, http_single_header(req, "Content-Type"));
     job->type[strcspn(job->type, "; ")] = '\0';
     (void)gf_copy(job->peer, sizeof job->peer, peer != NULL ? peer : "");
     (void)snprintf(job->id, sizeof job->id, "%llx-%llx", (unsigned long long)s->started_us,
@@ -341,8 +341,8 @@ static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct ht
     return gf_copy(job->path, sizeof job->path, path != NULL ? path : "")
            && gf_copy(job->query, sizeof job->query, query != NULL ? query : "")
            && gf_copy(job->authorization, sizeof job->authorization,
-                      single_header(req, "Authorization"))
-           && gf_copy(job->signature, sizeof job->signature, single_header(req, "Gasm-Signature"));
+                      http_single_header(req, "Authorization"))
+           && gf_copy(job->signature, sizeof job->signature, http_single_header(req, "Gasm-Signature"));
 }
 
 /* What came, as a job. False: job->response says why not. */
@@ -355,13 +355,13 @@ static bool read_request(struct listener *l, struct evhttp_request *req, struct 
     const uint8_t *body = n > 0 ? evbuffer_pullup(in, -1) : (const uint8_t *)"";
 
     if (ssl != NULL)
-        find_identity(ssl, job->identity, sizeof job->identity);
+        http_identity(ssl, job->identity, sizeof job->identity);
     if ((ssl == NULL) != (l->tls == NULL) || (l->is_mutual && job->identity[0] == '\0'))
         make_refusal(ret, 403, "certificate", "a client certificate of this head office is needed");
     else if (n > l->body_max)
         make_refusal(ret, 413, "too_large",
                      "the request is larger than head office takes; send less at once");
-    else if (is_ambiguous(req))
+    else if (http_is_ambiguous(req))
         make_refusal(ret, 400, "format", "a header stands twice, or contradicts another");
     else if (!copy_texts(l->srv, req, job))
         make_refusal(ret, 414, "too_large", "the address or a header is too long");
@@ -469,6 +469,8 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                             .connections_max = how->connections_max,
                             .lifetime_s = how->lifetime_s,
                             .request_s = how->request_s,
+                            .handshake_s = how->handshake_s,
+                            .address_max = how->address_max,
                             .handler = how->handler };
     if (how->cert_file != NULL)
         r = http_make_tls(how, &l->tls, why);

@@ -45,7 +45,11 @@ struct http_listen {
     int timeout_s;   /* silence after which a connection is closed */
     int request_s;   /* a request has to be here so long after its first byte, 0: no such limit */
     int lifetime_s;  /* age at which a connection is closed: no trickle holds it */
+    int handshake_s;          /* TLS has to be agreed on so long after accepting, 0: no such limit */
     unsigned connections_max; /* more wait in the kernel's queue */
+    unsigned address_max;     /* of these from one group of addresses (address.h), 0: no such limit:
+                                 more are closed at once. Clients that have shown a certificate of
+                                 ca_file do not count */
     struct http_handler handler;
 };
 

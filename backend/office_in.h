@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "backend/address.h"
 #include "backend/keys.h"
 #include "backend/office.h"
 #include "backend/office_db.h"
@@ -16,12 +17,19 @@
 #define HO_URL_MAX 256
 #define HO_TEXT_MAX 256 /* of texts that a message of the system carries */
 
-/* Failed attempts of one address to enrol, in the present window. */
+/* Failed attempts from one group of addresses, in the present window. */
 #define HO_PEERS 64
 struct ho_tries {
-    char peer[64];
+    char group[ADDRESS_GROUP_MAX];
     int64_t since_mono_ms;
     unsigned failed;
+};
+
+/* A name that somebody tried to log in with and that is no login: what a login's row would say. */
+#define HO_NO_LOGINS 1024
+struct ho_no_login {
+    char name[65];
+    int64_t failed, failed_at_ms, locked_until_ms;
 };
 
 /* Who watches the office at work: a service; all NULL else. */
@@ -48,6 +56,7 @@ struct office {
     struct buf ca_pem, sign_pem; /* with their NUL */
     char url[HO_URL_MAX], public_url[HO_URL_MAX];
     struct ho_tries tries[HO_PEERS];
+    struct ho_no_login no_logins[HO_NO_LOGINS];
     struct ho_watch watch;
     struct ho_log_end log_end;
     char who[64];        /* who asks, of the request under way; "": administration */
@@ -122,6 +131,10 @@ int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), v
  * After a restore what was issued behind the backup is not known: 1,000 then, once for each series,
  * else 0. In the caller's transaction. */
 int64_t ho_restore_skip(struct office *o, int64_t newest_made_at_ms);
+
+/* The same for the counters, once, in the transaction that restores: 1,000 numbers of accounts,
+ * orders, swaps and certificates are left out, and a million of the changes that laptops fetch. */
+int ho_restore_counters(struct odb *db);
 
 /* ---- rows ---- */
 

@@ -3,33 +3,31 @@
 
 #include <string.h>
 
-#include "common/text.h"
-
 #define TRIES 5 /* failed attempts in a window */
 #define WINDOW_MS (60 * 1000)
 
-/* The record of this key; the one that is free or oldest becomes its when it has none. */
-static struct ho_tries *tries_of(struct office *o, const char *key)
+/* The record of this address's group; the one that is free or oldest becomes its when it has none. */
+static struct ho_tries *tries_of(struct office *o, const char *address)
 {
     struct ho_tries *place = &o->tries[0];
-    char cut[sizeof place->peer];
+    char group[ADDRESS_GROUP_MAX];
 
-    (void)gf_copy(cut, sizeof cut, key);
+    address_group(address, group);
     for (size_t i = 0; i < HO_PEERS; i++) {
-        if (strcmp(o->tries[i].peer, cut) == 0)
+        if (strcmp(o->tries[i].group, group) == 0)
             return &o->tries[i];
-        if (place->peer[0] != '\0'
-            && (o->tries[i].peer[0] == '\0' || o->tries[i].since_mono_ms < place->since_mono_ms))
+        if (place->group[0] != '\0'
+            && (o->tries[i].group[0] == '\0' || o->tries[i].since_mono_ms < place->since_mono_ms))
             place = &o->tries[i];
     }
     *place = (struct ho_tries){ .since_mono_ms = o->ports.clock->mono_ms(o->ports.clock->ctx) };
-    memcpy(place->peer, cut, sizeof cut);
+    memcpy(place->group, group, sizeof group);
     return place;
 }
 
-bool ho_may_try(struct office *o, const char *key)
+bool ho_may_try(struct office *o, const char *address)
 {
-    struct ho_tries *t = tries_of(o, key);
+    struct ho_tries *t = tries_of(o, address);
     int64_t now = o->ports.clock->mono_ms(o->ports.clock->ctx);
 
     if (now - t->since_mono_ms >= WINDOW_MS) {
@@ -39,7 +37,7 @@ bool ho_may_try(struct office *o, const char *key)
     return t->failed < TRIES;
 }
 
-void ho_tried(struct office *o, const char *key)
+void ho_tried(struct office *o, const char *address)
 {
-    tries_of(o, key)->failed++;
+    tries_of(o, address)->failed++;
 }

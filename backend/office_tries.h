@@ -4,10 +4,10 @@
 
 #include "backend/office_in.h"
 
-/* False when `key` (an address, "login NAME") failed five times within the present minute. */
-bool ho_may_try(struct office *o, const char *key);
+/* False when the group of this address (address.h) failed five times within the present minute. */
+bool ho_may_try(struct office *o, const char *address);
 
 /* It failed. */
-void ho_tried(struct office *o, const char *key);
+void ho_tried(struct office *o, const char *address);
 
 #endif

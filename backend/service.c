@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/address.h"
 #include "backend/api.h"
 #include "backend/metrics.h"
 #include "backend/office_http.h"
@@ -15,6 +16,8 @@
 #define LIFETIME_S 600
 #define LIFETIME_PUBLIC_S 60
 #define CONNECTIONS_MAX 512
+#define ADDRESS_MAX 64 /* of these from one household, or one address of IPv4 */
+#define HANDSHAKE_S 5
 #define ROUTES_MAX 160
 
 struct service {
@@ -52,17 +55,14 @@ enum service_rate service_rate_of(const struct http_request *request)
     return rate_of(api_find_route(request, NULL, NULL), request->is_mutual);
 }
 
-/* Devices by their certificate, addresses of IPv6 by what a household gets. */
+/* Devices by their certificate, everybody else by the group of the address. */
 static void caller_name(const struct http_request *request, enum service_rate class,
                         char ret[static 80])
 {
-    const char *who = request->is_mutual ? request->identity : request->peer;
-    size_t n = strlen(who), colons = 0;
+    char group[ADDRESS_GROUP_MAX];
 
-    if (!request->is_mutual && strchr(who, ':') != NULL)
-        for (n = 0; who[n] != '\0' && colons < 4; n++)
-            colons += who[n] == ':';
-    (void)snprintf(ret, 80, "%d %.*s", (int)class, (int)n, who);
+    address_group(request->peer, group);
+    (void)snprintf(ret, 80, "%d %s", (int)class, request->is_mutual ? request->identity : group);
 }
 
 static bool admit(void *ctx, const struct http_request *request, enum http_lane *ret_lane,
@@ -227,7 +227,9 @@ static int listen_on(struct service *s, enum face face, const char *address,
         .timeout_s = TIMEOUT_S,
         .request_s = REQUEST_S,
         .lifetime_s = face == FACE_STAFF ? LIFETIME_S : LIFETIME_PUBLIC_S,
+        .handshake_s = HANDSHAKE_S,
         .connections_max = CONNECTIONS_MAX,
+        .address_max = ADDRESS_MAX,
         .handler = { .ctx = s, .handle = handle, .admit = admit, .done = done },
     };
 

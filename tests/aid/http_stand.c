@@ -31,8 +31,8 @@ char stand_dir[512];
 pid_t stand_server;
 uint16_t stand_port;
 SSL_CTX *stand_tls;
-unsigned stand_threads, stand_connections_max = 4;
-int stand_request_s;
+unsigned stand_threads, stand_connections_max = 4, stand_address_max;
+int stand_request_s, stand_handshake_s, stand_timeout_s = 1;
 
 /* 1 when TCP_NODELAY is set on every connection that this process has. */
 static int all_nodelay(void)
@@ -95,10 +95,12 @@ static void serve(int out, bool is_mutual, int lifetime_s)
                                .key_file = key,
                                .ca_file = is_mutual ? ca : NULL,
                                .body_max = BODY_MAX,
-                               .timeout_s = 1,
+                               .timeout_s = stand_timeout_s,
                                .lifetime_s = lifetime_s,
                                .request_s = stand_request_s,
+                               .handshake_s = stand_handshake_s,
                                .connections_max = stand_connections_max,
+                               .address_max = stand_address_max,
                                .handler = { .handle = stand_echo } };
     struct http_srv *s = http_srv_new(stand_threads);
     struct gf_fail why = { 0 };
@@ -185,16 +187,24 @@ int stand_end_office(void **state)
 
 /* ---- clients ---- */
 
-int stand_connect_plain(void)
+int stand_connect_from(uint32_t address)
 {
+    struct sockaddr_in from = { .sin_family = AF_INET };
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(stand_port) };
     const int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+    from.sin_addr.s_addr = htonl(address);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
+}
+
+int stand_connect_plain(void)
+{
+    return stand_connect_from(INADDR_LOOPBACK);
 }
 
 SSL *stand_connect_tls(void)

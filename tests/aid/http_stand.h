@@ -21,8 +21,8 @@ extern pid_t stand_server;
 extern uint16_t stand_port;
 extern SSL_CTX *stand_tls;
 /* Of the server that is started next. */
-extern unsigned stand_threads, stand_connections_max;
-extern int stand_request_s;
+extern unsigned stand_threads, stand_connections_max, stand_address_max;
+extern int stand_request_s, stand_handshake_s, stand_timeout_s;
 
 /* Of a group: the folder. */
 int stand_make_office(void **state);
@@ -35,6 +35,7 @@ void stand_start_server(bool is_mutual, int lifetime_s);
 
 /* Connections; the caller closes them. */
 int stand_connect_plain(void);
+int stand_connect_from(uint32_t address); /* a loopback address, in the host's order */
 SSL *stand_connect_tls(void);
 void stand_close_tls(SSL *ssl);
 

@@ -119,6 +119,64 @@ static void a_request_has_its_time(void **state)
     stand_request_s = 0;
 }
 
+/* The server closes this connection, which sends nothing; within 20 s. */
+static void is_closed(int fd)
+{
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    char byte;
+
+    assert_int_equal(poll(&wait, 1, 20000), 1);
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    (void)close(fd);
+}
+
+/* One address that takes all it can get leaves room for others. */
+static void one_address_takes_not_all(void **state)
+{
+    int held[32];
+    SSL *ssl = SSL_new(stand_tls);
+
+    stand_connections_max = 8;
+    stand_address_max = 4;
+    stand_timeout_s = 600;
+    (void)stand_stop(state);
+    stand_start_server(false, 600);
+    for (size_t i = 0; i < 32; i++)
+        held[i] = stand_connect_plain();
+    for (size_t i = 4; i < 32; i++) /* the newest */
+        is_closed(held[i]);
+    int fd = stand_connect_from(INADDR_LOOPBACK + 1);
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    assert_int_equal(SSL_connect(ssl), 1);
+    stand_close_tls(ssl);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(poll(&(struct pollfd){ .fd = held[i], .events = POLLIN }, 1, 0), 0);
+        (void)close(held[i]);
+    }
+    stand_connections_max = 4;
+    stand_address_max = 0;
+    stand_timeout_s = 1;
+}
+
+/* Without a handshake a connection ends long before one that is only silent. */
+static void a_handshake_has_its_time(void **state)
+{
+    char got[512];
+    SSL *ssl;
+
+    stand_handshake_s = 1;
+    stand_timeout_s = 600;
+    (void)stand_stop(state);
+    stand_start_server(false, 600);
+    ssl = stand_connect_tls();
+    is_closed(stand_connect_plain());
+    assert_true(stand_send_text(ssl, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(SSL_read(ssl, got, sizeof got) > 0);
+    stand_close_tls(ssl);
+    stand_handshake_s = 0;
+    stand_timeout_s = 1;
+}
+
 static void wait_for(const char *name)
 {
     char path[600];
@@ -235,6 +293,7 @@ int main(void)
         T(requests_come_in_heaps),    T(slow_clients_hold_up_nobody),
         T(a_request_has_its_time),    T(what_is_under_way_is_answered),
         T(clients_go_away_meanwhile), T(a_full_queue_says_so),
+        T(one_address_takes_not_all), T(a_handshake_has_its_time),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "backend/address.h"
 #include "backend/api.h"
 #include "backend/log.h"
 #include "backend/metrics.h"
@@ -143,6 +144,40 @@ static void addresses_are_split(void **state)
         assert_false(service_split_address(bad[i], host, sizeof host, &port));
 }
 
+/* Whatever way an address is written, a household has one. */
+static void addresses_have_their_group(void **state)
+{
+    static const struct {
+        const char *address, *group;
+    } rows[] = {
+        { "192.0.2.7", "192.0.2.7" },
+        { "::ffff:192.0.2.7", "192.0.2.7" },
+        { "2001:db8::a:b:c:d", "2001:db8::/64" },
+        { "2001:db8::1", "2001:db8::/64" },
+        { "2001:db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::/64" },
+        { "2001:db8:0:1::", "2001:db8:0:1::/64" },
+        { "2001:DB8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+        { "2001:db8:1:2:3:4:192.0.2.7", "2001:db8:1:2::/64" },
+        { "fe80::1%a-network-interface-with-a-name", "fe80::/64" },
+        { "::1", "::/64" },
+        { "1111:2222:3333:4444:5555:6666:7777:8888", "1111:2222:3333:4444::/64" },
+        { "", "" },
+        { "no address", "no address" },
+        { "2001:db8::1::2", "2001:db8::1::2" },
+    };
+    char group[ADDRESS_GROUP_MAX], longest[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        address_group(rows[i].address, group);
+        assert_string_equal(group, rows[i].group);
+    }
+    memset(longest, ':', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    address_group(longest, group);
+    assert_int_equal(strlen(group), ADDRESS_GROUP_MAX - 1);
+}
+
 /* ---- the log ---- */
 
 static int64_t utc(void *ctx)
@@ -244,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_crowd_of_names_costs_no_memory),
         cmocka_unit_test(requests_have_their_class),
         cmocka_unit_test(addresses_are_split),
+        cmocka_unit_test(addresses_have_their_group),
         cmocka_unit_test(an_event_is_one_line_of_json),
         cmocka_unit_test(counts_are_told_as_prometheus_reads_them),
     };
