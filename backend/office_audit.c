@@ -69,6 +69,25 @@ static void add_more(struct buf *to, uint64_t n)
 
 /* ---- accounts ---- */
 
+/* It is closed, and no opening was followed: its meter closed it before that came home; or its swap
+ * was cancelled before it was opened. */
+static bool may_lack_opening(struct odb_query *q)
+{
+    char state[16];
+
+    odb_text(q, 1, state, sizeof state);
+    return strcmp(state, "closed") == 0 && odb_int(q, 3) == 0
+           && (!odb_is_null(q, 6) || odb_int(q, 7) > 0);
+}
+
+static void note_opening(struct ho_audit *a, struct odb_query *q, long long no,
+                         const char *meter_id)
+{
+    if (!odb_is_null(q, 6))
+        ho_note(a, HO_ONE_ACCOUNT, "account %lld on %s is closed, its opening is not home", no,
+                meter_id);
+}
+
 static int check_accounts(struct ho_audit *a)
 {
     struct office *o = a->o;
@@ -77,8 +96,10 @@ static int check_accounts(struct ho_audit *a)
         "SELECT a.account_no, a.state, a.meter_id, COALESCE(a.opened_seq, 0), (SELECT COUNT(*) "
         "FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = a.account_no AND r.command = "
         "?2), (SELECT COUNT(*) FROM receipt r WHERE r.org_id = a.org_id AND r.account_no = "
-        "a.account_no  AND r.command = ?2 AND r.meter_id = a.meter_id AND r.seq = a.opened_seq) "
-        "FROM account a WHERE a.org_id = ?1 ORDER BY a.account_no",
+        "a.account_no  AND r.command = ?2 AND r.meter_id = a.meter_id AND r.seq = a.opened_seq), "
+        "a.closed_seq, (SELECT COUNT(*) FROM swap_case s WHERE s.org_id = a.org_id AND "
+        "s.supply_point = a.supply_point AND s.new_account_no = a.account_no AND s.state = "
+        "'cancelled') FROM account a WHERE a.org_id = ?1 ORDER BY a.account_no",
         ODB(ODB_I(gasm_Command_OPEN_ACCOUNT)));
     char state[16], meter_id[GF_METER_ID_TEXT];
     int r;
@@ -91,6 +112,8 @@ static int check_accounts(struct ho_audit *a)
         ho_checked(a, HO_ONE_ACCOUNT);
         if (openings > 1)
             ho_broken(a, HO_ONE_ACCOUNT, "account %lld was opened by %lld receipts", no, openings);
+        else if (may_lack_opening(q) && openings == 0)
+            note_opening(a, q, no, meter_id);
         else if ((strcmp(state, "reserved") != 0) != (openings == 1)
                  || (openings == 1 && named != 1))
             ho_broken(a, HO_ONE_ACCOUNT, "account %lld on %s is %s, receipts that opened it: %lld",
