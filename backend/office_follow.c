@@ -14,15 +14,16 @@ static int64_t happened_s(const struct office *o, const struct ho_arrival *a,
     return (ctx->made_at_ms > 0 ? ctx->made_at_ms : ho_now_ms(o)) / 1000;
 }
 
-/* The meter opened the account: it is open, and the meter is the supply point's, unless a later
- * account is open there already. */
+/* The meter opened the account: it is open, unless it was closed before this came; and the meter is
+ * the supply point's, unless a later account is open there already. */
 static int open_account(struct office *o, const struct ho_arrival *a,
                         const struct ho_receipt_context *ctx)
 {
     const struct odb_value account = ODB_I(a->r.account_no);
     int opened = odb_exec(o->db,
-                          "UPDATE account SET state = 'open', opened_at_s = ?3, opened_seq = ?4 "
-                          "WHERE org_id = ?1 AND account_no = ?2 AND state = 'reserved'",
+                          "UPDATE account SET state = CASE state WHEN 'reserved' THEN 'open' ELSE "
+                          "state END, opened_at_s = ?3, opened_seq = ?4 WHERE org_id = ?1 AND "
+                          "account_no = ?2 AND opened_seq IS NULL",
                           ODB(account, ODB_I(happened_s(o, a, ctx)), ODB_I(a->r.seq)));
 
     if (opened == 0)
@@ -31,9 +32,9 @@ static int open_account(struct office *o, const struct ho_arrival *a,
         || odb_exec(o->db,
                     "UPDATE supply_point SET meter_id = ?3 WHERE org_id = ?1 AND supply_point = "
                     "(SELECT a.supply_point FROM account a WHERE a.org_id = ?1 AND a.account_no = "
-                    "?2) AND NOT EXISTS (SELECT 1 FROM account b WHERE b.org_id = ?1 AND "
-                    "b.supply_point = supply_point.supply_point AND b.account_no > ?2 AND b.state "
-                    "<> 'reserved')",
+                    "?2 AND a.state = 'open') AND NOT EXISTS (SELECT 1 FROM account b WHERE "
+                    "b.org_id = ?1 AND b.supply_point = supply_point.supply_point AND "
+                    "b.account_no > ?2 AND (b.state = 'open' OR b.closed_seq IS NOT NULL))",
                     ODB(account, ODB_T(a->meter->id)))
                < 0)
         return ho_db_fail(o);
@@ -68,8 +69,10 @@ static void follow_meter(const struct ho_arrival *a, struct ho_receipt_memory *m
 
 static int tell_books(struct office *o, const char *meter_id, const gasm_Receipt *r)
 {
-    int code = credit_follow(o, meter_id, r);
+    int code = swap_foresee(o, meter_id, r);
 
+    if (code == 0)
+        code = credit_follow(o, meter_id, r);
     return code == 0 ? swap_follow(o, meter_id, r) : code;
 }
 

@@ -2,9 +2,9 @@
  *
  * planned -> closed (the old meter's account is closed: its certificate or its receipt of closing
  * is home and verified, or two people estimated it) -> settled (the case's transit is zero) or
- * cancelled (nothing was closed). What comes home after the settlement and moves the transit is
- * settled again at once, so that the order in which papers arrive changes nothing in the end. All
- * in the caller's transaction; failures in o->fail.
+ * cancelled (nothing was closed; the first paper that says otherwise revives it). What comes home
+ * after the settlement and moves the transit is settled again at once, so that the order in which
+ * papers arrive changes nothing in the end. All in the caller's transaction; failures in o->fail.
  */
 #ifndef GF_SWAP_CASE_H
 #define GF_SWAP_CASE_H
@@ -73,6 +73,11 @@ int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t re
 /* The swap did not happen: tickets are void, the supply point is the old meter's again.
  * GF_E_NOT_NOW when an account was closed, or the new one holds credit. */
 int swap_cancel(struct office *o, const uint8_t case_id[static 16], const char *by);
+
+/* A receipt is stored, and credit_follow() was not called yet: does it show that a cancelled swap was
+ * done all the same? The old account is closed under a ticket of the case, or the new meter took the
+ * certificate. Then it goes on as if it had not been cancelled. 0 or a failure. */
+int swap_foresee(struct office *o, const char *meter_id, const gasm_Receipt *receipt);
 
 /* A receipt of the new or old meter (or of one that is removed) is stored, and credit_follow() was
  * called: accounts open and close, bindings move, cases are settled. Call for each receipt that is

@@ -34,24 +34,37 @@ int swap_move_place(struct office *o, const struct swap_move *m)
     return ho_void_customer_tickets(o, m->from_meter_id);
 }
 
-/* A meter is taken away and none comes: its place is free, its customers' programs let go of it. */
-static int leave_place(struct office *o, const struct swap_closing *closing)
+static int free_place(struct office *o, uint64_t account_no, const char *meter_id,
+                      uint64_t bound_account_no)
 {
-    const struct odb_value meter = ODB_T(closing->meter_id), no = ODB_I(closing->account_no);
+    const struct odb_value meter = ODB_T(meter_id);
 
     if (odb_exec(o->db,
                  "UPDATE supply_point SET meter_id = NULL WHERE org_id = ?1 AND supply_point = "
                  "(SELECT supply_point FROM account WHERE org_id = ?1 AND account_no = ?3) AND "
                  "meter_id = ?2",
-                 ODB(meter, no))
+                 ODB(meter, ODB_I(account_no)))
             < 0
         || odb_exec(o->db,
                     "UPDATE binding SET ended_at_ms = ?4 WHERE org_id = ?1 AND meter_id = ?2 AND "
                     "account_no = ?3 AND ended_at_ms IS NULL",
-                    ODB(meter, no, ODB_I(ho_now_ms(o))))
+                    ODB(meter, ODB_I(bound_account_no), ODB_I(ho_now_ms(o))))
                < 0)
         return ho_db_fail(o);
     return 0;
+}
+
+/* A meter is taken away and none comes: its place is free, its customers' programs let go of it; and
+ * of the one that it replaced, when its opening has not come home. */
+static int leave_place(struct office *o, const struct swap_closing *closing)
+{
+    const uint64_t no = closing->account_no;
+    struct swap_case before;
+    int r = swap_find_account(o, no, false, &before);
+
+    if (r == 1 && strcmp(before.state, "cancelled") != 0)
+        r = free_place(o, no, before.old_meter_id, before.old_account_no);
+    return r < 0 ? r : free_place(o, no, closing->meter_id, no);
 }
 
 /* The account's row, the first time that the meter itself says that it is closed. 1, 0 when that
@@ -257,7 +270,7 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
 
     r = store(o, &cert, meter_id, sealed, has_case == 1 ? &c : NULL, brought_by);
     if (r == 0 && has_case == 1 && strcmp(c.state, "cancelled") == 0)
-        r = swap_set_state(o, &c, "planned"); /* it happened all the same */
+        r = swap_revive(o, &c);
     if (r == 0)
         r = credit_follow(o, meter_id, &said);
     if (r == 0)
@@ -342,17 +355,12 @@ static int follow_overlap(struct office *o, const struct swap_case *c, const gas
 
 static int follow_new(struct office *o, struct swap_case *c, const gasm_Receipt *r)
 {
-    const struct swap_move move = { .supply_point = c->supply_point,
-                                    .from_meter_id = c->old_meter_id,
-                                    .to_meter_id = c->new_meter_id,
-                                    .from_account_no = c->old_account_no,
-                                    .to_account_no = c->new_account_no };
     int done = 0;
 
     if (strcmp(c->state, "cancelled") == 0)
         return 0;
     if (r->command == gasm_Command_OPEN_ACCOUNT)
-        done = swap_move_place(o, &move);
+        done = swap_take_place(o, c);
     if (strcmp(c->state, "planned") == 0)
         return done;
     if (done == 0)

@@ -35,6 +35,15 @@ struct swap_move {
 };
 int swap_move_place(struct office *o, const struct swap_move *move);
 
+/* The new meter's account is open: the place is its, unless a later account stands or stood there.
+ * 0 or a failure. */
+int swap_take_place(struct office *o, const struct swap_case *c);
+
+/* A cancelled case happened all the same: it is planned again (closed, when its old account is), its
+ * new account waits to be opened, or is open; what the old one exported as a removed meter's is the
+ * case's. Other cases of the old account are cancelled. 0 or a failure. */
+int swap_revive(struct office *o, struct swap_case *c);
+
 /* The laptops of the case's open orders have something to fetch; their tickets are void when
  * `anew`. */
 int swap_orders_changed(struct office *o, const struct swap_case *c, bool anew);

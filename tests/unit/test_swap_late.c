@@ -67,10 +67,181 @@ static void one_operation_id_on_two_meters(void **state)
     end();
 }
 
+/* ---- cancelled, and done ---- */
+
+static int64_t count_of(const char *sql)
+{
+    return oaid_sql_number(&site.a, sql);
+}
+
+static void expect_new_meter_in_use(const char *meter_id)
+{
+    char sql[200];
+
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM supply_point WHERE supply_point = 'SP-0001' AND meter_id = "
+                   "'%s'",
+                   meter_id);
+    assert_int_equal(count_of(sql), 1);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM account WHERE meter_id = '%s' AND state = 'open' AND "
+                   "opened_seq IS NOT NULL AND closed_at_s IS NULL AND residual_l IS NULL",
+                   meter_id);
+    assert_int_equal(count_of(sql), 1);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM binding WHERE meter_id = '%s' AND ended_at_ms IS NULL",
+                   meter_id);
+    assert_int_equal(count_of(sql), 1);
+}
+
+enum paper { OLD_RECEIPTS, NEW_RECEIPTS, CERTIFICATE, PAPERS };
+
+static void bring(enum paper paper)
+{
+    if (paper == OLD_RECEIPTS)
+        site_send_all(&site, &old, number);
+    else if (paper == NEW_RECEIPTS)
+        site_send_all(&site, &new, number);
+    else
+        assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+}
+
+/* Whichever comes first, and whether the opening was home before it was cancelled. */
+static void cancelled_and_done(const enum paper order[static PAPERS], bool opened_before)
+{
+    struct swap_case c;
+
+    begin(700);
+    if (opened_before)
+        site_send_all(&site, &new, number);
+    c = swap_now();
+    assert_int_equal(site_cancel(&site, c.case_id), 0);
+    site_audit(&site);
+    site_close(&site, &old, true);
+    site_commission(&site, &new);
+    assert_int_equal(site_import(&site, &new, &old), gasm_Refusal_OK);
+    for (int i = 0; i < PAPERS; i++)
+        bring(order[i]);
+    c = swap_now();
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_TRANSIT, old_no), 0);
+    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, c.new_account_no), 700);
+    assert_int_equal(count_of("SELECT COUNT(*) FROM token WHERE state = 'pending'"), 0);
+    expect_new_meter_in_use(SITE_NEW);
+    site_sell(&site, c.new_account_no, 20); /* its customer is served */
+    end();
+}
+
+static void a_cancelled_swap_that_was_done_goes_on(void **state)
+{
+    static const enum paper orders[][PAPERS] = {
+        { OLD_RECEIPTS, NEW_RECEIPTS, CERTIFICATE }, { OLD_RECEIPTS, CERTIFICATE, NEW_RECEIPTS },
+        { NEW_RECEIPTS, OLD_RECEIPTS, CERTIFICATE }, { NEW_RECEIPTS, CERTIFICATE, OLD_RECEIPTS },
+        { CERTIFICATE, OLD_RECEIPTS, NEW_RECEIPTS }, { CERTIFICATE, NEW_RECEIPTS, OLD_RECEIPTS },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
+        cancelled_and_done(orders[i], i % 2 == 0);
+    cancelled_and_done(orders[0], false);
+    cancelled_and_done(orders[3], true);
+}
+
+/* The new meter opened its account, and the old one stays: nothing happened. A removal of the old one
+ * later is not that swap. */
+static void a_cancelled_swap_that_was_not_done_stays(void **state)
+{
+    struct ho_new_order n = site_order_of("removal", SITE_OLD, NULL);
+    struct swap_case c;
+    char removal[32];
+
+    (void)state;
+    begin(700);
+    c = swap_now();
+    assert_int_equal(site_cancel(&site, c.case_id), 0);
+    site_send_all(&site, &new, number);
+    c = swap_now();
+    assert_string_equal(c.state, "cancelled");
+    assert_int_equal(count_of("SELECT COUNT(*) FROM supply_point WHERE supply_point = 'SP-0001' AND "
+                              "meter_id = '" SITE_OLD "'"),
+                     1);
+    site_audit(&site);
+    site_order(&site, &n, removal);
+    site_fetch(&site);
+    site_close(&site, &old, false);
+    site_send_all(&site, &old, removal);
+    c = swap_now();
+    assert_string_equal(c.state, "cancelled");
+    assert_int_equal(site_account(&site, LEDGER_TRANSIT, old_no), 700);
+    end();
+}
+
+/* ---- the opening comes last ---- */
+
+/* Send all receipts of the new meter but that of its opening, which is number *ret. */
+static size_t send_all_but_the_opening(void)
+{
+    size_t opening = 0;
+    gasm_Receipt r;
+
+    site_read(&site, &new);
+    for (size_t i = 0; i < new.n; i++) {
+        assert_int_equal(
+            mc_receipt_peek((struct gf_span){ new.receipts[i], new.sizes[i] }, &r), 0);
+        if (r.command == gasm_Command_OPEN_ACCOUNT)
+            opening = i + 1;
+    }
+    assert_true(opening > 1);
+    site_send(&site, &new, number, 1, opening - 1);
+    site_send(&site, &new, number, opening + 1, new.n);
+    return opening;
+}
+
+/* The new meter is removed before its opening comes home: it does not come back to the place. */
+static void a_late_opening_moves_nothing_back(void **state)
+{
+    struct ho_new_order n = site_order_of("removal", SITE_NEW, NULL);
+    const char *at_place = "SELECT COUNT(*) FROM supply_point WHERE supply_point = 'SP-0001' AND "
+                           "meter_id IS NULL",
+               *bound = "SELECT COUNT(*) FROM binding WHERE ended_at_ms IS NULL";
+    size_t opening, had;
+    char removal[32];
+
+    (void)state;
+    begin(700);
+    site_close(&site, &old, true);
+    site_commission(&site, &new);
+    assert_int_equal(site_import(&site, &new, &old), gasm_Refusal_OK);
+    site_send_all(&site, &old, number);
+    assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+    opening = send_all_but_the_opening();
+    had = new.n;
+    oaid_sql(&site.a, "UPDATE work_order SET state = 'done', closed_at_ms = 1 WHERE kind = 'swap'");
+    site_order(&site, &n, removal);
+    site_fetch(&site);
+    site_close(&site, &new, false);
+    site_read(&site, &new);
+    site_send(&site, &new, removal, had + 1, new.n);
+    assert_int_equal(count_of(at_place), 1);
+    assert_int_equal(count_of(bound), 0);
+    site_audit(&site);
+    site_send(&site, &new, number, opening, opening);
+    assert_int_equal(count_of(at_place), 1);
+    assert_int_equal(count_of(bound), 0);
+    assert_int_equal(count_of("SELECT COUNT(*) FROM account WHERE meter_id = '" SITE_NEW
+                              "' AND state = 'closed' AND opened_seq IS NOT NULL"),
+                     1);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_operation_id_on_two_meters),
+        cmocka_unit_test(a_cancelled_swap_that_was_done_goes_on),
+        cmocka_unit_test(a_cancelled_swap_that_was_not_done_stays),
+        cmocka_unit_test(a_late_opening_moves_nothing_back),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
