@@ -101,17 +101,19 @@ static void register_customer(struct api_call *c)
                                     .account_no = (uint64_t)api_whole(c, "account_no", 0),
                                     .login = api_text(c, "login", ""),
                                     .password = api_text(c, "password", "") };
-    int r;
+    int r, wait_s = 0;
 
     if (!ho_may_try(c->o, c->request->peer)) {
         refuse_wait(c, TRY_AGAIN_S, NULL,
                     "too many wrong attempts from this address; wait a minute");
         return;
     }
-    r = customer_register(c->o, &n);
+    r = customer_register(c->o, &n, &wait_s);
     if (r == GF_E_MISMATCH || r == GF_E_NOT_NOW) /* guesses; want of a better password is none */
         ho_tried(c->o, c->request->peer);
-    if (r < 0)
+    if (wait_s > 0)
+        refuse_wait(c, wait_s, "login", "too many wrong passwords; wait a little");
+    else if (r < 0)
         api_fail(c);
     else
         api_answer(c, 200, json_pack("{s:s}", "customer_no", n.customer_no));

@@ -206,13 +206,14 @@ static int store_login(struct office *o, void *ctx)
                   : r;
 }
 
-int customer_register(struct office *o, const struct customer_new *n)
+int customer_register(struct office *o, const struct customer_new *n, int *ret_wait_s)
 {
     struct registration g = { .n = n };
     struct registered found;
     bool is_same;
     int r = customer_check_password(o, n->login, n->password);
 
+    *ret_wait_s = 0;
     /* What is refused anyway costs no scrypt; the transaction looks again. */
     if (r == 0)
         r = find_registered(o, n->customer_no, n->account_no, &found);
@@ -223,7 +224,7 @@ int customer_register(struct office *o, const struct customer_new *n)
     if (r != 0)
         return r;
     if (is_same) {
-        r = customer_has_password(o, n->login, n->password);
+        r = customer_has_password(o, n->login, n->password, ret_wait_s);
         return r == 0  ? ho_fail(o, GF_E_NOT_NOW, "customer_no",
                                  "this customer has a login already, with another password")
                : r < 0 ? r

@@ -24,8 +24,9 @@ struct customer_new {
 /* Register a customer's login and bind the meter, when everything is as registered and the account
  * is open. 0: also when the same was done before; GF_E_MISMATCH with the field that differs (what
  * is registered is not told); GF_E_NOT_NOW: the login is taken, the customer has one, the account
- * is not open; GF_E_FORMAT: the password. Of phones the digits are compared. */
-int customer_register(struct office *o, const struct customer_new *n);
+ * is not open; GF_E_FORMAT: the password. Of phones the digits are compared. A customer who has this
+ * login already has to know its password: wrong ones count and wait as in customer_login(). */
+int customer_register(struct office *o, const struct customer_new *n, int *ret_wait_s);
 
 /* A new session. 1 with its token and end; 0 when login or password is wrong (which takes as long,
  * whether there is such a login or not), or while the login waits: *ret_wait_s > 0 then. After five

@@ -16,7 +16,9 @@ int customer_check_password(struct office *o, const char *login, const char *pas
 /* scrypt under a fresh salt: some 70 ms. 0 or a failure. */
 int customer_hash_password(struct office *o, const char *password, struct customer_secret *ret);
 
-/* Is it the password of this login? 1, 0 or a failure. Counts nothing. */
-int customer_has_password(struct office *o, const char *login, const char *password);
+/* Is it the password of this login? 1; 0 when it is wrong, or while the login waits (*ret_wait_s >
+ * 0); or a failure. Counts wrong ones, as logging in does. */
+int customer_has_password(struct office *o, const char *login, const char *password,
+                          int *ret_wait_s);
 
 #endif

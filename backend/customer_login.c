@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "backend/customer_in.h"
-#include "backend/office_tries.h"
+#include "common/text.h"
 
 #define SCRYPT_LOG_N 15 /* 32 MiB, some 70 ms */
 #define SCRYPT_R 8
@@ -88,18 +88,23 @@ static int find_login(struct office *o, const char *name, struct login *ret)
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-/* A wrong password: the login waits from the fifth on, 1 s, 2 s, 4 s, ... */
+/* How long a login waits after a wrong password, when there were so many before: from the fifth on,
+ * 1 s, 2 s, 4 s, ... */
+static int64_t wait_after_ms(int64_t failed)
+{
+    int64_t beyond = failed + 1 - FREE_FAILURES;
+
+    return beyond < 0 ? 0 : 1000 * (beyond > 9 ? WAIT_MAX_S : (int64_t)1 << beyond);
+}
+
 static int note_failure(struct office *o, void *ctx)
 {
     const struct login *l = ctx;
-    int64_t beyond = l->failed + 1 - FREE_FAILURES, wait_s = 0;
 
-    if (beyond >= 0)
-        wait_s = beyond > 9 ? WAIT_MAX_S : (int64_t)1 << beyond;
     if (odb_exec(o->db,
                  "UPDATE customer_login SET failed = failed + 1, locked_until_ms = ?3 WHERE "
                  "org_id = ?1 AND login = ?2",
-                 ODB(ODB_T(l->name), ODB_I(ho_now_ms(o) + wait_s * 1000)))
+                 ODB(ODB_T(l->name), ODB_I(ho_now_ms(o) + wait_after_ms(l->failed))))
         < 0)
         return ho_db_fail(o);
     return 0;
@@ -116,19 +121,35 @@ static int note_success(struct office *o, const char *login)
                : 0;
 }
 
+/* What is remembered of a name that is no login; the one that failed longest ago gives way. */
+static struct ho_no_login *no_login(struct office *o, const char *name)
+{
+    struct ho_no_login *place = &o->no_logins[0];
+
+    for (size_t i = 0; i < HO_NO_LOGINS; i++) {
+        struct ho_no_login *n = &o->no_logins[i];
+
+        if (strcmp(n->name, name) == 0)
+            return n;
+        if (n->failed_at_ms < place->failed_at_ms)
+            place = n;
+    }
+    *place = (struct ho_no_login){ 0 };
+    (void)gf_copy(place->name, sizeof place->name, name);
+    return place;
+}
+
 /* Is this the login's password? 1, 0 (wrong, or it waits: *ret_wait_s), or a failure. A login that
- * there is not costs as much as one that there is, and waits like one. */
+ * there is not costs as much as one that there is, and waits like one: what would stand in its row
+ * is kept in memory. */
 static int check(struct office *o, struct login *l, int found, const char *password,
                  int *ret_wait_s)
 {
-    char key[CUSTOMER_LOGIN_MAX + 8];
-    int64_t left_ms = l->locked_until_ms - ho_now_ms(o);
+    struct ho_no_login *none = found == 0 ? no_login(o, l->name) : NULL;
+    int64_t left_ms = (none != NULL ? none->locked_until_ms : l->locked_until_ms) - ho_now_ms(o);
     uint8_t hash[32];
 
     *ret_wait_s = 0;
-    (void)snprintf(key, sizeof key, "login %s", l->name);
-    if (found == 0 && !ho_may_try(o, key))
-        left_ms = 1000;
     if (left_ms > 0) {
         *ret_wait_s = (int)((left_ms + 999) / 1000);
         return 0;
@@ -142,19 +163,27 @@ static int check(struct office *o, struct login *l, int found, const char *passw
     gf_wipe(hash, sizeof hash);
     if (is_same)
         return 1;
-    if (found == 0)
-        ho_tried(o, key);
-    return found == 1 ? ho_transaction(o, note_failure, l) : 0;
+    if (none == NULL)
+        return ho_transaction(o, note_failure, l);
+    none->failed_at_ms = ho_now_ms(o);
+    none->locked_until_ms = none->failed_at_ms + wait_after_ms(none->failed++);
+    return 0;
 }
 
-int customer_has_password(struct office *o, const char *login, const char *password)
+static int forget_failures(struct office *o, void *ctx)
+{
+    return note_success(o, ((const struct login *)ctx)->name);
+}
+
+int customer_has_password(struct office *o, const char *login, const char *password,
+                          int *ret_wait_s)
 {
     struct login l;
-    uint8_t hash[32];
-    int r = find_login(o, login, &l);
+    int found = find_login(o, login, &l);
+    int r = found < 0 ? found : check(o, &l, found, password, ret_wait_s);
 
-    if (r == 1 && (r = scrypt(o, password, l.secret.salt, l.secret.parameters, hash)) == 0)
-        r = gf_same_secret(hash, l.secret.hash, sizeof hash);
+    if (r == 1 && l.failed > 0)
+        r = ho_transaction(o, forget_failures, &l) < 0 ? o->fail.code : 1;
     return r;
 }
 

@@ -121,6 +121,8 @@ json_t *oaid_request(struct oaid_office *a, const struct oaid_request *r, int wa
                           NULL);
     else
         json = json_stringn_nocheck((const char *)response.body.p, response.body.n);
+    if (r->wait_s != NULL)
+        *r->wait_s = response.retry_after_s;
     if (r->status != NULL)
         *r->status = want = response.status;
     if (json == NULL || response.status != want)
@@ -243,10 +245,10 @@ void oaid_session(struct oaid_office *a, const char *customer_no, char ret[stati
     const struct customer_new n = { customer_no,          name,  phone,   meter_id,
                                     (uint64_t)account_no, login, password };
     struct customer_login session;
-    int wait_s;
+    int wait_s = 0;
 
     a->o->fail = (struct gf_fail){ 0 };
-    if (customer_register(a->o, &n) != 0)
+    if (customer_register(a->o, &n, &wait_s) != 0)
         fail_msg("register: %s: %s", a->o->fail.where, a->o->fail.detail);
     assert_int_equal(customer_login(a->o, login, password, &session, &wait_s), 1);
     memcpy(ret, session.token, sizeof session.token);

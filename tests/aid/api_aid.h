@@ -24,6 +24,7 @@ struct oaid_request {
     const char *type; /* NULL: application/json where there is a body */
     const char *signature;
     const char *peer; /* NULL: 192.0.2.7 */
+    int *wait_s;      /* NULL, or where Retry-After goes */
     int *status;      /* NULL, or where the answer's status goes: any is right then */
 };
 

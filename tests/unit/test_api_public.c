@@ -170,6 +170,19 @@ static void wrong(const char *name, int want)
                  want == 401 ? "login" : "too_many", NULL);
 }
 
+static void is_told_to_wait(const char *name, int wait_s)
+{
+    int told_s = 0;
+    const struct oaid_request r = { .method = "POST",
+                                    .path = "/v1/customer/login",
+                                    .who = "",
+                                    .json = login(name, "not the password"),
+                                    .wait_s = &told_s };
+
+    json_decref(oaid_request(&m.office, &r, 429));
+    assert_int_equal(told_s, wait_s);
+}
+
 /* Five are free, then the login waits; a stranger cannot tell a login that there is from another.
  */
 static void wrong_passwords_wait_longer_and_longer(void **state)
@@ -181,11 +194,14 @@ static void wrong_passwords_wait_longer_and_longer(void **state)
         wrong("ada", 401);
         wrong("nobody", 401);
     }
-    wrong("nobody", 401);
-    wrong("nobody", 429);
     for (size_t i = 0; i < sizeof waits_s / sizeof waits_s[0]; i++) {
         wrong("ada", 401);
+        wrong("nobody", 401);
+        is_told_to_wait("ada", waits_s[i]);
+        is_told_to_wait("nobody", waits_s[i]);
         m.office.utc_ms += waits_s[i] * 1000 - 1;
+        is_told_to_wait("ada", 1);
+        is_told_to_wait("nobody", 1);
         oaid_call_is(&m.office, "POST", "/v1/customer/login", "", login("ada", PASSWORD), 429,
                      "too_many", "login");
         m.office.utc_ms += 1;
@@ -195,6 +211,21 @@ static void wrong_passwords_wait_longer_and_longer(void **state)
     wrong("ada", 401);
     log_in(mine);
     wait_a_minute();
+}
+
+/* Registering once more is no way around the wait. */
+static void registering_waits_too(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        registers("password", json_string("another password"), 409, "NOT_NOW", "customer_no");
+    registers("password", json_string("another password"), 429, "too_many", "login");
+    registers(NULL, NULL, 429, "too_many", "login");
+    is_told_to_wait("ada", 1);
+    m.office.utc_ms += 1000;
+    registers(NULL, NULL, 200, NULL, NULL); /* and everything is forgotten */
+    wrong("ada", 401);
+    log_in(mine);
 }
 
 static void passwords_are_changed(void **state)
@@ -404,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_customer_registers_once),
         cmocka_unit_test(sessions_begin_and_end),
         cmocka_unit_test(wrong_passwords_wait_longer_and_longer),
+        cmocka_unit_test(registering_waits_too),
         cmocka_unit_test(passwords_are_changed),
         cmocka_unit_test(meters_are_bound),
         cmocka_unit_test(payments_become_tokens),
