@@ -50,7 +50,8 @@ int credit_post_issued(struct office *o, const struct credit_token *token);
 
 /* A pending token is decided by the receipt `seq` of its meter (0: by a certificate): its state and
  * its entry. Taken: the price of a sale is revenue. Voided without a case: litres and money of a
- * sale go back to the customer. Voided with one: its litres are the case's, and the price of a sale
+ * sale go back to the customer; what came of a case or a move is settled there, so it stands in the
+ * account's own transit. Voided with one: its litres are the case's, and the price of a sale
  * is revenue, for the litres will be credited elsewhere. */
 int credit_taken(struct office *o, const struct credit_token *token, uint64_t seq, int64_t at_s);
 int credit_void(struct office *o, const struct credit_token *token, uint64_t seq, int64_t at_s,

@@ -28,12 +28,14 @@ struct owners {
 
 static struct owners owners_of(const struct credit_token *t, const uint8_t *swap_case)
 {
-    struct owners ret = { .other_case = "" };
+    struct owners ret = { 0 };
 
     ledger_owner(t->account_no, ret.account);
     ledger_owner_case(t->swap_case, ret.own_case);
     if (swap_case != NULL)
         ledger_owner_case(swap_case, ret.other_case);
+    else
+        ledger_owner(t->account_no, ret.other_case);
     (void)snprintf(ret.who, sizeof ret.who, "meter %s", t->meter_id);
     return ret;
 }
@@ -134,5 +136,6 @@ int credit_void(struct office *o, const struct credit_token *token, uint64_t seq
 
     if (r != 0)
         return r;
-    return swap_case != NULL ? post(o, token, &e, 4, 2) : post_issued(o, token, -1, &e);
+    return swap_case != NULL || token->has_case ? post(o, token, &e, 4, 2)
+                                                : post_issued(o, token, -1, &e);
 }

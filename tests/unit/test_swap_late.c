@@ -235,6 +235,39 @@ static void a_late_opening_moves_nothing_back(void **state)
     end();
 }
 
+/* ---- removed before everything was taken ---- */
+
+/* The token that settled the swap never arrives: its litres are left over, and can be moved on. */
+static void a_removal_leaves_the_settlement_in_transit(void **state)
+{
+    struct ho_new_order n = site_order_of("removal", SITE_NEW, NULL);
+    struct swap_case c;
+    char removal[32];
+
+    (void)state;
+    begin(700);
+    site_close(&site, &old, true);
+    site_send_all(&site, &old, number);
+    site_send_all(&site, &new, number);
+    c = swap_now();
+    assert_int_equal(site_settle(&site, c.case_id, true), 0);
+    site_fetch(&site);
+    site_commission(&site, &new);
+    site_send_all(&site, &new, number);
+    oaid_sql(&site.a, "UPDATE work_order SET state = 'done', closed_at_ms = 1 WHERE kind = 'swap'");
+    site_order(&site, &n, removal);
+    site_fetch(&site);
+    site_close(&site, &new, false);
+    site_send_all(&site, &new, removal);
+    assert_int_equal(site_certificate(&site, new.certificate, new.certificate_n), 0);
+    c = swap_now();
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_TRANSIT, c.new_account_no), 700);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c.new_account_no), 0);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_swap_that_was_done_goes_on),
         cmocka_unit_test(a_cancelled_swap_that_was_not_done_stays),
         cmocka_unit_test(a_late_opening_moves_nothing_back),
+        cmocka_unit_test(a_removal_leaves_the_settlement_in_transit),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
