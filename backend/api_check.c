@@ -337,6 +337,15 @@ bool api_unescape(const char *from, size_t n, char *ret, size_t cap)
     return true;
 }
 
+/* Nothing in it that is not UTF-8, or cannot be seen. */
+static bool is_clean(const char *text)
+{
+    char seen[256];
+
+    gf_visible(seen, sizeof seen, text, strlen(text));
+    return strcmp(seen, text) == 0;
+}
+
 /* A parameter's text as the JSON that its field wants; NULL when it is not UTF-8. */
 static json_t *query_value(const struct api_field *f, const char *text)
 {
@@ -386,7 +395,7 @@ json_t *api_decode_query(const char *query, const struct api_message *message, b
             || !api_unescape(at + k + (k < n), n - k - (k < n), value, sizeof value))
             r = gf_fail(why, GF_E_FORMAT, "query", "a parameter is too long, or not escaped well");
         else if (is_list && strcmp(name, "after") == 0)
-            r = gf_copy(after, 128, value) && is_visible(value, strlen(value), false)
+            r = gf_copy(after, 128, value) && is_clean(value)
                     ? 0
                     : gf_fail(why, GF_E_FORMAT, "after", "not what `next` of a page said");
         else if (is_list && strcmp(name, "limit") == 0)
