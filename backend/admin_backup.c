@@ -93,6 +93,8 @@ static int fill(struct odb *db, void *ctx, struct gf_fail *why)
                  "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', ?2) ON "
                  "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
                  ODB(ODB_T(now_ms)));
+    if (r >= 0)
+        r = ho_restore_counters(db);
     return r < 0 ? odb_fail(db, why) : end_openings(db, why);
 }
 

@@ -8,7 +8,7 @@
 int ho_epoch_next(struct office *o, const struct ho_meter *meter, uint32_t *ret)
 {
     const struct odb_value id = ODB_T(meter->id), active = ODB_I(meter->active_epoch);
-    int64_t epoch = 0;
+    int64_t epoch = 0, made_at_ms = 0;
     int r = odb_number(o->db, &epoch,
                        "SELECT MIN(epoch) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND "
                        "epoch > ?3 AND state = 'new'",
@@ -20,6 +20,12 @@ int ho_epoch_next(struct office *o, const struct ho_meter *meter, uint32_t *ret)
                        "epoch > ?3",
                        ODB(id, active));
         epoch = (r == 1 ? epoch : (int64_t)meter->active_epoch) + 1;
+        if (r >= 0)
+            r = odb_number(o->db, &made_at_ms,
+                           "SELECT MAX(made_at_ms) FROM account_key WHERE org_id = ?1 AND meter_id "
+                           "= ?2",
+                           ODB(id));
+        epoch += ho_restore_skip(o, made_at_ms);
     }
     *ret = (uint32_t)epoch;
     return r < 0 ? ho_db_fail(o) : 0;

@@ -259,19 +259,24 @@ static int add_order(struct office *o, struct ho_sync *s, const uint8_t id[stati
 }
 
 /* The last change that this answer reaches, and whether there are others after it:
- * HO_ORDERS_AT_ONCE lines of the feed that are the last of their order. A cursor that head office
- * never gave (its database is an older copy) starts anew. */
+ * HO_ORDERS_AT_ONCE lines of the feed that are the last of their order. A cursor that is no
+ * change's number was given by a head office that is lost since, and starts anew. */
 static int choose_end(struct office *o, const struct ho_sync *s, int64_t *ret_from, int64_t *ret_to,
                       bool *ret_more)
 {
-    int64_t newest = 0, n = 0;
+    const int64_t cursor = (int64_t)(s->head.cursor & INT64_MAX);
+    int64_t newest = 0, known = 0, n = 0;
     int r;
 
     if (odb_number(o->db, &newest, "SELECT MAX(change_no) FROM change_feed WHERE org_id = ?1",
                    ODB_NONE)
-        < 0)
+            < 0
+        || odb_number(o->db, &known,
+                      "SELECT COUNT(*) FROM change_feed WHERE org_id = ?1 AND change_no = ?2",
+                      ODB(ODB_I(cursor)))
+               < 0)
         return ho_db_fail(o);
-    *ret_from = s->head.cursor <= (uint64_t)newest ? (int64_t)s->head.cursor : 0;
+    *ret_from = known > 0 ? cursor : 0;
     *ret_to = newest;
     *ret_more = false;
 

@@ -8,6 +8,7 @@
 #define ATTEMPTS 12
 #define MARK_KEPT_MS (INT64_C(24) * 3600 * 1000)
 #define SKIP_AFTER_RESTORE 1000
+#define SKIP_CHANGES 1000000
 
 /* One transaction under way, over all its attempts. */
 struct again {
@@ -98,6 +99,19 @@ int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), v
 
     metrics_transaction(o->watch.metrics, (clock->mono_ms(clock->ctx) - began_ms) * 1000);
     return r;
+}
+
+int ho_restore_counters(struct odb *db)
+{
+    int r = odb_exec(db,
+                     "UPDATE counter SET last = last + ?2 WHERE org_id = ?1 AND name IN "
+                     "('account', 'order', 'swap', 'certificate')",
+                     ODB(ODB_I(SKIP_AFTER_RESTORE)));
+
+    if (r >= 0)
+        r = odb_exec(db, "UPDATE counter SET last = last + ?2 WHERE org_id = ?1 AND name = 'change'",
+                     ODB(ODB_I(SKIP_CHANGES)));
+    return r < 0 ? r : 0;
 }
 
 int64_t ho_restore_skip(struct office *o, int64_t newest_made_at_ms)

@@ -262,6 +262,26 @@ static void what_is_not_there_is_not_withdrawn(void **state)
     expect_key(0, 1, "new");
 }
 
+/* Keys made since the backup are not known: their epochs are left out, and no number gets two keys. */
+static void after_a_restore_epochs_are_left_out(void **state)
+{
+    struct ho_meter m;
+    uint32_t next = 0;
+
+    (void)state;
+    assert_int_equal(ho_find_meter(office.o, AID_METER_1, &m), 1);
+    assert_int_equal(ho_epoch_next(office.o, &m, &next), 0);
+    assert_int_equal(next, 1); /* there is one that the meter has not taken */
+    oaid_sql(&office, "UPDATE account_key SET state = 'active'");
+    m.active_epoch = 1;
+    assert_int_equal(ho_epoch_next(office.o, &m, &next), 0);
+    assert_int_equal(next, 2);
+    oaid_sql(&office, "INSERT INTO setting (org_id, name, value) SELECT org_id, 'restored at ms', "
+                      "MAX(made_at_ms) + 1 FROM account_key GROUP BY org_id");
+    assert_int_equal(ho_epoch_next(office.o, &m, &next), 0);
+    assert_int_equal(next, 1002);
+}
+
 /* Keys above a revived one that only an older key opens are withdrawn with it; those that the
  * factory key opens stay. */
 static void a_revived_key_takes_those_above_with_it(void **state)
@@ -310,6 +330,7 @@ int main(void)
         T(a_withdrawn_key_in_use_is_a_fact),
         T(what_is_not_there_is_not_withdrawn),
         T(a_revived_key_takes_those_above_with_it),
+        T(after_a_restore_epochs_are_left_out),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -257,12 +257,45 @@ static void a_record_out_of_place_stays_refused(void **state)
     end();
 }
 
+static int skip_counters(struct office *o, void *ctx)
+{
+    (void)ctx;
+    return ho_restore_counters(o->db);
+}
+
+/* The laptop's cursor is of the time that was lost: what is ordered from now on reaches it, though the
+ * office would have come to the same numbers. */
+static void orders_after_a_restore_reach_the_laptop(void **state)
+{
+    char number[32];
+    sync_Job job;
+    uint64_t cursor;
+
+    (void)state;
+    begin();
+    (void)round_now();
+    keep();
+    oaid_order(&a, 2, number);
+    (void)round_now();
+    assert_int_equal(store.port->cursor(store.port->ctx, &cursor), 0);
+    bring_back();
+    assert_true((int64_t)cursor > oaid_sql_number(&a, "SELECT MAX(change_no) FROM change_feed"));
+    assert_int_equal(ho_transaction(a.o, skip_counters, NULL), 0);
+    oaid_order(&a, 3, number);
+    assert_string_equal(number, "J-1002");
+    assert_true(oaid_sql_number(&a, "SELECT MAX(change_no) FROM change_feed") > 1000000);
+    (void)round_now();
+    assert_int_equal(store.port->job(store.port->ctx, number, &job), 0);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_records_come_home_with_the_next),
         cmocka_unit_test(lost_records_come_home_without_a_next),
         cmocka_unit_test(a_record_out_of_place_stays_refused),
+        cmocka_unit_test(orders_after_a_restore_reach_the_laptop),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
