@@ -21,7 +21,9 @@ const struct odb_table odb_tables[] = {
     {TABLE(enrol_code), .key = "code_hash", .refers = {"staff_no > staff (staff_no)"},
      .what =
          "one-time codes; csr_hash: the request that used it, which gets the same answer again"},
-    {TABLE(meter), .key = "meter_id", .indexes = {"verification_date", "sealed_version"},
+    {TABLE(meter), .key = "meter_id",
+     .indexes = {"verification_date", "sealed_version",
+                 "life_state, type, verification_date, meter_id"},
      .what = "meters; life_state, active_epoch, account_no: as the receipts that are home say, "
              "last_seq: the highest of them"},
     {TABLE(customer), .key = "customer_no", .what = "customers"},
