@@ -494,6 +494,27 @@ static void a_removed_meters_credit_goes_to_another_account(void **state)
     end();
 }
 
+/* What a swap carried over was sold in the period too: the new account's first sale starts above it. */
+static void tiers_go_on_through_a_swap(void **state)
+{
+    struct swap_case c;
+
+    (void)state;
+    begin(700, 0);
+    site_sell(&site, old_no, 5000); /* not taken before the swap */
+    site_close(&site, &old, true);
+    site_commission(&site, &new);
+    assert_int_equal(site_import(&site, &new, &old), gasm_Refusal_OK);
+    all_home();
+    assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+    c = site_case(&site, number);
+    site_sell(&site, c.new_account_no, 10);
+    assert_int_equal(oaid_sql_number(&site.a, "SELECT MAX(from_l) FROM token WHERE kind = 'sale'"),
+                     5700);
+    expect_settled(5710);
+    end();
+}
+
 /* ---- in any order ---- */
 
 /* All that came of a swap, in a shuffled order: each receipt, the certificate twice, a try to
@@ -584,6 +605,7 @@ int main(void)
         cmocka_unit_test(a_wrong_estimate_is_corrected_when_its_token_arrives),
         cmocka_unit_test(a_cancelled_swap_leaves_all_as_it_was),
         cmocka_unit_test(a_removed_meters_credit_goes_to_another_account),
+        cmocka_unit_test(tiers_go_on_through_a_swap),
         cmocka_unit_test(any_order_ends_alike),
     };
 
