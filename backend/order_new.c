@@ -306,6 +306,19 @@ static int store_order(struct office *o, const struct order_making *m)
                   : r;
 }
 
+/* What the order says of its work is what is asked for now; whose it is may have changed since. */
+static bool has_same_words(const struct ho_order *order, const struct order_making *m)
+{
+    const struct ho_new_order *n = m->n;
+    const char *note = n->note != NULL ? n->note : "";
+
+    return (n->due == NULL || strcmp(order->due, n->due) == 0)
+           && strcmp(order->note, note) == 0 && order->priority == (uint64_t)n->priority
+           && (!m->kind->purges
+               || (order->purge_volume_l == n->purge_l && order->purge_limit_s == n->purge_s))
+           && strcmp(order->parameters, (const char *)m->parameters.p) == 0;
+}
+
 /* The id is known: the same order, or another one's id. 1 the same, 0 it is new, or a failure. */
 static int find_same(struct office *o, struct order_making *m)
 {
@@ -316,7 +329,8 @@ static int find_same(struct office *o, struct order_making *m)
         return r;
     if (strcmp(order.kind, m->kind->name) != 0 || strcmp(order.meter_id, m->n->meter_id) != 0
         || (m->n->supply_point != NULL && strcmp(order.supply_point, m->n->supply_point) != 0)
-        || (m->n->number != NULL && strcmp(order.number, m->n->number) != 0))
+        || (m->n->number != NULL && strcmp(order.number, m->n->number) != 0)
+        || !has_same_words(&order, m))
         return ho_fail(o, GF_E_MISMATCH, "id", "another order has this id");
     (void)gf_copy(m->number, sizeof m->number, order.number);
     return 1;
