@@ -1,4 +1,5 @@
 /* api_webhook.c - messages of payment providers over HTTP; see webhook.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/api_money_in.h"
@@ -44,6 +45,8 @@ struct taking {
     const struct payment_provider *provider;
     const struct webhook_event *event;
     struct payment payment;
+    struct gf_fail why; /* why it was refused */
+    char by[64];
 };
 
 static int take(struct office *o, void *ctx)
@@ -51,6 +54,31 @@ static int take(struct office *o, void *ctx)
     struct taking *t = ctx;
 
     return webhook_take(o, t->provider, t->event, &t->payment);
+}
+
+/* What contradicts what is known changes nothing, and is kept: a person has to ask the provider. */
+static int note_refused(struct office *o, void *ctx)
+{
+    const struct taking *t = ctx;
+
+    return ho_log(o, t->by, "message refused", "%.64s: %s: %.60s %.100s", t->event->event_id,
+                  t->event->is_paid ? "paid" : "failed", t->why.where, t->why.detail);
+}
+
+/* 0, or the failure that is to be answered. */
+static int take_or_note(struct office *o, struct taking *t)
+{
+    int r = ho_transaction(o, take, t);
+
+    if (r != GF_E_MISMATCH)
+        return r;
+    t->why = o->fail;
+    o->fail = (struct gf_fail){ 0 };
+    (void)snprintf(t->by, sizeof t->by, "provider %s", t->provider->name);
+    if (ho_transaction(o, note_refused, t) < 0)
+        return o->fail.code;
+    o->fail = t->why;
+    return r;
 }
 
 /* Did this provider sign it? Else the answer is made. */
@@ -106,7 +134,7 @@ void api_take_webhook(struct api_call *c)
         return;
     }
     api_uuid(c, "payment_id", event.payment_id);
-    if (ho_transaction(c->o, take, &t) == 0) {
+    if (take_or_note(c->o, &t) == 0) {
         gf_uuid_text(event.payment_id, id);
         api_answer(c, 200,
                    json_pack("{s:s, s:s}", "payment_id", id, "state",

@@ -167,6 +167,11 @@ static void failed_stays_failed(void **state)
     x.status = "paid";
     assert_string_equal(send_message(&x, 409), "MISMATCH");
     assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM token"), 0);
+    /* refused, and not forgotten: a person has to ask the provider */
+    assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM audit_log WHERE who = 'provider demo' AND "
+                                  "what = 'message refused' AND detail LIKE 'EVT-1: paid: "
+                                  "status %'"),
+                     1);
 }
 
 static void only_its_own_signature(void **state)
