@@ -230,7 +230,6 @@ static int certificate_body(struct office *o, void *ctx)
 
 void books_close(struct books *b, int i, const uint8_t *swap_case)
 {
-    static const uint8_t swap_key[32] = { 3 };
     struct oaid_meter *m = &b->meters[i];
     uint8_t bytes[MC_CERTIFICATE_MAX];
     int64_t residual_l = mc_residual_l(&m->next.after);
@@ -258,7 +257,7 @@ void books_close(struct books *b, int i, const uint8_t *swap_case)
         memcpy(cert.counterpart_id.bytes, AID_METER_3, GF_METER_ID_LEN);
     }
     int n = mc_certificate_seal(b->office.ports.crypto, m->key[1],
-                                swap_case != NULL ? swap_key : NULL, &cert, bytes, sizeof bytes);
+                                swap_case != NULL ? b->swap_key : NULL, &cert, bytes, sizeof bytes);
 
     assert_true(n > 0);
     bring_good(b, i, gasm_Command_CLOSE_ACCOUNT);
@@ -358,7 +357,13 @@ static int swap_body(struct office *o, void *ctx)
     (void)snprintf(s.old_meter_id, sizeof s.old_meter_id, "%s", meter_ids[c->i]);
     (void)snprintf(s.new_meter_id, sizeof s.new_meter_id, "%s", meter_ids[k]);
     (void)snprintf(s.made_by, sizeof s.made_by, "S002");
-    return swap_begin(o, &s);
+
+    int r = swap_begin(o, &s);
+    if (r == 0)
+        assert_int_equal(mc_swap_key(o->ports.crypto, c->b->meters[k].key[1],
+                                     (struct gf_span){ s.terms, s.terms_n }, c->b->swap_key),
+                         0);
+    return r;
 }
 
 void books_swap(struct books *b, int i, int k)

@@ -16,6 +16,7 @@ struct books {
     struct oaid_meter meters[BOOKS_METERS]; /* AID_METER_1 .. 3, keys of epoch 1 */
     uint32_t ids;                           /* handed out */
     uint8_t swap_case[16];
+    uint8_t swap_key[32]; /* of that case: the old meter was given it */
 };
 
 /* An office with a tariff (0.850 cents a litre, from 100 litres a month on 1.200) and a key of
