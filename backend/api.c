@@ -54,7 +54,7 @@ static bool fits(const char *pattern, const char *path, char words[][128], size_
 
 static bool is_here(const struct api_route *route, bool is_mutual)
 {
-    return is_mutual == (route->door == API_STAFF || route->door == API_ANY_CERT);
+    return is_mutual == (route->door == API_STAFF || route->door == API_DEVICE);
 }
 
 const struct api_route *api_find_route(const struct http_request *request, char words[][128],
@@ -114,23 +114,29 @@ static int staff_role(struct office *o, const char *staff_no, enum api_role *ret
     return r == 1 && find_role(word, ret);
 }
 
+static bool is_device(struct api_call *c, struct ho_device *device)
+{
+    uint8_t id[GF_UUID_LEN];
+    int r = gf_uuid_parse(c->request->identity, id) == 0 ? ho_find_device(c->o, id, device) : 0;
+
+    if (r == 0)
+        api_refuse(c, 403, "unknown_device", NULL,
+                   "head office does not know this laptop; enrol it again");
+    else if (r < 0)
+        ho_answer_fail(c->o, c->ret);
+    else if (device->is_revoked)
+        api_refuse(c, 403, "revoked", NULL, "this laptop is revoked; call head office");
+    return r == 1 && !device->is_revoked;
+}
+
 static bool is_staff(struct api_call *c, struct ho_device *device)
 {
     struct office *o = c->o;
-    uint8_t id[GF_UUID_LEN];
-    int r = gf_uuid_parse(c->request->identity, id) == 0 ? ho_find_device(o, id, device) : 0;
+    int r;
 
-    if (r == 0) {
-        api_refuse(c, 403, "unknown_device", NULL,
-                   "head office does not know this laptop; enrol it again");
+    if (!is_device(c, device))
         return false;
-    }
-    if (r == 1 && device->is_revoked) {
-        api_refuse(c, 403, "revoked", NULL, "this laptop is revoked; call head office");
-        return false;
-    }
-    if (r == 1)
-        r = staff_role(o, device->staff_no, &c->role);
+    r = staff_role(o, device->staff_no, &c->role);
     if (r == 0)
         api_refuse(c, 403, "left", NULL, "this member of the staff has left; call head office");
     else if (r < 0)
@@ -185,9 +191,9 @@ static bool passes_door(struct api_call *c, const struct api_route *route, struc
         return is_staff(c, device) && has_role(c, route);
     case API_LOGGED_IN:
         return is_customer(c) && has_role(c, route);
-    case API_ANY_CERT:
+    case API_DEVICE:
         (void)gf_copy(c->who, sizeof c->who, c->request->identity);
-        return true;
+        return is_device(c, device);
     case API_OPEN:
         (void)gf_copy(c->who, sizeof c->who, c->request->peer);
         return true;

@@ -38,7 +38,7 @@ extern const char *const api_role_words[API_ROLES];
 /* How a caller is known. */
 enum api_door {
     API_STAFF,     /* main listener: an enrolled device that is not revoked, of staff with a role */
-    API_ANY_CERT,  /* main listener: any certificate of this CA (health, metrics) */
+    API_DEVICE,    /* main listener: any enrolled device that is not revoked (health, metrics) */
     API_LOGGED_IN, /* public listener: a customer's session token */
     API_OPEN,      /* public listener: nobody in particular; limited by address */
 };

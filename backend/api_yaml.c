@@ -255,7 +255,7 @@ static void print_security(struct buf *b, const struct api_route *r)
 {
     static const char *const words[] = {
         [API_STAFF] = "[{mutualTLS: []}]",
-        [API_ANY_CERT] = "[{mutualTLS: []}]",
+        [API_DEVICE] = "[{mutualTLS: []}]",
         [API_LOGGED_IN] = "[{bearer: []}]",
         [API_OPEN] = "[]",
     };

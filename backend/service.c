@@ -204,7 +204,7 @@ static size_t body_max(bool is_mutual)
     for (size_t p = 0; p < api_n_parts; p++)
         for (size_t i = 0; i < api_parts[p]->n; i++) {
             const struct api_route *route = &api_parts[p]->routes[i];
-            bool is_main = route->door == API_STAFF || route->door == API_ANY_CERT;
+            bool is_main = route->door == API_STAFF || route->door == API_DEVICE;
 
             if (is_main == is_mutual && route->body_max > most)
                 most = route->body_max;

@@ -246,6 +246,7 @@ exits "revoke" 0 office revoke "$ID"
 is "says how many" "$out" "1 device revoked"
 is "a revoked laptop" "$(sync "$W/head")" 403
 has "is told so" "$(cat "$W/body")" '^\{"error":"revoked"'
+has "nor is its health told" "$(req "${mine[@]}" "$URL/healthz")" '^\{"error":"revoked"'
 exits "revoke nobody" 3 office revoke S777
 exits "the port is taken" 8 office serve --listen "${URL#https://}" --public-listen 127.0.0.1:0
 has "says which" "$out" "Address already in use"

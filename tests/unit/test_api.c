@@ -65,8 +65,10 @@ static void visit_door(const struct api_route *r, const char *path)
         is_not_there(r, path, each_token);
         is_not_there(r, path, "");
         break;
-    case API_ANY_CERT:
-        assert_int_not_equal(each_call(r, path, "certificate", NULL).status, 403);
+    case API_DEVICE:
+        assert_int_not_equal(each_call(r, path, each_devices[API_AUDITOR], NULL).status, 403);
+        is_refused(r, path, "certificate", 403, "unknown_device");
+        is_refused(r, path, each_revoked, 403, "revoked");
         is_not_there(r, path, "");
         break;
     case API_LOGGED_IN:
@@ -229,6 +231,7 @@ static void visit_query(const struct api_route *r, const char *path)
         { "a=%zz", "query", false },       { "a=%00", "query", false },
         { "limit=0", "limit", true },      { "limit=201", "limit", true },
         { "limit=x", "limit", true },      { "after=%01", "after", true },
+        { "after=%ff", "after", true },    { "after=%c2%9b", "after", true },
     };
 
     if (r->takes != NULL || r->content_type != NULL)

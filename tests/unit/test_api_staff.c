@@ -290,12 +290,12 @@ static void the_service_tells_how_it_stands(void **state)
     json_t *json;
 
     (void)state;
-    json = oaid_call(&office, "GET", "/healthz", "certificate", NULL, 200);
+    json = oaid_call(&office, "GET", "/healthz", clerk, NULL, 200);
     assert_int_equal(oaid_whole(json, "utc_ms"), AID_NOW_MS);
     json_decref(json);
-    oaid_call_is(&office, "GET", "/metrics", "certificate", NULL, 503, "metrics", NULL);
+    oaid_call_is(&office, "GET", "/metrics", clerk, NULL, 503, "metrics", NULL);
     office.o->watch = (struct ho_watch){ .metrics = m, .ctx = &now, .now = now_is };
-    json = oaid_call(&office, "GET", "/metrics", "certificate", NULL, 200);
+    json = oaid_call(&office, "GET", "/metrics", clerk, NULL, 200);
     assert_non_null(strstr(json_string_value(json), "\ngasoffice_connections 3\n"));
     json_decref(json);
     office.o->watch = (struct ho_watch){ 0 };
