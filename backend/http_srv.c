@@ -570,7 +570,9 @@ struct http_srv *http_srv_free(struct http_srv *s)
 
 int http_srv_run(struct http_srv *s)
 {
-    return event_base_dispatch(s->base) < 0 ? GF_E_BUG : 0;
+    if (event_base_dispatch(s->base) < 0)
+        return GF_E_BUG;
+    return s->work == NULL || http_work_end(s->work) ? 0 : HTTP_SRV_CUT;
 }
 
 void http_srv_stop(struct http_srv *s)

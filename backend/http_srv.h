@@ -68,12 +68,15 @@ struct http_srv *http_srv_free(struct http_srv *s);
 int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                     char ret[static HTTP_ADDRESS_MAX], struct gf_fail *why);
 
-/* Serve until http_srv_stop(), SIGTERM or SIGINT (one that came before counts). 0, or GF_E_BUG when
- * the loop cannot run. */
+/* Serve until http_srv_stop(), SIGTERM or SIGINT (one that came before counts). 0; GF_E_BUG when the
+ * loop cannot run; HTTP_SRV_CUT: a handler is still at work. http_srv_free() would wait for it: the
+ * process had better end with _exit(). */
+#define HTTP_SRV_CUT 1
 int http_srv_run(struct http_srv *s);
 
 /* End http_srv_run(): nobody more is let in, requests that are here are answered (10 s at most),
- * then it ends. The second time it ends at once. On the loop's thread. */
+ * then it ends. The second time it ends at once. On the loop's thread: with one thread alone a
+ * handler has to come to its end first. */
 void http_srv_stop(struct http_srv *s);
 
 /* How it stands; on any thread. */

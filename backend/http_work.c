@@ -22,7 +22,7 @@ struct http_work {
     pthread_cond_t wake;
     struct queue lanes[HTTP_LANES], done;
     unsigned since_slow; /* quick ones since the last slow one */
-    bool is_ending;
+    bool is_ending, is_inside; /* told to end; inside a handler */
     int fd;
 };
 
@@ -72,9 +72,11 @@ static void *work(void *arg)
 
     (void)pthread_mutex_lock(&w->mutex);
     while ((job = next_job(w)) != NULL) {
+        w->is_inside = true;
         (void)pthread_mutex_unlock(&w->mutex);
         job->handler->handle(job->handler->ctx, &job->request, &job->response);
         (void)pthread_mutex_lock(&w->mutex);
+        w->is_inside = false;
         push(&w->done, job);
         (void)!write(w->fd, &one, sizeof one); /* fails only when it is set as high as it goes */
     }
@@ -115,10 +117,7 @@ struct http_work *http_work_free(struct http_work *w, void (*drop)(struct http_j
 
     if (w == NULL)
         return NULL;
-    (void)pthread_mutex_lock(&w->mutex);
-    w->is_ending = true;
-    (void)pthread_cond_signal(&w->wake);
-    (void)pthread_mutex_unlock(&w->mutex);
+    (void)http_work_end(w);
     (void)pthread_join(w->thread, NULL);
     for (size_t i = 0; i < HTTP_LANES; i++)
         while ((job = pop(&w->lanes[i])) != NULL)
@@ -151,6 +150,16 @@ struct http_job *http_work_take(struct http_work *w)
     struct http_job *job = pop(&w->done);
     (void)pthread_mutex_unlock(&w->mutex);
     return job;
+}
+
+bool http_work_end(struct http_work *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    w->is_ending = true;
+    (void)pthread_cond_signal(&w->wake);
+    bool is_inside = w->is_inside;
+    (void)pthread_mutex_unlock(&w->mutex);
+    return !is_inside;
 }
 
 int http_work_fd(const struct http_work *w)

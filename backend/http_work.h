@@ -21,6 +21,8 @@ struct http_work;
 
 /* Start the thread. NULL when that fails. */
 struct http_work *http_work_new(void);
+/* It begins no more jobs. False: it is inside one, and http_work_free() would wait for that. */
+bool http_work_end(struct http_work *w);
 /* End it after the job that it is at; jobs that wait are given to `drop`. NULL is fine. Returns
  * NULL. */
 struct http_work *http_work_free(struct http_work *w, void (*drop)(struct http_job *job));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/address.h"
 #include "backend/api.h"
@@ -268,7 +269,10 @@ static int serve(struct service *s, struct gf_fail *why)
               LOG_VALUES(LOG_T("url", url), LOG_T("public", public_url)));
     options->ready(options->ctx, url, public_url, metrics_url);
     r = http_srv_run(s->srv);
-    log_event(&s->log, LOG_INFO, "stopped", NULL, 0);
+    log_event(&s->log, r == HTTP_SRV_CUT ? LOG_WARNING : LOG_INFO, "stopped",
+              LOG_VALUES(LOG_I("cut_off", r == HTTP_SRV_CUT)));
+    if (r == HTTP_SRV_CUT) /* its transaction is undone: the database takes any end for that */
+        _exit(0);
     return r;
 }
 

@@ -116,6 +116,8 @@ static void serve(int out, bool is_mutual, int lifetime_s)
     (void)!write(out, at, sizeof at);
 
     int r = http_srv_run(s);
+    if (r == HTTP_SRV_CUT)
+        _exit(STAND_CUT);
     (void)http_srv_free(s);
     exit(r == 0 ? 0 : 1);
 }

@@ -14,6 +14,7 @@
 #include "backend/http_srv.h"
 
 #define BODY_MAX 10000 /* that the server takes */
+#define STAND_CUT 7    /* the server's exit status when it ended inside a handler */
 #define CLOSE "Connection: close\r\n"
 
 extern char stand_dir[512]; /* an office's folder: certificates */

@@ -230,6 +230,31 @@ static void what_is_under_way_is_answered(void **state)
     stand_start_server(false, 600);
 }
 
+/* Told twice, it does not wait for a handler that takes forever. */
+static void told_twice_it_ends_at_once(void **state)
+{
+    long long until = aid_now_ms() + 9000; /* before the time that one signal gives */
+    int status = -1;
+    SSL *ssl;
+
+    (void)state;
+    if (stand_threads == 1)
+        return;
+    close_gate();
+    ssl = stand_connect_tls();
+    assert_true(stand_send_text(ssl, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+    wait_for("inside");
+    do {
+        assert_true(aid_now_ms() < until);
+        (void)kill(stand_server, SIGTERM);
+        (void)poll(NULL, 0, 5);
+    } while (waitpid(stand_server, &status, WNOHANG) == 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == STAND_CUT);
+    stand_close_tls(ssl);
+    open_gate();
+    stand_start_server(false, 600);
+}
+
 /* A client that goes away while its request is worked on is nobody's trouble. */
 static void clients_go_away_meanwhile(void **state)
 {
@@ -293,7 +318,7 @@ int main(void)
         T(requests_come_in_heaps),    T(slow_clients_hold_up_nobody),
         T(a_request_has_its_time),    T(what_is_under_way_is_answered),
         T(clients_go_away_meanwhile), T(a_full_queue_says_so),
-        T(one_address_takes_not_all), T(a_handshake_has_its_time),
+        T(told_twice_it_ends_at_once), T(one_address_takes_not_all), T(a_handshake_has_its_time),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
