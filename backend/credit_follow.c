@@ -145,6 +145,49 @@ static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 1
     return r < 0 ? ho_db_fail(o) : r;
 }
 
+/* Was the token voided into this case? 1, 0 or a store error. */
+static int is_voided_into(struct office *o, const struct credit_token *t,
+                          const uint8_t swap_case[static 16])
+{
+    char owner[33];
+    int64_t n = 0;
+
+    if (strcmp(t->state, "voided") != 0)
+        return 0;
+    ledger_owner_case(swap_case, owner);
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM posting WHERE org_id = ?1 AND op_id = ?2 AND kind = "
+                   "'voided' AND code = 'transit' AND owner = ?3",
+                   ODB(ODB_B(t->op_id, 16), ODB_T(owner)))
+        < 0)
+        return ho_db_fail(o);
+    return n > 0;
+}
+
+/* The old meter of a swap speaks of its end: what it took of the tokens that were given up with it
+ * comes out of the case again, for it is in what the meter exported. */
+static int take_back(struct office *o, struct shown *s, const uint8_t swap_case[static 16])
+{
+    struct credit_token t = { 0 };
+    int r;
+
+    while ((r = credit_next_token(o, s->account_no, t.sequence, &t)) == 1) {
+        const struct credit_kind *kind = credit_kind_find(t.kind);
+        const uint64_t own_l[CREDIT_CEILINGS] = { t.purchased_l, t.imported_l, t.forgiven_l,
+                                                  t.debited_l };
+
+        if (kind->sign == 0 || s->ceilings[kind->ceiling] < own_l[kind->ceiling])
+            continue;
+        if ((r = is_voided_into(o, &t, swap_case)) == 1) {
+            s->brought[kind->ceiling] += (uint64_t)t.litres;
+            r = credit_taken_after_all(o, &t, s->receipt->seq, s->at_s, swap_case);
+        }
+        if (r != 0)
+            return r;
+    }
+    return r;
+}
+
 int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt)
 {
     const gasm_Totals *t = &receipt->after;
@@ -161,6 +204,11 @@ int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *re
         r = post_refunds(o, &s);
     if (r == 0)
         r = case_of(o, &s, swap_case);
+    if (r == 1 && ledger_says_closed(receipt)) {
+        int failed = take_back(o, &s, swap_case);
+
+        r = failed < 0 ? failed : 1;
+    }
     if (r < 0)
         return r;
 

@@ -88,6 +88,7 @@ static struct ledger_posting earned(const struct credit_token *t, const struct o
     return (struct ledger_posting){ t->currency, LEDGER_TOKEN_MONEY, who->account, t->cost_milli };
 }
 
+/* From the state that it was read in. */
 static int set_state(struct office *o, const struct credit_token *t, const char *state,
                      uint64_t seq)
 {
@@ -95,9 +96,9 @@ static int set_state(struct office *o, const struct credit_token *t, const char 
 
     if (odb_exec(o->db,
                  "UPDATE token SET state = ?4, settled_at_ms = ?5, settled_seq = ?6 WHERE org_id = "
-                 "?1 AND account_no = ?2 AND sequence = ?3 AND state = 'pending'",
+                 "?1 AND account_no = ?2 AND sequence = ?3 AND state = ?7",
                  ODB(ODB_I(t->account_no), ODB_I(t->sequence), ODB_T(state), ODB_I(ho_now_ms(o)),
-                     seq != 0 ? ODB_I(seq) : none))
+                     seq != 0 ? ODB_I(seq) : none, ODB_T(t->state)))
         < 0)
         return ho_db_fail(o);
     return 0;
@@ -138,4 +139,21 @@ int credit_void(struct office *o, const struct credit_token *token, uint64_t seq
         return r;
     return swap_case != NULL || token->has_case ? post(o, token, &e, 4, 2)
                                                 : post_issued(o, token, -1, &e);
+}
+
+int credit_taken_after_all(struct office *o, const struct credit_token *token, uint64_t seq,
+                           int64_t at_s, const uint8_t swap_case[static 16])
+{
+    const int64_t litres = credit_kind_find(token->kind)->sign * token->litres;
+    const struct owners who = owners_of(token, swap_case);
+    struct ledger_entry e = { .kind = "voided-undone",
+                              .effective_s = at_s,
+                              .made_by = who.who,
+                              .note = "",
+                              .postings = {
+                                  { LEDGER_LITRE, LEDGER_IN_TOKENS, who.account, litres },
+                                  { LEDGER_LITRE, LEDGER_TRANSIT, who.other_case, -litres } } };
+    int r = set_state(o, token, "posted", seq);
+
+    return r == 0 ? post(o, token, &e, 2, 0) : r;
 }

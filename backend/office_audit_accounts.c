@@ -251,7 +251,7 @@ static int returned_into(struct office *o, const char *owner, int64_t *ret)
     if (odb_number(o->db, ret,
                    "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM posting WHERE org_id = ?1 "
                    "AND unit = 'litre' AND code = 'transit' AND owner = ?2 AND kind IN ('voided', "
-                   "'overlap')",
+                   "'voided-undone', 'overlap')",
                    ODB(ODB_T(owner)))
         < 0)
         return ho_db_fail(o);

@@ -64,7 +64,8 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
 int swap_settle(struct office *o, const uint8_t case_id[static 16], bool online, const char *by);
 
 /* The old meter is dead: an estimate within the cap (below zero: a debt) by one person, confirmed
- * by another, settled at once. GF_E_NOT_NOW (it is closed, cancelled, or the new account is not
+ * by another, settled at once. It counts up to the last token that is known to be taken: later ones are voided and
+ * go over with it. GF_E_NOT_NOW (it is closed, cancelled, or the new account is not
  * open), GF_E_RANGE, GF_E_MISMATCH (estimated before otherwise). When its closing comes home after
  * all, the difference goes through the case's `adjusted` account and a token. */
 int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t residual_l,

@@ -280,6 +280,20 @@ int swap_take_certificate(struct office *o, struct gf_span sealed, const char *b
 
 /* ---- receipts ---- */
 
+int swap_last_taken(struct office *o, uint64_t account_no, uint64_t *ret)
+{
+    int64_t last = 0;
+
+    if (odb_number(o->db, &last,
+                   "SELECT MAX(sequence) FROM token WHERE org_id = ?1 AND account_no = ?2 AND "
+                   "state = 'posted'",
+                   ODB(ODB_I(account_no)))
+        < 0)
+        return ho_db_fail(o);
+    *ret = (uint64_t)last;
+    return 0;
+}
+
 /* A receipt shows that its account is closed: that is as good as the certificate, but for the last
  * token's number, which is that of the last one that arrived. */
 static int follow_closing(struct office *o, const char *meter_id, const gasm_Receipt *r)
@@ -292,23 +306,19 @@ static int follow_closing(struct office *o, const char *meter_id, const gasm_Rec
                                                       : mc_residual_l(&r->after),
                                     .at_s = r->at_s };
     struct swap_case c;
-    int64_t known = 0, last = 0;
-    int has_case;
+    int64_t known = 0;
+    int has_case, r_last;
 
     if (odb_number(o->db, &known,
                    "SELECT COUNT(*) FROM account WHERE org_id = ?1 AND account_no = ?2 AND "
                    "closed_seq IS NOT NULL",
                    ODB(ODB_I(r->account_no)))
-            < 0
-        || odb_number(o->db, &last,
-                      "SELECT MAX(sequence) FROM token WHERE org_id = ?1 AND account_no = ?2 AND "
-                      "state = 'posted'",
-                      ODB(ODB_I(r->account_no)))
-               < 0)
+        < 0)
         return ho_db_fail(o);
     if (known > 0)
         return 0;
-    closing.last_token_seq = (uint64_t)last;
+    if ((r_last = swap_last_taken(o, r->account_no, &closing.last_token_seq)) != 0)
+        return r_last;
     has_case = swap_find_account(o, r->account_no, true, &c);
     if (has_case == 1 && strcmp(c.state, "cancelled") == 0)
         has_case = 0;

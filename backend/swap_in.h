@@ -17,6 +17,9 @@ struct swap_closing {
  * case is closed, and settled as far as it can be. 0 or a failure. */
 int swap_close_books(struct office *o, struct swap_case *c, const struct swap_closing *closing);
 
+/* The last token of the account that is known to be taken; 0: none. 0 or a failure. */
+int swap_last_taken(struct office *o, uint64_t account_no, uint64_t *ret);
+
 /* Write the case's state. */
 int swap_set_state(struct office *o, struct swap_case *c, const char *state);
 

@@ -311,6 +311,8 @@ int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t re
                   const char *estimated_by, const char *confirmed_by)
 {
     struct swap_case c;
+    uint64_t last_seq;
+    int64_t voided_l, transit_l;
     int r = swap_find(o, case_id, &c);
 
     if (r == 0)
@@ -333,11 +335,17 @@ int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t re
                     ODB(ODB_I(c.old_account_no), ODB_I(ho_now_ms(o) / 1000), ODB_I(residual_l)))
                < 0)
         return ho_db_fail(o);
+    if ((r = swap_last_taken(o, c.old_account_no, &last_seq)) != 0)
+        return r;
     r = ho_log(o, confirmed_by, "swap estimated", "%s: %lld l, by %s", c.number,
                (long long)residual_l, estimated_by);
     if (r == 0)
         r = post_estimate(o, &c, confirmed_by);
     if (r == 0)
+        r = credit_void_after(o, c.old_account_no, last_seq, c.case_id, &voided_l);
+    if (r == 0)
         r = swap_set_state(o, &c, "closed");
-    return r == 0 ? finish(o, &c, residual_l, confirmed_by) : r;
+    if (r == 0)
+        r = transit_of(o, &c, &transit_l);
+    return r == 0 ? finish(o, &c, transit_l, confirmed_by) : r;
 }

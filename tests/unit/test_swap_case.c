@@ -336,6 +336,7 @@ static void a_dead_meter_is_estimated_and_corrected(void **state)
 
     (void)state;
     begin(700, 900);
+    site_send_all(&site, &old, number); /* its token is known to be taken */
     c = site_case(&site, number);
     expect_fail(site_estimate(&site, c.case_id, 600, "S001", "V001"), GF_E_NOT_NOW, "swap case");
     site_send_all(&site, &new, number);
@@ -390,6 +391,7 @@ static void a_wrong_estimate_is_corrected_when_its_token_arrives(void **state)
 
     (void)state;
     begin(700, 900);
+    site_send_all(&site, &old, number); /* its token is known to be taken */
     c = site_case(&site, number);
     site_send_all(&site, &new, number);
     assert_int_equal(site_estimate(&site, c.case_id, 800, "S001", "V001"), 0);

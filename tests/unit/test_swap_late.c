@@ -235,6 +235,53 @@ static void a_late_opening_moves_nothing_back(void **state)
     end();
 }
 
+/* ---- a dead meter with a token out ---- */
+
+/* It goes over with the estimate; when the bench reads the meter, it is counted once, taken or not. */
+static void an_estimate_takes_tokens_along(bool taken)
+{
+    struct ho_new_order n = site_order_of("bench-reset", SITE_OLD, NULL);
+    struct swap_case c;
+    char bench[32];
+
+    begin(700);
+    site_send_all(&site, &old, number); /* the first token is known to be taken */
+    site_sell(&site, old_no, 60);
+    if (taken)
+        assert_int_equal(site_give(&site, &old, old_no), gasm_Refusal_OK);
+    site_send_all(&site, &new, number);
+    c = swap_now();
+    assert_int_equal(site_estimate(&site, c.case_id, 700, "S001", "V001"), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, old_no), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c.new_account_no), 760);
+    site_fetch(&site);
+    site_commission(&site, &new);
+    assert_int_equal(site_recharge(&site, &new, c.new_account_no), gasm_Refusal_OK);
+    site_send_all(&site, &new, number);
+    assert_int_equal(count_of("SELECT COUNT(*) FROM token WHERE state = 'pending'"), 0);
+    site_audit(&site);
+    oaid_sql(&site.a, "UPDATE work_order SET state = 'done', closed_at_ms = 1 WHERE kind = 'swap'");
+    site_order(&site, &n, bench);
+    site_fetch(&site);
+    site_close(&site, &old, false);
+    assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+    site_send_all(&site, &old, bench);
+    c = swap_now();
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, old_no), 0);
+    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, c.new_account_no), 760);
+    assert_int_equal(count_of("SELECT COUNT(*) FROM token WHERE state = 'pending'"), 0);
+    end();
+}
+
+static void a_dead_meters_tokens_go_over_once(void **state)
+{
+    (void)state;
+    an_estimate_takes_tokens_along(false);
+    an_estimate_takes_tokens_along(true);
+}
+
 /* ---- removed before everything was taken ---- */
 
 /* The token that settled the swap never arrives: its litres are left over, and can be moved on. */
@@ -275,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_cancelled_swap_that_was_done_goes_on),
         cmocka_unit_test(a_cancelled_swap_that_was_not_done_stays),
         cmocka_unit_test(a_late_opening_moves_nothing_back),
+        cmocka_unit_test(a_dead_meters_tokens_go_over_once),
         cmocka_unit_test(a_removal_leaves_the_settlement_in_transit),
     };
 
