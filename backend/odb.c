@@ -76,6 +76,12 @@ static void set_together(struct odb *db, bool on)
     db->ops->together(db, on);
 }
 
+void odb_set_wait(struct odb *db, int wait_ms)
+{
+    if (db->ops->set_wait != NULL)
+        db->ops->set_wait(db, wait_ms);
+}
+
 void odb_together(struct odb *db)
 {
     set_together(db, true);

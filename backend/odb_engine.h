@@ -26,6 +26,7 @@ struct odb_ops {
     int (*commit)(struct odb *db);
     void (*together)(struct odb *db, bool on); /* NULL: there is nothing to gain */
     void (*rollback)(struct odb *db);
+    void (*set_wait)(struct odb *db, int wait_ms); /* NULL: it has no lock of the whole database */
     /* `is_once`: the text may go away after odb_end, and there may be many rows. Runs the statement
      * when is_change, giving rows changed in *ret_changed. */
     struct odb_query *(*query)(struct odb *db, const char *sql, const struct odb_value *values,

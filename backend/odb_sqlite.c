@@ -81,6 +81,11 @@ static int commit(struct odb *db)
     return script(db, "COMMIT");
 }
 
+static void set_wait(struct odb *db, int wait_ms)
+{
+    (void)sqlite3_busy_timeout(of(db)->handle, wait_ms);
+}
+
 /* A statement that is not at its end holds the view of the database for those that come: each
  * would lock the file for itself else. When it cannot, they do that. */
 static void together(struct odb *db, bool on)
@@ -253,6 +258,7 @@ static const struct odb_ops ops = {
     .commit = commit,
     .together = together,
     .rollback = rollback,
+    .set_wait = set_wait,
     .query = query,
     .change = change,
     .next = next,

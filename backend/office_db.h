@@ -51,12 +51,15 @@ int odb_open(const char *where, bool create, struct odb **ret, struct gf_fail *w
 struct odb *odb_close(struct odb *db);
 
 /* A writing transaction. SQLite takes the write lock at once, and waits up to 10 s for another
- * process's (GF_E_NOT_NOW); PostgreSQL begins a serializable one. While one is open every failure
+ * process's (GF_E_NOT_NOW; odb_set_wait()); PostgreSQL begins a serializable one. While one is open every failure
  * leaves it open: the caller rolls back, nothing else can be done with it. GF_E_AGAIN from any
  * function: the database wants the transaction again from its begin (a conflict with another, a
  * deadlock, a connection that was lost before the commit). A lost connection is made anew by the
  * next begin. Rollback without a transaction does nothing. Programs use ho_transaction(). */
 int odb_begin(struct odb *db);
+/* How long a writing transaction waits for another process's on SQLite from now on, 0 or more ms. A
+ * service that answers others meanwhile waits less than a command. */
+void odb_set_wait(struct odb *db, int wait_ms);
 /* A reading one: it sees the database as it is now until it is rolled back, and holds up nobody. On
  * PostgreSQL a snapshot (repeatable read): what it sees is what some transactions, committed whole
  * and in an order that has no gap between cause and effect, have made. */

@@ -9,6 +9,8 @@
 #include "backend/log.h"
 #include "common/text.h"
 
+#define RETRY_S 5 /* when the database cannot be used */
+
 static void answer_json(struct http_response *ret, int status, json_t *json)
 {
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -52,6 +54,7 @@ void ho_answer_fail(struct office *o, struct http_response *ret)
     (void)snprintf(message, sizeof message,
                    "head office cannot answer now: %s; nothing was taken, try later", row->what);
     ho_answer_error(ret, is_store ? 503 : 500, row->name, message, NULL);
+    ret->retry_after_s = is_store ? RETRY_S : 0;
 }
 
 /* ---- what handlers answer with ---- */

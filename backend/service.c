@@ -19,6 +19,7 @@
 #define CONNECTIONS_MAX 512
 #define ADDRESS_MAX 64 /* of these from one household, or one address of IPv4 */
 #define HANDSHAKE_S 5
+#define LOCK_WAIT_MS 1000 /* while it waits nobody else is answered */
 #define ROUTES_MAX 160
 
 struct service {
@@ -287,6 +288,7 @@ int service_run(struct office *o, const struct service_options *options, struct 
     s->options = options;
     s->log = (struct log){ o->ports.clock, options->log };
     s->started_s = ho_now_ms(o) / 1000;
+    odb_set_wait(o->db, LOCK_WAIT_MS);
     set_rules(s);
     list_routes(s);
     s->srv = http_srv_new(options->threads);

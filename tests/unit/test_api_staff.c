@@ -275,6 +275,35 @@ static void accounts_have_their_balances(void **state)
     oaid_call_is(&office, "GET", "/v1/accounts?after=x", clerk, NULL, 400, "format", "after");
 }
 
+/* While another process changes something, changes are refused with the time to come again, and
+ * reading goes on. */
+static void a_locked_database_is_told_so(void **state)
+{
+    char path[600];
+    int wait_s = 0;
+    const struct oaid_request change = { .method = "POST",
+                                         .path = "/v1/staff",
+                                         .who = supervisor,
+                                         .json = member("T-10", "technician"),
+                                         .wait_s = &wait_s };
+    struct odb *another;
+    struct gf_fail why = { 0 };
+
+    (void)state;
+    oaid_needs_file(&office);
+    (void)snprintf(path, sizeof path, "%s/office.db", office.dir);
+    assert_int_equal(odb_open(path, false, &another, &why), 0);
+    assert_int_equal(odb_begin(another), 0);
+    odb_set_wait(office.o->db, 0);
+    json_decref(oaid_request(&office, &change, 503));
+    assert_true(wait_s > 0);
+    json_decref(get("/v1/staff"));
+    odb_rollback(another);
+    (void)odb_close(another);
+    oaid_call_is(&office, "POST", "/v1/staff", supervisor, member("T-10", "technician"), 200, NULL,
+                 NULL);
+}
+
 /* ---- health and counts ---- */
 
 static void now_is(void *ctx, struct metrics_now *ret)
@@ -307,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(staff_are_added_once),
         cmocka_unit_test(lists_come_in_pages),
+        cmocka_unit_test(a_locked_database_is_told_so),
         cmocka_unit_test(who_leaves_is_shut_out),
         cmocka_unit_test(a_code_enrols_a_laptop),
         cmocka_unit_test(devices_are_listed_and_revoked),
