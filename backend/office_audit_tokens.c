@@ -19,8 +19,10 @@ struct token {
     int64_t litres, ceilings[CEILINGS], from_l, to_l, cost_milli, price_minor, made_at_ms, posted_l;
     int64_t certified_l; /* that the account's meter took by certificate: credit less debt */
     int64_t refunded_l;  /* litres of the token that a refund takes back */
+    int64_t entry_paid_milli, entry_cost_milli; /* what its journal entry says */
     uint8_t op_id[16], content[32];
-    bool has_price;
+    bool has_price, has_payment;
+    bool is_approved_alone; /* of a refund: by who asked for it */
 };
 
 /* Where the walk stands in an account. */
@@ -41,11 +43,16 @@ static const char token_columns[] =
     "SELECT t.account_no, t.sequence, t.meter_id, t.kind, t.state, t.litres, t.purchased_l, "
     "t.imported_l, t.forgiven_l, t.debited_l, t.from_l, t.to_l, t.cost_milli, t.price_minor, "
     "t.made_at_ms, t.op_id, t.content, COALESCE(x.litres, 0), COALESCE(t.tariff_id, ''), "
-    "COALESCE(r.state, ''), COALESCE(p.amount, 0), COALESCE(m.certified_l, 0) FROM token t LEFT "
+    "COALESCE(r.state, ''), COALESCE(p.amount, 0), COALESCE(m.certified_l, 0), "
+    "COALESCE(c.amount, 0), COALESCE(-k.amount, 0), t.payment_id, CASE WHEN r.approved_by = "
+    "r.asked_by THEN 1 ELSE 0 END FROM token t LEFT "
     "JOIN token x ON x.org_id = t.org_id AND x.account_no = t.account_no AND x.sequence = "
     "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no "
     "AND r.by_sequence = t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = "
-    "t.op_id AND p.kind = t.kind AND p.code = 'in-tokens' LEFT JOIN posted_totals m ON "
+    "t.op_id AND p.kind = t.kind AND p.code = 'in-tokens' LEFT JOIN posting c ON c.org_id = "
+    "t.org_id AND c.op_id = t.op_id AND c.kind = t.kind AND c.code = 'customer' LEFT JOIN posting "
+    "k ON k.org_id = t.org_id AND k.op_id = t.op_id AND k.kind = t.kind AND k.code = "
+    "'token-money' LEFT JOIN posted_totals m ON "
     "m.org_id = t.org_id AND m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE "
     "t.org_id = ?1 ORDER BY t.account_no, t.sequence";
 
@@ -66,7 +73,11 @@ static void read_token(struct odb_query *q, struct token *ret)
                            .sequence = (uint64_t)odb_int(q, 1),
                            .refunded_l = odb_int(q, 17),
                            .posted_l = odb_int(q, 20),
-                           .certified_l = odb_int(q, 21) };
+                           .certified_l = odb_int(q, 21),
+                           .entry_paid_milli = odb_int(q, 22),
+                           .entry_cost_milli = odb_int(q, 23),
+                           .has_payment = !odb_is_null(q, 24),
+                           .is_approved_alone = odb_int(q, 25) != 0 };
     odb_text(q, 2, ret->meter_id, sizeof ret->meter_id);
     odb_text(q, 3, ret->kind, sizeof ret->kind);
     odb_text(q, 4, ret->state, sizeof ret->state);
@@ -232,6 +243,14 @@ static int check_price(struct ho_audit *a, struct walk *w, const struct token *t
              || (rounding -= t->cost_milli) <= -MILLI || rounding >= MILLI)
         broken(a, HO_PRICES, t, "was charged %lld minor units for %lld thousandths",
                (long long)t->price_minor, (long long)t->cost_milli);
+    else if (t->posted_l != 0 /* else there is no entry, which was told */
+             && (t->cost_milli != t->entry_cost_milli
+                 || t->price_minor * MILLI != t->entry_paid_milli))
+        broken(a, HO_PRICES, t, "costs %lld and was paid with %lld, its entry says %lld and %lld",
+               (long long)t->cost_milli, (long long)(t->price_minor * MILLI),
+               (long long)t->entry_cost_milli, (long long)t->entry_paid_milli);
+    if (!t->has_payment)
+        broken(a, HO_PRICES, t, "was sold, and has no payment");
     if (strcmp(t->state, "voided") == 0)
         return 0; /* its litres are sold again */
     if (w->has_sale && w->period_s == start_s && t->from_l < w->to_l)
@@ -256,6 +275,8 @@ static int check_token(struct ho_audit *a, struct walk *w, const struct token *t
     check_sequence(a, w, t);
     check_ceilings(a, w, t);
     check_posted(a, t);
+    if (t->is_approved_alone)
+        broken(a, HO_TOKENS, t, "gives back a token, approved by who asked for it");
     w->last_seq = t->sequence;
     return t->has_price ? check_price(a, w, t) : 0;
 }

@@ -217,7 +217,15 @@ static const struct plant {
       "token 1001/1 names tariff T-1, which is not there or not one" },
     { "tariff", "UPDATE tariff SET valid_from_s = 1", AAID(PRICES), HO_PRICES,
       "tariff T-1 is not as it was made" },
+    { "token",
+      "UPDATE token SET from_l = from_l + 1000000, to_l = to_l + 1000000, cost_milli = litres * "
+      "1200, price_minor = (litres * 1200 + 500) / 1000" TOKEN(1001, 1),
+      AAID(PRICES), HO_PRICES, " and was paid with " },
+    { "token", "UPDATE token SET payment_id = NULL" TOKEN(1002, 1), AAID(PRICES), HO_PRICES,
+      "token 1002/1 was sold, and has no payment" },
     /* tokens */
+    { "refund", "UPDATE refund SET approved_by = asked_by", AAID(TOKENS), HO_TOKENS,
+      "approved by who asked for it" },
     { "token", "UPDATE token SET content = zeroblob(32)" TOKEN(1002, 1), AAID(TOKENS), HO_TOKENS,
       "token 1002/1 is registered otherwise than it was issued" },
     { "token", "UPDATE token SET op_id = zeroblob(16)" TOKEN(1002, 1), AAID(TOKENS), HO_TOKENS,
