@@ -11,6 +11,8 @@
 
 #include "common/text.h"
 
+#define END_ROUNDS 5 /* a token that arrives may cause another */
+
 /* ---- meters and orders ---- */
 
 static struct story_meter *stock(struct story *y)
@@ -140,21 +142,26 @@ static void close_old(struct story *y, struct story_meter *m, bool swap)
     site_read(&y->s, &m->m);
 }
 
-/* Is a meter of this place dead, and not made to speak yet? What comes of it then goes to the account
- * that took its place, which has to be open. */
-static bool has_dead(const struct story *y, const struct story_place *p)
+/* Does the last swap of this place wait for something? A meter is dead and was not made to speak yet,
+ * or a case waits for its token: what comes of it goes to the account that is here now, which has
+ * to be open then. */
+static bool has_waiting(struct story *y, const struct story_place *p)
 {
     for (size_t i = 0; i < y->n_meters; i++)
         if (y->meters[i].life == STORY_DEAD && &y->places[y->meters[i].place] == p)
             return true;
-    return false;
+    return story_number(y,
+                        "SELECT COUNT(*) FROM swap_case WHERE org_id = ?1 AND supply_point = ?2 "
+                        "AND state = 'closed'",
+                        ODB(ODB_T(p->point)))
+           > 0;
 }
 
 /* ---- swaps ---- */
 
 static void begin_swap(struct story *y, struct story_place *p)
 {
-    struct story_meter *m = has_dead(y, p) ? NULL : stock(y);
+    struct story_meter *m = has_waiting(y, p) ? NULL : stock(y);
 
     if (m == NULL)
         return;
@@ -300,7 +307,7 @@ void story_remove(struct story *y)
     struct story_place *p = story_some_place(y);
     struct story_meter *m;
 
-    if (p->meter < 0 || p->phase != 0 || has_dead(y, p) || strcmp(p->customer, "C-1001") != 0)
+    if (p->meter < 0 || p->phase != 0 || has_waiting(y, p) || strcmp(p->customer, "C-1001") != 0)
         return;
     m = &y->meters[p->meter];
     if (m->correction_seq > m->m.w->meter->core.token_seq)
@@ -457,14 +464,14 @@ void story_end_field(struct story *y)
     if (y->places[0].meter < 0 && y->places[2].meter < 0)
         story_open(y);
     move_what_is_left(y);
-    for (int round = 0; round < 3; round++)
+    for (int round = 0; round < END_ROUNDS; round++)
         for (size_t i = 0; i < y->n_meters; i++) {
             struct story_meter *m = &y->meters[i];
             const uint64_t last = m->life == STORY_SERVICE ? story_last_token(y, m) : 0;
 
             if (m->life == STORY_STOCK)
                 continue;
-            if (round == 2 && m->life == STORY_SERVICE)
+            if (round + 1 == END_ROUNDS && m->life == STORY_SERVICE)
                 touch(y, m);
             if (last > m->m.w->meter->core.token_seq)
                 story_hand(y, m, last, false);
