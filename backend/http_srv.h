@@ -45,7 +45,7 @@ struct http_listen {
     int timeout_s;   /* silence after which a connection is closed */
     int request_s;   /* a request has to be here so long after its first byte, 0: no such limit */
     int lifetime_s;  /* age at which a connection is closed: no trickle holds it */
-    int handshake_s;          /* TLS has to be agreed on so long after accepting, 0: no such limit */
+    int handshake_s;          /* its handshake is over so long after accepting, 0: no such limit */
     unsigned connections_max; /* more wait in the kernel's queue */
     unsigned address_max;     /* of these from one group of addresses (address.h), 0: no such limit:
                                  more are closed at once. Clients that have shown a certificate of
@@ -68,9 +68,9 @@ struct http_srv *http_srv_free(struct http_srv *s);
 int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                     char ret[static HTTP_ADDRESS_MAX], struct gf_fail *why);
 
-/* Serve until http_srv_stop(), SIGTERM or SIGINT (one that came before counts). 0; GF_E_BUG when the
- * loop cannot run; HTTP_SRV_CUT: a handler is still at work. http_srv_free() would wait for it: the
- * process had better end with _exit(). */
+/* Serve until http_srv_stop(), SIGTERM or SIGINT (one that came before counts). 0; GF_E_BUG when
+ * the loop cannot run; HTTP_SRV_CUT: a handler is still at work. http_srv_free() would wait for it:
+ * the process had better end with _exit(). */
 #define HTTP_SRV_CUT 1
 int http_srv_run(struct http_srv *s);
 

@@ -6,7 +6,8 @@
 #define TRIES 5 /* failed attempts in a window */
 #define WINDOW_MS (60 * 1000)
 
-/* The record of this address's group; the one that is free or oldest becomes its when it has none. */
+/* The record of this address's group; the one that is free or oldest becomes its when it has none.
+ */
 static struct ho_tries *tries_of(struct office *o, const char *address)
 {
     struct ho_tries *place = &o->tries[0];
