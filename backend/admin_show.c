@@ -160,12 +160,13 @@ static int read_page(struct listing *l, int64_t n, json_t **ret, struct gf_fail 
     struct odb *db = l->a->office->db;
     struct odb_value values[ADMIN_KEYS_MAX + 1];
     json_t *page = json_array();
+    const struct place from = l->at; /* the query borrows it while l->at goes on */
     struct odb_query *q;
     bool is_key = true;
     int r = 0;
 
     for (size_t i = 0; i < l->of->n_keys; i++)
-        values[i] = place_value(l->of, &l->at, i);
+        values[i] = place_value(l->of, &from, i);
     values[l->of->n_keys] = ODB_I(n);
     q = odb_query(db, l->of->sql, values, l->of->n_keys + 1);
     while (is_key && (r = odb_next(db, q)) == 1) {
