@@ -76,13 +76,13 @@ static const struct plant {
       AAID(ENTRIES) | AAID(SUMS), HO_ENTRIES, " reading does not balance" },
     { "posting",
       "UPDATE posting SET amount = amount * 2 WHERE kind = 'reading' AND op_id = (SELECT "
-      "MIN(op_id) FROM posting WHERE kind = 'reading')",
+      "op_id FROM posting WHERE kind = 'reading' ORDER BY op_id LIMIT 1)",
       AAID(ENTRIES) | AAID(SUMS), HO_ENTRIES, " reading is not as it was posted" },
     { "posting", "UPDATE posting SET line = 9" FIRST("posting", "kind = 'refund'"), AAID(ENTRIES),
       HO_ENTRIES, " refund is not as it was posted" },
     { "posting",
-      "DELETE FROM posting WHERE kind = 'reading' AND op_id = (SELECT MIN(op_id) FROM posting "
-      "WHERE kind = 'reading')",
+      "DELETE FROM posting WHERE kind = 'reading' AND op_id = (SELECT op_id FROM posting "
+      "WHERE kind = 'reading' ORDER BY op_id LIMIT 1)",
       AAID(ENTRIES) | AAID(SUMS), HO_ENTRIES, " reading is not as it was posted" },
     { "posting", "UPDATE posting SET owner = '1002' WHERE kind = 'forgive' AND code = 'forgiven'",
       AAID(ENTRIES) | AAID(SUMS), HO_ENTRIES, " forgive is not as it was posted" },
