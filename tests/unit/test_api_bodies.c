@@ -147,9 +147,13 @@ static void spoil_text(json_t *in, const struct api_field *f, const char *place)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         bool is_free = f->type == API_TEXT || f->type == API_SECRET || f->type == API_LINES;
 
-        if (!is_type(f, json_string("")) || (is_free && i > 2) || (f->type == API_ID && i > 3))
+        json_t *text = json_string(texts[i]);
+
+        if (!is_type(f, text) || (is_free && i > 2) || (f->type == API_ID && i > 3)) {
+            json_decref(text);
             continue;
-        (void)json_object_set_new(in, f->name, json_string(texts[i]));
+        }
+        (void)json_object_set_new(in, f->name, text);
         refused_at(place);
     }
 }
@@ -228,10 +232,11 @@ static void check_bounds(const struct api_message *m)
         const int64_t sizes[] = { f->min, f->max };
 
         for (size_t k = 0; k < 2 && !is_word && f->max > 0; k++) {
-            json_t *json = json_object();
+            json_t *json;
 
             if (f->type != API_INT && sizes[k] > 100000)
                 continue;
+            json = json_object();
             (void)json_object_set_new(json, f->name, value_of(f, sizes[k]));
             if (f->type == API_INT)
                 (void)json_object_set_new(json, f->name, json_integer(sizes[k]));
