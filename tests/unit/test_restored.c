@@ -47,6 +47,7 @@ static int way_post(void *ctx, const uint8_t *body, size_t n)
 
     (void)ctx;
     assert_false(way.posted);
+    buf_free(&way.answer.body); /* of the round before */
     office_handle(a.o, &request, &way.answer);
     way.posted = true;
     return 0;
@@ -142,6 +143,7 @@ static void begin(void)
 static void end(void)
 {
     work = sync_free(work);
+    buf_free(&way.answer.body);
     store_world_close(&store);
     oaid_office_end(&a);
 }
