@@ -44,7 +44,7 @@ if [ "$(grep -c '^PREPARE' "$W/prepared" || true)" = "$(tests/tools/sql_texts.py
     echo "ok 1 - every statement of backend/ is one that PostgreSQL takes"
 else
     echo "not ok 1 - every statement of backend/ is one that PostgreSQL takes"
-    grep -B1 -A4 '^ERROR' "$W/prepared" | sed 's/^/# /'
+    grep -B1 -A4 '^ERROR' "$W/prepared" | sed 's/^/# /' >&2 || true
 fi
 
 n=1
@@ -58,8 +58,7 @@ for t in "${suites[@]}"; do
         echo "ok $n - $t on PostgreSQL # ${ms} ms"
     else
         echo "not ok $n - $t on PostgreSQL (status $status)"
-        grep -v '^ok' "$W/out" | head -40 | sed 's/^/# /' || true
-        tail -20 "$W/err" | sed 's/^/# /'
+        { echo "$t:"; grep -v '^ok' "$W/out" | head -40; tail -20 "$W/err"; } | sed 's/^/# /' >&2
     fi
 done
 if [ -n "${UNSEEN:-}" ]; then
