@@ -27,7 +27,8 @@ SANFL  := $(if $(SAN)$(FUZZ),-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma))addr
           -fno-sanitize-recover=all -fno-omit-frame-pointer) \
           $(if $(FUZZ),-fno-sanitize-coverage=trace-cmp$(comma)indirect-calls)
 COVFL  := $(if $(COV),-O0 --coverage)
-CFLAGS := -std=c11 -O2 -g -fstack-protector-strong $(WARN) $(SANFL) $(COVFL) -I. -I$(BUILD)/gen
+OPT    := $(if $(SAN)$(FUZZ),-O1 -g1,-O2 -g)
+CFLAGS := -std=c11 $(OPT) -fstack-protector-strong $(WARN) $(SANFL) $(COVFL) -I. -I$(BUILD)/gen
 HOSTED := -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
 BARE   := -ffreestanding -Wstack-usage=3072
 ifneq (,$(findstring clang,$(CC)))
@@ -89,9 +90,8 @@ BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 SHELL_TESTS := $(wildcard tests/t-*.sh)
 
-# A meter on stdin and stdout, for tests that speak its protocol from outside.
+# Small programs that shell tests use: a meter on stdin and stdout, a laptop's store.
 PIPES      := $(patsubst tests/pipe/%.c,$(BUILD)/pipe/%,$(wildcard tests/pipe/*.c))
-PIPE_LIBS  := aid openssl meter common
 
 # Fuzz targets: a tree of their own, made by clang; see docs/first-change.md.
 FUZZ_BUILD ?= build/fuzz
@@ -155,7 +155,7 @@ $(BUILD)/gen/%.pb.h $(BUILD)/gen/%.pb.c: %.proto %.options Makefile
 	$(Q)cd $(dir $<) && $(PYTHON) /usr/bin/nanopb_generator.py -q -L '#include <%s>' -D $(CURDIR)/$(@D) $(notdir $<)
 $(BUILD)/gen/%.pb.o: $(BUILD)/gen/%.pb.c
 	$(call say,CC)
-	$(Q)$(CC) -std=c11 -O2 -g $(SANFL) -ffreestanding -I. -I$(BUILD)/gen -I$(<D) -c -o $@ $<
+	$(Q)$(CC) -std=c11 $(OPT) $(SANFL) -ffreestanding -I. -I$(BUILD)/gen -I$(<D) -c -o $@ $<
 
 $(METER_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(METER_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
@@ -165,10 +165,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANFL) $(COVFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
-$(BUILD)/pipe/%: $(BUILD)/obj/tests/pipe/%.o $(PIPE_LIBS:%=$(BUILD)/lib%.a)
+$(BUILD)/pipe/%: $(BUILD)/obj/tests/pipe/%.o $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SANFL) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb $(call PC,--libs,cmocka openssl)
+	$(Q)$(CC) $(SANFL) $(COVFL) -Wl,--as-needed -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,$(TEST_PKG))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_AID:%.c=$(BUILD)/obj/%.o) $(TEST_LIBS:%=$(BUILD)/lib%.a)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D)

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 . tests/tools/tap.sh
 W=${BUILD_TMP:-$BUILD/tmp}/business RATE=10 FLOW=6000
+CHEAP=1
 . tests/tools/world.sh
 trap world_stop EXIT
 trap 'exit 130' INT TERM HUP

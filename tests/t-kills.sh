@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 W=${BUILD_TMP:-$PWD/$BUILD/tmp}/kills
 RATE=20 FLOW=36000
 SEED=${SEED:-2}
+CHEAP=1
 . tests/tools/world.sh
 trap world_stop EXIT
 trap 'exit 130' INT TERM HUP

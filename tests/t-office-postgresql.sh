@@ -10,6 +10,7 @@ case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 export BUILD
 HOME_W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-opg.XXXXXX")
 W=$HOME_W/w RATE=10
+CHEAP=1
 . tests/tools/world.sh
 SOCKET="@gasfitter-opg-$$" SERVER=""
 stop() {

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 W=${BUILD_TMP:-$PWD/$BUILD/tmp}/screen
 RATE=20 FLOW=36000
 . tests/tools/tap.sh
+CHEAP=1
 . tests/tools/world.sh
 TMUX_NAME=gasfitter-$$
 t() { tmux -L "$TMUX_NAME" -f /dev/null "$@"; }

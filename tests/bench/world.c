@@ -6,8 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/host/real.h"
-#include "db/db.h"
+#include "tests/aid/store_cheap.h"
 #include "tests/bench/bench.h"
 
 #define BOUND_MS 30000
@@ -164,24 +163,6 @@ static void serve(struct bench_world *w, char *ret_url, size_t cap)
                "a place to enrol");
 }
 
-/* A store that exists keeps the cost that it was made with. */
-static void make_cheap_store(struct bench_world *w)
-{
-    const struct db_config cfg = {
-        .folder = w->laptop,
-        .passphrase = (const uint8_t *)BENCH_PASSPHRASE,
-        .passphrase_len = strlen(BENCH_PASSPHRASE),
-        .clock = gf_real_clock(),
-        .random = gf_real_random(),
-        .scrypt_n = 16,
-    };
-    struct gf_fail why = {0};
-    struct db *db;
-
-    bench_need(db_open(&cfg, &db, &why) == 0, why.detail);
-    (void)db_close(db);
-}
-
 static void enrol(struct bench_world *w)
 {
     const char *const args[] = {"--dir", path_of(w, "office"), "enrol", "S001", NULL};
@@ -198,8 +179,10 @@ static void enrol(struct bench_world *w)
     (void)snprintf(w->laptop, sizeof w->laptop, "%s/laptop", w->dir);
     (void)snprintf(w->passphrase, sizeof w->passphrase, "%s/passphrase", w->dir);
     write_text(w->passphrase, BENCH_PASSPHRASE "\n");
+    struct gf_fail why = {0};
+
     if (w->cheap_scrypt)
-        make_cheap_store(w);
+        bench_need(aid_store_cheap(w->laptop, BENCH_PASSPHRASE, &why) == 0, why.detail);
     gasfitter(w, (const char *const[]){"enrol", url, code, NULL});
     gasfitter(w, (const char *const[]){"sync", NULL});
 }
