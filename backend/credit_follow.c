@@ -123,11 +123,9 @@ static int post_refunds(struct office *o, const struct shown *s)
     return 0;
 }
 
-/* The case whose transit this receipt moves: where this meter is the old one, once it closed; else
- * where it is the new one. 1, 0 or a store error. */
-static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 16])
+/* The case where this meter is the old one, or the new one. 1, 0 or a store error. */
+static int find_case(struct office *o, const struct shown *s, bool is_old, uint8_t ret[static 16])
 {
-    const bool is_old = s->receipt->after.exported_l > 0 || ledger_says_closed(s->receipt);
     struct odb_query *q =
         is_old ? odb_query(o->db,
                            "SELECT case_id FROM swap_case WHERE org_id = ?1 AND old_meter_id = ?2 "
@@ -143,6 +141,13 @@ static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 1
         (void)odb_copy(q, 0, ret, 16);
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : r;
+}
+
+/* The case whose transit this receipt moves: where this meter is the old one, once it closed; else
+ * where it is the new one. 1, 0 or a store error. */
+static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 16])
+{
+    return find_case(o, s, s->receipt->after.exported_l > 0 || ledger_says_closed(s->receipt), ret);
 }
 
 /* Was the token voided into this case? 1, 0 or a store error. */
@@ -164,10 +169,13 @@ static int is_voided_into(struct office *o, const struct credit_token *t,
     return n > 0;
 }
 
-/* The old meter of a swap speaks of its end: what it took of the tokens that were given up with it
- * comes out of the case again, for it is in what the meter exported. */
+/* The old meter of a swap speaks after it was given up: what it took of the tokens that went over
+ * with it is not the case's. From its end on it is in what the meter exported; before that it is in
+ * what was estimated, and goes with that. */
 static int take_back(struct office *o, struct shown *s, const uint8_t swap_case[static 16])
 {
+    const enum ledger_code from =
+        ledger_says_closed(s->receipt) ? LEDGER_TRANSIT : LEDGER_ADJUSTED;
     struct credit_token t = { 0 };
     int r;
 
@@ -180,7 +188,7 @@ static int take_back(struct office *o, struct shown *s, const uint8_t swap_case[
             continue;
         if ((r = is_voided_into(o, &t, swap_case)) == 1) {
             s->brought[kind->ceiling] += (uint64_t)t.litres;
-            r = credit_taken_after_all(o, &t, s->receipt->seq, s->at_s, swap_case);
+            r = credit_taken_after_all(o, &t, s->receipt->seq, s->at_s, swap_case, from);
         }
         if (r != 0)
             return r;
@@ -202,13 +210,10 @@ int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *re
     if (receipt->account_no != 0 && (r = name_token(o, &s)) == 0 && (r = post_reached(o, &s)) == 0
         && (r = ask_certificate(o, &s)) == 0 && (r = decide_refund(o, &s)) == 0)
         r = post_refunds(o, &s);
+    if (r == 0 && (r = find_case(o, &s, true, swap_case)) == 1)
+        r = take_back(o, &s, swap_case);
     if (r == 0)
         r = case_of(o, &s, swap_case);
-    if (r == 1 && ledger_says_closed(receipt)) {
-        int failed = take_back(o, &s, swap_case);
-
-        r = failed < 0 ? failed : 1;
-    }
     if (r < 0)
         return r;
 

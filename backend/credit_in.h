@@ -58,9 +58,11 @@ int credit_void(struct office *o, const struct credit_token *token, uint64_t seq
                 const uint8_t *swap_case);
 
 /* A token that was voided into a case, when its meter was given up, was taken: its litres leave the
- * case's transit. */
+ * case's transit (`from`), with what the meter exports; before that they are a part of what was
+ * estimated (adjusted). */
 int credit_taken_after_all(struct office *o, const struct credit_token *token, uint64_t seq,
-                           int64_t at_s, const uint8_t swap_case[static 16]);
+                           int64_t at_s, const uint8_t swap_case[static 16],
+                           enum ledger_code from);
 
 /* The refund is decided. Paid: its token is void, and the price is paid back the way it came. */
 int refund_pay(struct office *o, const struct refund *refund, uint64_t seq, int64_t at_s);

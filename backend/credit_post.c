@@ -142,7 +142,8 @@ int credit_void(struct office *o, const struct credit_token *token, uint64_t seq
 }
 
 int credit_taken_after_all(struct office *o, const struct credit_token *token, uint64_t seq,
-                           int64_t at_s, const uint8_t swap_case[static 16])
+                           int64_t at_s, const uint8_t swap_case[static 16],
+                           enum ledger_code from)
 {
     const int64_t litres = credit_kind_find(token->kind)->sign * token->litres;
     const struct owners who = owners_of(token, swap_case);
@@ -152,7 +153,7 @@ int credit_taken_after_all(struct office *o, const struct credit_token *token, u
                               .note = "",
                               .postings = {
                                   { LEDGER_LITRE, LEDGER_IN_TOKENS, who.account, litres },
-                                  { LEDGER_LITRE, LEDGER_TRANSIT, who.other_case, -litres } } };
+                                  { LEDGER_LITRE, from, who.other_case, -litres } } };
     int r = set_state(o, token, "posted", seq);
 
     return r == 0 ? post(o, token, &e, 2, 0) : r;

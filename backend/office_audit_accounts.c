@@ -244,14 +244,15 @@ int ho_audit_accounts(struct ho_audit *a)
     "n ON n.org_id = s.org_id AND n.meter_id = s.new_meter_id AND n.account_no = "                 \
     "s.new_account_no WHERE s.org_id = ?1 ORDER BY s.case_id"
 
-/* Litres that came into this case from tokens: voided ones, and such as a certificate overtook. */
+/* Litres that came into this case from tokens: voided ones, and such as a certificate overtook; less
+ * those that are in the estimate by now. */
 static int returned_into(struct office *o, const char *owner, int64_t *ret)
 {
     *ret = 0;
     if (odb_number(o->db, ret,
                    "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM posting WHERE org_id = ?1 "
-                   "AND unit = 'litre' AND code = 'transit' AND owner = ?2 AND kind IN ('voided', "
-                   "'voided-undone', 'overlap')",
+                   "AND unit = 'litre' AND code IN ('transit', 'adjusted') AND owner = ?2 AND kind "
+                   "IN ('voided', 'voided-undone', 'overlap')",
                    ODB(ODB_T(owner)))
         < 0)
         return ho_db_fail(o);

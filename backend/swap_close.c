@@ -89,22 +89,27 @@ static int close_account(struct office *o, const struct swap_closing *closing)
     return n == 0 ? 1 : n;
 }
 
-/* The meter spoke after all: what was estimated goes out of the case's transit again. */
+/* The meter spoke after all: what was estimated goes out of the case's transit again, with what it was
+ * seen to have taken since then. */
 static int undo_estimate(struct office *o, const struct swap_case *c, int64_t at_s)
 {
     char owner[33];
+    int64_t adjusted_l;
     struct ledger_entry e = { .kind = "estimate-undone",
                               .effective_s = at_s,
                               .made_by = "office",
                               .note = c->number,
-                              .postings = { { LEDGER_LITRE, LEDGER_ADJUSTED, owner, c->estimate_l },
-                                            { LEDGER_LITRE, LEDGER_TRANSIT, owner,
-                                              -c->estimate_l } },
+                              .postings = { { LEDGER_LITRE, LEDGER_ADJUSTED, owner, 0 },
+                                            { LEDGER_LITRE, LEDGER_TRANSIT, owner, 0 } },
                               .n = 2 };
     int r;
 
     memcpy(e.op_id, c->case_id, sizeof e.op_id);
     ledger_owner_case(c->case_id, owner);
+    if ((r = ledger_balance(o, LEDGER_LITRE, LEDGER_ADJUSTED, owner, &adjusted_l)) != 0)
+        return r;
+    e.postings[0].amount = -adjusted_l;
+    e.postings[1].amount = adjusted_l;
     r = ledger_post(o, &e);
     return r < 0 ? r : 0;
 }

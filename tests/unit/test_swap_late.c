@@ -237,23 +237,46 @@ static void a_late_opening_moves_nothing_back(void **state)
 
 /* ---- a dead meter with a token out ---- */
 
-/* It goes over with the estimate; when the bench reads the meter, it is counted once, taken or not. */
-static void an_estimate_takes_tokens_along(bool taken)
+/* What the dead meter had made until then comes home before its closing does: each token is what the
+ * meter holds, none is a case's, and the new meter's account stays as it is. */
+static void last_receipts_before_the_closing(size_t from, const struct swap_case *c)
 {
+    const int64_t in_tokens = site_account(&site, LEDGER_IN_TOKENS, c->new_account_no);
+
+    for (size_t i = from; i <= old.n; i++) {
+        site_send(&site, &old, number, i, i);
+        site_audit(&site);
+    }
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, old_no), 0);
+    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, old_no), site_residual(&old));
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c->new_account_no), in_tokens);
+    assert_int_equal(site_transit(&site, c), 0);
+}
+
+/* It goes over with the estimate; when the bench reads the meter, it is counted once, taken or not, and
+ * also when its receipts come before that of its closing. */
+static void an_estimate_takes_tokens_along(const char *kind, bool taken, bool early)
+{
+    const int64_t litres = strcmp(kind, "debit") == 0 ? -60 : 60;
     struct ho_new_order n = site_order_of("bench-reset", SITE_OLD, NULL);
     struct swap_case c;
     char bench[32];
+    size_t had;
 
     begin(700);
     site_send_all(&site, &old, number); /* the first token is known to be taken */
-    site_sell(&site, old_no, 60);
+    had = old.n;
+    site_issue(&site, old_no, kind, 60);
     if (taken)
         assert_int_equal(site_give(&site, &old, old_no), gasm_Refusal_OK);
     site_send_all(&site, &new, number);
     c = swap_now();
+    site_read(&site, &old);
     assert_int_equal(site_estimate(&site, c.case_id, 700, "S001", "V001"), 0);
     assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, old_no), 0);
-    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c.new_account_no), 760);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c.new_account_no), 700 + litres);
+    if (early)
+        last_receipts_before_the_closing(had + 1, &c);
     site_fetch(&site);
     site_commission(&site, &new);
     assert_int_equal(site_recharge(&site, &new, c.new_account_no), gasm_Refusal_OK);
@@ -270,7 +293,7 @@ static void an_estimate_takes_tokens_along(bool taken)
     assert_string_equal(c.state, "settled");
     assert_int_equal(site_transit(&site, &c), 0);
     assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, old_no), 0);
-    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, c.new_account_no), 760);
+    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, c.new_account_no), 700 + litres);
     assert_int_equal(count_of("SELECT COUNT(*) FROM token WHERE state = 'pending'"), 0);
     end();
 }
@@ -278,8 +301,11 @@ static void an_estimate_takes_tokens_along(bool taken)
 static void a_dead_meters_tokens_go_over_once(void **state)
 {
     (void)state;
-    an_estimate_takes_tokens_along(false);
-    an_estimate_takes_tokens_along(true);
+    an_estimate_takes_tokens_along("forgive", false, false);
+    for (int early = 0; early < 2; early++) {
+        an_estimate_takes_tokens_along("forgive", true, early == 1);
+        an_estimate_takes_tokens_along("debit", true, early == 1);
+    }
 }
 
 /* ---- removed before everything was taken ---- */
