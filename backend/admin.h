@@ -72,6 +72,7 @@ extern const struct admin_group admin_group_imports;   /* admin_import.c */
 extern const struct admin_group admin_group_orders;    /* admin_orders.c */
 extern const struct admin_group admin_group_swaps;     /* admin_swaps.c */
 extern const struct admin_group admin_group_money;     /* admin_money.c */
+extern const struct admin_group admin_group_tariffs;   /* admin_tariffs.c */
 extern const struct admin_group admin_group_labels;    /* admin_label.c */
 extern const struct admin_group admin_group_show;      /* admin_show.c */
 extern const struct admin_group admin_group_reports;   /* admin_report.c */
@@ -114,6 +115,11 @@ int admin_int(const struct admin_args *args, const char *name, int64_t without, 
 /* A word or value that has to be a number; `name` is what a failure calls it. */
 int admin_number(const char *text, const char *name, int64_t min, int64_t max, int64_t *ret,
                  struct gf_fail *why);
+/* Who does it, --by STAFF: a present member of the staff, "office" when nobody is named. 0;
+ * GF_E_FORMAT when there is no such member. */
+#define ADMIN_BY_OPTION { "by", "STAFF", "who does it, for the books", 0, false }
+#define ADMIN_BY_NEEDED { "by", "STAFF", "who does it, for the books", 0, true }
+int admin_by(struct admin *a, const struct admin_args *args, const char **ret, struct gf_fail *why);
 /* The id of what is made, --id UUID; a new one when it is not there. */
 int admin_id(struct admin *a, const struct admin_args *args, uint8_t ret[static GF_UUID_LEN],
              struct gf_fail *why);

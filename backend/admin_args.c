@@ -209,3 +209,20 @@ int admin_id(struct admin *a, const struct admin_args *args, uint8_t ret[static 
         return 0;
     return text != NULL ? usage("id", "a UUID is wanted", why) : gf_fail(why, r, "id", "");
 }
+
+int admin_by(struct admin *a, const struct admin_args *args, const char **ret, struct gf_fail *why)
+{
+    const char *by = admin_value(args, "by");
+    int64_t n = 0;
+
+    *ret = by != NULL ? by : "office";
+    if (by == NULL)
+        return 0;
+    if (odb_number(a->office->db, &n,
+                   "SELECT COUNT(*) FROM staff WHERE org_id = ?1 AND staff_no = ?2 AND "
+                   "left_at_ms IS NULL",
+                   ODB(ODB_T(by)))
+        < 0)
+        return admin_failed(a, ho_db_fail(a->office), why);
+    return n == 1 ? 0 : gf_fail(why, GF_E_FORMAT, "by", "there is no such member of the staff");
+}

@@ -6,7 +6,8 @@
 
 static const struct admin_option common_options[] = {
     { "dir", "DIR", "the head office's folder; ./office unless said", 0, false },
-    { "passphrase-file", "FILE", "the master key's passphrase; $GASOFFICE_PASSPHRASE_FILE, else asked",
+    { "passphrase-file", "FILE",
+      "the master key's passphrase; $GASOFFICE_PASSPHRASE_FILE, else asked",
       0, false },
     { "pin-file", "FILE", "the token's PIN; $GASOFFICE_PIN_FILE, else asked", 0, false },
     { "json", NULL, "print one JSON document; failures as JSON on standard error too", 0, false },

@@ -72,7 +72,8 @@ static int label_install(struct admin *a, const struct admin_args *args, struct 
     char chosen[HO_SETTING_MAX];
     int r = 0;
 
-    if (url == NULL && (r = admin_failed(a, ho_setting_get(a->office, "install_url", chosen), why)) != 0)
+    if (url == NULL
+        && (r = admin_failed(a, ho_setting_get(a->office, "install_url", chosen), why)) != 0)
         return r;
     url = url != NULL ? url : chosen;
     if (url[0] == '\0')

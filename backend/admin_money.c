@@ -1,4 +1,4 @@
-/* admin_money.c - the commands of money: payments, tokens, refunds, tariffs, providers; see
+/* admin_money.c - the commands of money: payments, tokens, refunds, providers; see
  * admin.h.
  */
 #include <string.h>
@@ -10,28 +10,8 @@
 #include "common/text.h"
 
 #define AMOUNT_MAX INT64_C(1000000000000)
-#define BY_OFFICE "office" /* who did it when nobody is named */
 
 /* ---- arguments ---- */
-
-/* Who does it, --by STAFF: a present member of the staff. */
-static int read_by(struct admin *a, const struct admin_args *args, const char **ret,
-                   struct gf_fail *why)
-{
-    const char *by = admin_value(args, "by");
-    int64_t n = 0;
-
-    *ret = by != NULL ? by : BY_OFFICE;
-    if (by == NULL)
-        return 0;
-    if (odb_number(a->office->db, &n,
-                   "SELECT COUNT(*) FROM staff WHERE org_id = ?1 AND staff_no = ?2 AND "
-                   "left_at_ms IS NULL",
-                   ODB(ODB_T(by)))
-        < 0)
-        return admin_failed(a, ho_db_fail(a->office), why);
-    return n == 1 ? 0 : gf_fail(why, GF_E_FORMAT, "by", "there is no such member of the staff");
-}
 
 static int read_number(const char *text, const char *name, uint64_t *ret, struct gf_fail *why)
 {
@@ -47,14 +27,6 @@ static int read_id(const char *text, uint8_t ret[static GF_UUID_LEN], struct gf_
     return gf_uuid_parse(text, ret) == 0 ? 0 : gf_fail(why, GF_E_FORMAT, "id", "has to be a UUID");
 }
 
-#define BY_OPTION                                                                                  \
-    {                                                                                              \
-        "by", "STAFF", "who does it, for the books", 0, false                                      \
-    }
-#define BY_NEEDED                                                                                  \
-    {                                                                                              \
-        "by", "STAFF", "who does it, for the books", 0, true                                       \
-    }
 #define ID_OPTION                                                                                  \
     {                                                                                              \
         "id", "UUID", "the same again has no second effect; a new one unless said", 0, false       \
@@ -129,7 +101,7 @@ static int run_token(struct admin *a, const struct admin_args *args, struct gf_f
 
 /* ---- paying ---- */
 
-static const struct admin_option pay_options[] = { ID_OPTION, BY_OPTION, QR_OPTION,
+static const struct admin_option pay_options[] = { ID_OPTION, ADMIN_BY_OPTION, QR_OPTION,
                                                    ADMIN_CODE_OPTIONS };
 
 struct paying {
@@ -179,7 +151,7 @@ static int run_pay(struct admin *a, const struct admin_args *args, struct gf_fai
     if (r == 0)
         r = admin_id(a, args, x.what.payment_id, why);
     if (r == 0)
-        r = read_by(a, args, &x.what.asked_by, why);
+        r = admin_by(a, args, &x.what.asked_by, why);
     if (r == 0)
         r = admin_failed(a, ho_transaction(a->office, pay, &x), why);
     return r == 0 ? answer_token(a, args, payment_json(a, &x.payment), why) : r;
@@ -188,9 +160,9 @@ static int run_pay(struct admin *a, const struct admin_args *args, struct gf_fai
 /* ---- refunds ---- */
 
 static const struct admin_option want_options[] = { { "reason", "TEXT", "for the books", 0, true },
-                                                    BY_NEEDED,
+                                                    ADMIN_BY_NEEDED,
                                                     ID_OPTION };
-static const struct admin_option decide_options[] = { BY_NEEDED };
+static const struct admin_option decide_options[] = { ADMIN_BY_NEEDED };
 
 struct refunding {
     uint8_t id[GF_UUID_LEN];
@@ -250,7 +222,7 @@ static int run_want(struct admin *a, const struct admin_args *args, struct gf_fa
     if (r == 0)
         r = admin_id(a, args, x.id, why);
     if (r == 0)
-        r = read_by(a, args, &x.by, why);
+        r = admin_by(a, args, &x.by, why);
     return r == 0 ? change_refund(a, want, &x, why) : r;
 }
 
@@ -261,7 +233,7 @@ static int decide(struct admin *a, const struct admin_args *args,
     int r = read_id(args->words[0], x.id, why);
 
     if (r == 0)
-        r = read_by(a, args, &x.by, why);
+        r = admin_by(a, args, &x.by, why);
     return r == 0 ? change_refund(a, body, &x, why) : r;
 }
 
@@ -275,66 +247,19 @@ static int run_reject(struct admin *a, const struct admin_args *args, struct gf_
     return decide(a, args, reject, why);
 }
 
-/* ---- tariffs ---- */
-
-static const struct admin_option tariff_options[] = {
-    { "class", "CLASS", "of supply points; standard unless said", 0, false },
-    { "currency", "CODE", "ISO 4217: EUR", 0, true },
-    { "period", "PERIOD", "after which tiers begin anew: none, month, year; none", 0, false },
-    { "from", "UTC", "valid from 2026-12-01T00:00:00Z; from ever unless said", 0, false },
-    BY_OPTION,
-};
+/* ---- providers ---- */
 
 struct adding {
-    struct tariff tariff;
     const char *name, *by;
     uint8_t secret[HO_KEY_LEN];
 };
 
-static int add_tariff(struct office *o, void *ctx)
-{
-    const struct adding *x = ctx;
-
-    return tariff_add(o, &x->tariff, x->by);
-}
-
-static int run_tariff_add(struct admin *a, const struct admin_args *args, struct gf_fail *why)
-{
-    const char *class_name = admin_value(args, "class"), *period = admin_value(args, "period"),
-               *from = admin_value(args, "from"), *currency = admin_value(args, "currency");
-    struct adding x = { .by = NULL };
-    struct tariff *t = &x.tariff;
-    int r = read_by(a, args, &x.by, why);
-
-    if (r == 0)
-        r = tariff_parse_steps(args->words[1], t, why);
-    if (r == 0 && tariff_period_find(period != NULL ? period : "none", &t->period) != 0)
-        r = gf_fail(why, GF_E_FORMAT, "period", "none, month or year");
-    if (r == 0 && from != NULL && gf_utc_parse(from, &t->valid_from_s) != 0)
-        r = gf_fail(why, GF_E_FORMAT, "from", "as 2026-12-01T00:00:00Z");
-    if (r == 0
-        && (!gf_copy(t->id, sizeof t->id, args->words[0])
-            || !gf_copy(t->class_name, sizeof t->class_name,
-                        class_name != NULL ? class_name : "standard")
-            || !gf_copy(t->currency, sizeof t->currency, currency)))
-        r = gf_fail(why, GF_E_SPACE, "tariff", "31 bytes a name, 3 the currency");
-    if (r == 0)
-        r = admin_failed(a, ho_transaction(a->office, add_tariff, &x), why);
-    return r == 0 ? admin_answer(a,
-                                 json_pack("{s:s, s:s, s:s}", "tariff_id", t->id, "class",
-                                           t->class_name, "currency", t->currency),
-                                 why)
-                  : r;
-}
-
-/* ---- providers ---- */
-
 static const struct admin_option provider_options[] = {
     { "secret", "FILE", "64 hex digits that sign its messages; the provider has the same", 0,
       true },
-    BY_OPTION,
+    ADMIN_BY_OPTION,
 };
-static const struct admin_option end_options[] = { BY_OPTION };
+static const struct admin_option end_options[] = { ADMIN_BY_OPTION };
 
 static int add_provider(struct office *o, void *ctx)
 {
@@ -353,7 +278,7 @@ static int end_provider(struct office *o, void *ctx)
 static int run_provider_add(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     struct adding x = { .name = args->words[0] };
-    int r = read_by(a, args, &x.by, why);
+    int r = admin_by(a, args, &x.by, why);
 
     if (r == 0)
         r = admin_key_file(admin_value(args, "secret"), "secret", x.secret, why);
@@ -367,7 +292,7 @@ static int run_provider_add(struct admin *a, const struct admin_args *args, stru
 static int run_provider_end(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
     struct adding x = { .name = args->words[0] };
-    int r = read_by(a, args, &x.by, why);
+    int r = admin_by(a, args, &x.by, why);
 
     if (r == 0)
         r = admin_failed(a, ho_transaction(a->office, end_provider, &x), why);
@@ -425,14 +350,6 @@ static const struct admin_command commands[] = {
       .what = "reject a refund",
       ADMIN_OPTIONS(decide_options),
       .run = run_reject },
-    { .name = "tariff add",
-      .words = "TARIFF STEPS",
-      .what = "register prices, for good",
-      .more =
-          "STEPS is \"0=850;500000=1200\": from so many litres of a period on, a litre costs so "
-          "many thousandths of the minor unit.",
-      ADMIN_OPTIONS(tariff_options),
-      .run = run_tariff_add },
     { .name = "provider add",
       .words = "NAME",
       .what = "a service that tells of payments by signed messages",

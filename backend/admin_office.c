@@ -13,7 +13,8 @@ static const struct admin_option init_options[] = {
     { "host", "NAME", "a further name or address of the service, for its certificate", HOSTS_MAX,
       false },
     { "db", "URL", "postgresql://...: its database; a file in the folder unless said", 0, false },
-    { "master", "KIND", "where the master key is kept: file, passphrase or pkcs11; file", 0, false },
+    { "master", "KIND", "where the master key is kept: file, passphrase or pkcs11; file", 0,
+      false },
     ADMIN_KEYS_OPTIONS,
 };
 
@@ -41,14 +42,14 @@ static int run_init(struct admin *a, const struct admin_args *args, struct gf_fa
 static const struct admin_option serve_options[] = {
     { "listen", "HOST:PORT", "where staff's devices are served, by their certificates", 0, true },
     { "public-listen", "HOST:PORT", "where anybody is served: enrolling, customers", 0, true },
-    { "url", "URL", "what laptops are told to synchronise with; the address of --listen unless said",
-      0, false },
-    { "metrics-listen", "HOST:PORT", "a loopback address for /metrics without TLS; none unless said",
-      0, false },
-    { "threads", "N", "1: everything on one thread; 2, the default: requests are worked on by another",
-      0, false },
-    { "rates", "PERCENT", "of the limits on how often one may ask; 0: no limits; 100 unless said", 0,
-      false },
+    { "url", "URL",
+      "what laptops are told to synchronise with; the address of --listen unless said", 0, false },
+    { "metrics-listen", "HOST:PORT",
+      "a loopback address for /metrics without TLS; none unless said", 0, false },
+    { "threads", "N",
+      "1: everything on one thread; 2, the default: requests are worked on by another", 0, false },
+    { "rates", "PERCENT",
+      "of the limits on how often one may ask; 0: no limits; 100 unless said", 0, false },
 };
 
 static void write_log(void *ctx, const char *line, size_t n)
@@ -103,7 +104,8 @@ static const struct admin_command commands[] = {
     { .name = "serve",
       .words = "",
       .what = "serve laptops until it is told to stop",
-      .more = "It prints a line that begins with \"ready\" and tells the addresses when it listens.",
+      .more =
+          "It prints a line that begins with \"ready\" and tells the addresses when it listens.",
       ADMIN_OPTIONS(serve_options),
       .run = run_serve },
 };

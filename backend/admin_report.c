@@ -33,20 +33,21 @@ static int run_meter(struct admin *a, const struct admin_args *args, struct gf_f
 }
 
 static const struct admin_option overdue_options[] = {
+    { "before", "DATE", "that will have ended before this day; today unless said", 0, false },
     { "after", "DATE/METER", "behind this row: \"next\" of the page before", 0, false },
     { "limit", "N", "rows of a page, 1 to 200; 200 unless said", 0, false },
 };
 
 static int run_overdue(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    const char *after = admin_value(args, "after");
+    const char *after = admin_value(args, "after"), *before = admin_value(args, "before");
     json_t *doc = NULL;
     int64_t limit;
     int r = admin_int(args, "limit", REPORT_ROWS_MAX, 1, REPORT_ROWS_MAX, &limit, why);
 
     if (r != 0)
         return r;
-    r = report_overdue(a->office, after != NULL ? after : "", (int)limit, &doc);
+    r = report_overdue(a->office, before, after != NULL ? after : "", (int)limit, &doc);
     return print_report(a, r, doc, why);
 }
 

@@ -124,6 +124,9 @@ void api_list_answer(struct api_call *c, struct api_list *l);
  * API_UUID and API_HEX from bytes, everything else from text; a column that is NULL is left out.
  * NULL when out of memory. */
 json_t *api_row(struct odb_query *q, const struct api_message *m);
+/* The page is read, r being what the last step of q gave (below zero: a failure, in o->fail or the
+ * database's): answer with it, or with the failure. Ends q. */
+void api_list_end(struct api_call *c, struct api_list *l, struct odb_query *q, int r);
 /* Answer with the page of these rows, whose key (what `after` will say) is the field of this name;
  * or with the failure. Ends q (NULL: the query failed). */
 void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_message *m,

@@ -108,15 +108,7 @@ void api_list_accounts(struct api_call *c, const char *customer_no)
         if (!api_list_add(c, &list, key, row))
             break;
     }
-    odb_end(q);
-    if (r >= 0) {
-        api_list_answer(c, &list);
-        return;
-    }
-    if (c->o->fail.code == 0)
-        (void)ho_db_fail(c->o);
-    json_decref(list.items);
-    api_fail(c);
+    api_list_end(c, &list, q, r);
 }
 
 bool api_account_word(struct api_call *c, const char *word, uint64_t *ret)

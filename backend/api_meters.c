@@ -153,14 +153,7 @@ static void list_with_words(struct api_call *c, struct odb_query *q, const struc
         if (!api_list_add(c, &list, key, row_with_words(q, m, state, command)))
             break;
     }
-    odb_end(q);
-    if (r >= 0) {
-        api_list_answer(c, &list);
-        return;
-    }
-    (void)ho_db_fail(c->o);
-    json_decref(list.items);
-    api_fail(c);
+    api_list_end(c, &list, q, r);
 }
 
 /* ---- meters ---- */

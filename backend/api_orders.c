@@ -8,6 +8,8 @@
 
 #define CSV_MAX (4 * 1024 * 1024)
 #define PARAMETERS_MAX 24
+#define PURGE_L 10 /* unless said */
+#define PURGE_S 120
 #define NO_ORDER "there is no such order"
 #define KINDS                                                                                      \
     "account-opening|swap|zero-clear|parameters|purge|query|inspection|maintenance|removal|"       \
@@ -86,6 +88,25 @@ static const struct api_field new_fields[] = {
       .what = "of a swap: litres that go over without head office; 500000 unless said" },
 };
 static const struct api_message new_message = API_MESSAGE("NewWorkOrder", new_fields);
+
+static const struct api_field swap_fields[] = {
+    { .name = "id", .type = API_UUID, .what = "of the swap's work order: twice is once" },
+    { .name = "new_meter_id", .type = API_ID, .min = 12, .max = 12, .what = "the one that comes" },
+    { .name = "old_meter_id", .type = API_ID, .is_optional = true, .min = 12, .max = 12,
+      .what = "the one that goes; the supply point's present one unless said" },
+    { .name = "supply_point", .type = API_ID, .min = 1, .max = 31, .what = "where" },
+    { .name = "reason", .type = API_WORD, .words = "fault|due|dispute", .what = "why" },
+    { .name = "cap_l", .type = API_INT, .is_optional = true, .min = 1, .max = 100000000,
+      .what = "litres that go over without head office; 500000 unless said" },
+    { .name = "staff_no", .type = API_ID, .is_optional = true, .min = 1, .max = 24,
+      .what = "who does it; nobody yet unless said" },
+    { .name = "due", .type = API_DATE, .is_optional = true, .what = "today unless said" },
+    { .name = "priority", .type = API_INT, .is_optional = true, .min = 1, .max = 9,
+      .what = "1 is first; 5 unless said" },
+    { .name = "note", .type = API_TEXT, .is_optional = true, .min = 1, .max = 199,
+      .what = "for the technician" },
+};
+static const struct api_message new_swap_message = API_MESSAGE("NewSwapCase", swap_fields);
 
 static const struct api_field assign_fields[] = {
     { .name = "staff_no", .type = API_ID, .min = 1, .max = 24, .what = "who does it" },
@@ -167,8 +188,8 @@ static void post_order(struct api_call *c)
                               .number = api_text(c, "number", NULL),
                               .note = api_text(c, "note", NULL),
                               .priority = api_whole(c, "priority", 5),
-                              .purge_l = api_whole(c, "purge_l", 10),
-                              .purge_s = api_whole(c, "purge_s", 120),
+                              .purge_l = api_whole(c, "purge_l", PURGE_L),
+                              .purge_s = api_whole(c, "purge_s", PURGE_S),
                               .parameters = parameters,
                               .old_meter_id = api_text(c, "old_meter_id", NULL),
                               .reason = api_text(c, "reason", NULL),
@@ -180,6 +201,31 @@ static void post_order(struct api_call *c)
         api_fail(c);
     else
         answer_order(c, number);
+}
+
+/* A case is begun by its work order. */
+static void post_swap(struct api_call *c)
+{
+    uint8_t id[GF_UUID_LEN];
+    char number[32];
+    const struct ho_new_order n = { .id = id,
+                                    .kind = "swap",
+                                    .meter_id = api_text(c, "new_meter_id", ""),
+                                    .supply_point = api_text(c, "supply_point", NULL),
+                                    .staff_no = api_text(c, "staff_no", NULL),
+                                    .due = api_text(c, "due", NULL),
+                                    .note = api_text(c, "note", NULL),
+                                    .priority = api_whole(c, "priority", 5),
+                                    .purge_l = PURGE_L,
+                                    .purge_s = PURGE_S,
+                                    .old_meter_id = api_text(c, "old_meter_id", NULL),
+                                    .reason = api_text(c, "reason", NULL),
+                                    .cap_l = api_whole(c, "cap_l", 0) };
+
+    if (gf_uuid_parse(api_text(c, "id", ""), id) != 0 || ho_order_new(c->o, &n, number) != 0)
+        api_fail(c);
+    else
+        api_answer_swap_of(c, number);
 }
 
 static void post_assign(struct api_call *c)
@@ -314,7 +360,17 @@ static const struct api_route routes[] = {
       .gives = &api_swap_message,
       .flags = API_LIST_ROUTE,
       .handler = api_list_swaps,
-      .what = "swap cases; a work order of kind swap makes one" },
+      .what = "swap cases" },
+    { .method = "POST",
+      .path = "/v1/swap-cases",
+      .roles = ORDERS_CHANGE,
+      .takes = &new_swap_message,
+      .gives = &api_swap_detail,
+      .handler = post_swap,
+      .what = "a new swap case with its work order, as a work order of kind swap makes one; the "
+              "same id again is the same",
+      .errors = "409 NOT_NOW what is registered does not allow it now|409 MISMATCH the id is "
+                "another order's" },
     { .method = "GET",
       .path = "/v1/swap-cases/{number}",
       .roles = ORDERS_LOOK,
@@ -340,6 +396,13 @@ static const struct api_route routes[] = {
       .what = "confirm an estimate of a dead meter; settled at once",
       .errors = "409 NOT_NOW the case is not planned, or the new account is not open|409 MISMATCH "
                 "estimated otherwise before" },
+    { .method = "POST",
+      .path = "/v1/swap-cases/{number}/cancel",
+      .roles = ORDERS_CHANGE,
+      .gives = &api_swap_detail,
+      .handler = api_cancel_swap,
+      .what = "the swap did not happen",
+      .errors = "409 NOT_NOW an account was closed, or the new one holds credit" },
     { .method = "POST",
       .path = "/v1/accounts/{account_no}/move",
       .roles = API_BIT(SUPERVISOR),

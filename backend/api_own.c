@@ -275,15 +275,7 @@ void own_tokens(struct api_call *c)
         if (!api_list_add(c, &list, key, json))
             break;
     }
-    odb_end(q);
-    if (r >= 0) {
-        api_list_answer(c, &list);
-        return;
-    }
-    if (c->o->fail.code == 0)
-        (void)ho_db_fail(c->o);
-    json_decref(list.items);
-    api_fail(c);
+    api_list_end(c, &list, q, r);
 }
 
 /* ---- payments ---- */

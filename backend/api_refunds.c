@@ -6,8 +6,8 @@
 
 #define NO_SUCH "there is no such refund"
 #define COLUMNS                                                                                    \
-    "SELECT refund_id, account_no, sequence, by_sequence, state, amount_minor, currency, "         \
-    "asked_by, approved_by, asked_at_ms, ended_at_ms, reason FROM refund WHERE org_id = ?1 AND "
+    "SELECT refund_id, account_no, sequence, reason, by_sequence, state, amount_minor, currency, " \
+    "asked_by, approved_by, asked_at_ms, ended_at_ms FROM refund WHERE org_id = ?1 AND "
 
 static const struct api_field fields[] = {
     { .name = "refund_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
@@ -21,6 +21,7 @@ static const struct api_field fields[] = {
       .min = 1,
       .max = INT64_C(1) << 48,
       .what = "of the token" },
+    { .name = "reason", .type = API_TEXT, .min = 1, .max = 150, .what = "for the books" },
     { .name = "by_sequence",
       .type = API_INT,
       .is_optional = true,
@@ -39,25 +40,11 @@ static const struct api_field fields[] = {
       .what = "who decided; empty while it is only wanted" },
     { .name = "asked_at_ms", .type = API_INT, .what = "ms since 1970" },
     { .name = "ended_at_ms", .type = API_INT, .is_optional = true, .what = "paid or refused" },
-    { .name = "reason", .type = API_TEXT, .min = 1, .max = 150, .what = "for the books" },
 };
 const struct api_message api_refund_message = API_MESSAGE("Refund", fields);
-
-static const struct api_field want_fields[] = {
-    { .name = "refund_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
-    { .name = "account_no",
-      .type = API_INT,
-      .min = 1,
-      .max = INT64_MAX >> 10,
-      .what = "whose token" },
-    { .name = "sequence",
-      .type = API_INT,
-      .min = 1,
-      .max = INT64_C(1) << 48,
-      .what = "of the token" },
-    { .name = "reason", .type = API_TEXT, .min = 1, .max = 150, .what = "for the books" },
+const struct api_message api_refund_want_message = {
+    .name = "WantedRefund", .fields = fields, .n = 4 /* what the caller says */
 };
-const struct api_message api_refund_want_message = API_MESSAGE("WantedRefund", want_fields);
 
 static void answer_refund(struct api_call *c, const uint8_t id[static GF_UUID_LEN])
 {

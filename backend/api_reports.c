@@ -42,10 +42,19 @@ static void get_meter(struct api_call *c)
     answer(c, r, report);
 }
 
+static const struct api_field overdue_query_fields[] = {
+    { .name = "before",
+      .type = API_DATE,
+      .is_optional = true,
+      .what = "whose verification will have ended before this day; today unless said" },
+};
+static const struct api_message overdue_query = API_MESSAGE("OverdueQuery", overdue_query_fields);
+
 static void list_overdue(struct api_call *c)
 {
+    const char *before = json_string_value(json_object_get(c->asked, "before"));
     json_t *page = NULL;
-    int r = report_overdue(c->o, c->after, c->limit, &page);
+    int r = report_overdue(c->o, before, c->after, c->limit, &page);
 
     answer(c, r, page);
 }
@@ -117,6 +126,7 @@ static const struct api_route routes[] = {
       .path = "/v1/reports/overdue",
       .door = API_STAFF,
       .roles = READERS,
+      .asks = &overdue_query,
       .gives = &report_overdue_message,
       .flags = API_LIST_ROUTE,
       .handler = list_overdue,

@@ -91,6 +91,19 @@ static void key_text(const json_t *row, const char *key, char ret[static 128])
         (void)gf_copy(ret, 128, json_is_string(v) ? json_string_value(v) : "");
 }
 
+void api_list_end(struct api_call *c, struct api_list *l, struct odb_query *q, int r)
+{
+    if (r < 0) {
+        if (c->o->fail.code == 0)
+            (void)ho_db_fail(c->o);
+        json_decref(l->items);
+        api_fail(c);
+    } else {
+        api_list_answer(c, l);
+    }
+    odb_end(q);
+}
+
 void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_message *m,
                    const char *key)
 {
@@ -106,14 +119,7 @@ void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_mes
         if (!api_list_add(c, &list, last, row))
             break;
     }
-    if (r < 0) {
-        (void)ho_db_fail(c->o);
-        json_decref(list.items);
-        api_fail(c);
-    } else {
-        api_list_answer(c, &list);
-    }
-    odb_end(q);
+    api_list_end(c, &list, q, r);
 }
 
 void api_one_row(struct api_call *c, struct odb_query *q, const struct api_message *m,

@@ -127,18 +127,18 @@ static int add_balances(struct office *o, const struct swap_case *found, json_t 
     return r;
 }
 
-void api_get_swap(struct api_call *c)
+static void answer_case(struct api_call *c, const char *number)
 {
     struct swap_case found;
     struct odb_query *q;
     json_t *json = NULL;
-    int r = swap_find_number(c->o, c->words[0], &found);
+    int r = swap_find_number(c->o, number, &found);
 
     if (r == 0) {
         api_refuse(c, 404, "not_found", "number", NO_CASE);
         return;
     }
-    q = odb_query(c->o->db, SWAP_COLUMNS "number = ?2", ODB(ODB_T(c->words[0])));
+    q = odb_query(c->o->db, SWAP_COLUMNS "number = ?2", ODB(ODB_T(number)));
     if (r == 1 && (r = odb_next(c->o->db, q)) == 1)
         json = api_row(q, &api_swap_message);
     odb_end(q);
@@ -152,6 +152,31 @@ void api_get_swap(struct api_call *c)
     }
     json_decref(json);
     api_fail(c);
+}
+
+void api_get_swap(struct api_call *c)
+{
+    answer_case(c, c->words[0]);
+}
+
+void api_answer_swap_of(struct api_call *c, const char *order_number)
+{
+    char number[32] = "";
+    struct odb_query *q = odb_query(c->o->db,
+                                    "SELECT k.number FROM work_order w JOIN swap_case k ON "
+                                    "k.org_id = w.org_id AND k.case_id = w.swap_case WHERE "
+                                    "w.org_id = ?1 AND w.number = ?2",
+                                    ODB(ODB_T(order_number)));
+    int r = odb_next(c->o->db, q);
+
+    if (r == 1)
+        odb_text(q, 0, number, sizeof number);
+    odb_end(q);
+    if (r < 0) {
+        (void)ho_db_fail(c->o);
+        api_fail(c);
+    } else
+        answer_case(c, number);
 }
 
 /* A decision about the case of the path. */
@@ -176,6 +201,23 @@ static int settle(struct office *o, void *ctx)
 void api_settle_swap(struct api_call *c)
 {
     if (ho_transaction(c->o, settle, c) < 0)
+        api_fail(c);
+    else
+        api_get_swap(c);
+}
+
+static int cancel(struct office *o, void *ctx)
+{
+    struct api_call *c = ctx;
+    struct swap_case found;
+    int r = find_case(c, &found);
+
+    return r == 0 ? swap_cancel(o, found.case_id, c->who) : r;
+}
+
+void api_cancel_swap(struct api_call *c)
+{
+    if (ho_transaction(c->o, cancel, c) < 0)
         api_fail(c);
     else
         api_get_swap(c);

@@ -5,7 +5,8 @@
 
 #include "common/text.h"
 
-/* GF_E_FORMAT at a place. A line may begin with a byte that continues no character: column 1 too. */
+/* GF_E_FORMAT at a place. A line may begin with a byte that continues no character: column 1
+ * too. */
 static int refuse_at(unsigned line, unsigned column, const char *name, const char *reason,
                      struct gf_fail *why)
 {

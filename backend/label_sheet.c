@@ -95,7 +95,8 @@ static int close_file(struct label_sheet *s, bool whole)
 
 /* ---- drawing: all lengths in mm ---- */
 
-/* Black modules, a run of them in a row as one rectangle, all in one path: no seams between them. */
+/* Black modules, a run of them in a row as one rectangle, all in one path: no seams between
+ * them. */
 static void draw_code(cairo_t *c, const struct label_code *code, double x, double y, double side)
 {
     double module = side / (double)code->size;
@@ -148,7 +149,8 @@ static void draw_label(struct label_sheet *s, const struct label_item *item,
     cairo_t *c = s->page;
     double x = f->left + (s->at % f->columns) * (f->width + f->gap);
     double y = f->top + (s->at / f->columns) * f->height;
-    double side = f->height - 2 * INSET, left = x + INSET + side, width = x + f->width - left - INSET;
+    double side = f->height - 2 * INSET, left = x + INSET + side,
+           width = x + f->width - left - INSET;
     double big = f->height / 7, small = f->height / 10;
     char year[32];
 

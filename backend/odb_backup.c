@@ -206,8 +206,8 @@ static int copy_all(struct odb *from, struct odb *to, struct odb_backup_watch *w
     return r;
 }
 
-/* Tables of a backup: with their keys alone. What is wrong in a database is no reason to have no copy
- * of it, and without indexes it is made in a fraction of the time. */
+/* Tables of a backup: with their keys alone. What is wrong in a database is no reason to have no
+ * copy of it, and without indexes it is made in a fraction of the time. */
 static int make_plain(struct odb *to)
 {
     int r = odb_script(to, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=OFF; PRAGMA "

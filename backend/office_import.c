@@ -248,8 +248,8 @@ static int check_customer(struct office *o, const struct importing *i)
 /* What a row finds registered. */
 enum found { NONE, SAME, OTHER };
 
-/* Whether the two values of a key are registered as the row has them: an enum found, or a failure. A
- * row that would change what this very file said is refused. */
+/* Whether the two values of a key are registered as the row has them: an enum found, or a failure.
+ * A row that would change what this very file said is refused. */
 static int compare_row(struct office *o, const struct importing *i, struct odb_query *q, size_t key,
                        size_t first, size_t second)
 {
@@ -276,27 +276,13 @@ static int compare_row(struct office *o, const struct importing *i, struct odb_q
 /* Laptops learn the new values with their open orders. */
 int ho_tell_orders(struct office *o, const char *customer_no, const char *supply_point)
 {
-    struct buf ids = { 0 };
-    struct ho_order order;
-    struct odb_query *q =
-        odb_query(o->db,
-                  "SELECT order_id FROM work_order WHERE org_id = ?1 AND (customer_no = ?2 OR "
-                  "supply_point = ?3) AND closed_at_ms IS NULL",
-                  ODB(ODB_T(customer_no), ODB_T(supply_point)));
-    int r;
-
-    while ((r = odb_next(o->db, q)) == 1)
-        buf_add(&ids, odb_bytes(q, 0).p, odb_bytes(q, 0).n);
-    odb_end(q);
-    if (r < 0)
-        (void)ho_db_fail(o);
-    for (size_t at = 0; r >= 0 && at + GF_UUID_LEN <= ids.n; at += GF_UUID_LEN) {
-        r = ho_find_order(o, ids.p + at, &order);
-        if (r == 1)
-            r = ho_changed(o, &order);
-    }
-    buf_free(&ids);
-    return r < 0 ? r : 0;
+    return ho_each_order(o,
+                         odb_query(o->db,
+                                   "SELECT order_id FROM work_order WHERE org_id = ?1 AND "
+                                   "(customer_no = ?2 OR supply_point = ?3) AND closed_at_ms IS "
+                                   "NULL",
+                                   ODB(ODB_T(customer_no), ODB_T(supply_point))),
+                         ho_changed);
 }
 
 /* A place changes hands only while nobody has an order or an account there. */

@@ -185,4 +185,9 @@ int ho_find_order(struct office *o, const uint8_t id[static GF_UUID_LEN], struct
 /* One thing changed that the laptops of this order's person have to know. */
 int ho_changed(struct office *o, const struct ho_order *order);
 
+/* Each order of a query whose first column is its id; the query is read to its end and ended before
+ * `each` is called. 0, or the first failure. */
+int ho_each_order(struct office *o, struct odb_query *q,
+                  int (*each)(struct office *o, const struct ho_order *order));
+
 #endif

@@ -78,26 +78,14 @@ int ho_add_staff(struct office *o, const char *staff_no, const char *name, const
 /* The open orders of a person get new tickets at the next fetch. */
 static int renew_orders(struct office *o, const char *staff_no)
 {
-    struct buf ids = { 0 };
-    struct ho_order order;
-    struct odb_query *q =
-        odb_query(o->db,
-                  "SELECT order_id FROM work_order WHERE org_id = ?1 AND staff_no = ?2 AND "
-                  "closed_at_ms IS NULL AND key_epoch IS NOT NULL",
-                  ODB(ODB_T(staff_no)));
-    int r;
+    int r = ho_each_order(o,
+                          odb_query(o->db,
+                                    "SELECT order_id FROM work_order WHERE org_id = ?1 AND "
+                                    "staff_no = ?2 AND closed_at_ms IS NULL AND key_epoch IS NOT "
+                                    "NULL",
+                                    ODB(ODB_T(staff_no))),
+                          ho_changed);
 
-    while ((r = odb_next(o->db, q)) == 1)
-        buf_add(&ids, odb_bytes(q, 0).p, odb_bytes(q, 0).n);
-    odb_end(q);
-    if (r < 0)
-        (void)ho_db_fail(o);
-    for (size_t at = 0; r >= 0 && at + GF_UUID_LEN <= ids.n; at += GF_UUID_LEN) {
-        r = ho_find_order(o, ids.p + at, &order);
-        if (r == 1)
-            r = ho_changed(o, &order);
-    }
-    buf_free(&ids);
     return r < 0 ? r : ho_void_tickets(o, staff_no);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/buf.h"
 #include "backend/office_issue.h"
 #include "backend/order_in.h"
 #include "backend/swap_case.h"
@@ -261,4 +262,29 @@ int ho_order_cancel(struct office *o, const char *number)
     struct deciding d = { .number = number };
 
     return ho_transaction(o, cancel, &d);
+}
+
+/* ---- orders that something happened to ---- */
+
+int ho_each_order(struct office *o, struct odb_query *q,
+                  int (*each)(struct office *o, const struct ho_order *order))
+{
+    struct buf ids = { 0 };
+    struct ho_order order;
+    int r;
+
+    while ((r = odb_next(o->db, q)) == 1)
+        buf_add(&ids, odb_bytes(q, 0).p, odb_bytes(q, 0).n);
+    odb_end(q);
+    if (r < 0)
+        (void)ho_db_fail(o);
+    else if (ids.bad)
+        r = ho_fail(o, GF_E_MEMORY, "orders", "");
+    for (size_t at = 0; r >= 0 && at + GF_UUID_LEN <= ids.n; at += GF_UUID_LEN) {
+        r = ho_find_order(o, ids.p + at, &order);
+        if (r == 1)
+            r = each(o, &order);
+    }
+    buf_free(&ids);
+    return r < 0 ? r : 0;
 }

@@ -30,11 +30,12 @@ int report_technician(struct office *o, const char *staff_no, json_t **ret);
  * tokens. 0; GF_E_UNREGISTERED. */
 int report_meter(struct office *o, const char *meter_id, json_t **ret);
 
-/* Meters not scrapped whose verification ended before today: verification date plus the setting
- * "verification_years" (8 unless set). A page of at most `limit` (1..200) behind the key `after`
- * ("" for the first), "DATE/METER" of the last row before: {"items":[...],"next":key or null}. 0;
- * GF_E_FORMAT for a key of another shape. */
-int report_overdue(struct office *o, const char *after, int limit, json_t **ret);
+/* Meters not scrapped whose verification ends before a day (NULL: before today): verification date
+ * plus the setting "verification_years" (8 unless set). A page of at most `limit` (1..200) behind
+ * the key `after` ("" for the first), "DATE/METER" of the last row before: {"items":[...],"next":key
+ * or null}. 0; GF_E_FORMAT for another date, and for a key of another shape. */
+int report_overdue(struct office *o, const char *before, const char *after, int limit,
+                   json_t **ret);
 
 /* What the audit found: {"clean", "statements": [{"statement", "checked", "n_broken", "broken",
  * "n_notes", "notes"}]}. NULL when out of memory. */

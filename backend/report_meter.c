@@ -298,9 +298,23 @@ static int read_page(struct office *o, struct odb_query *q, int64_t years, int l
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
-int report_overdue(struct office *o, const char *after, int limit, json_t **ret)
+/* Meters that were verified before this day have none left on the day `before`. 0 or a failure. */
+static int verified_before(struct office *o, const char *before, int64_t years,
+                           char ret[static DATE_LEN + 1])
 {
-    char today[DATE_LEN + 1], before[DATE_LEN + 1], date[DATE_LEN + 1], meter_id[GF_METER_ID_TEXT];
+    char today[DATE_LEN + 1];
+    int64_t ignored;
+
+    if (before != NULL && ho_date_parse(before, &ignored) != 0)
+        return ho_fail(o, GF_E_FORMAT, "before", "a day is written 2026-11-22");
+    ho_date_text(ho_now_ms(o) / 1000, today);
+    add_years(before != NULL ? before : today, -years, ret);
+    return 0;
+}
+
+int report_overdue(struct office *o, const char *before, const char *after, int limit, json_t **ret)
+{
+    char verified[DATE_LEN + 1], date[DATE_LEN + 1], meter_id[GF_METER_ID_TEXT];
     struct odb_query *q;
     int64_t years = 0;
     json_t *page;
@@ -308,17 +322,17 @@ int report_overdue(struct office *o, const char *after, int limit, json_t **ret)
 
     if (r == 0)
         r = verification_years(o, &years);
+    if (r == 0)
+        r = verified_before(o, before, years, verified);
     if (r != 0)
         return r;
-    ho_date_text(ho_now_ms(o) / 1000, today);
-    add_years(today, -years, before);
     q = odb_query(o->db,
                   "SELECT m.meter_id, m.verification_date, m.life_state, COALESCE(a.supply_point, "
                   "'') FROM meter m LEFT JOIN account a ON a.org_id = m.org_id AND a.account_no = "
                   "m.account_no WHERE m.org_id = ?1 AND m.verification_date < ?2 AND "
                   "m.verification_date >= ?3 AND (m.verification_date > ?3 OR m.meter_id > ?4) AND "
                   "m.life_state <> ?5 ORDER BY m.verification_date, m.meter_id LIMIT ?6",
-                  ODB(ODB_T(before), ODB_T(date), ODB_T(meter_id),
+                  ODB(ODB_T(verified), ODB_T(date), ODB_T(meter_id),
                       ODB_I(gasm_LifeState_SCRAPPED), ODB_I(limit + 1)));
     page = json_pack("{s:[], s:n}", "items", "next");
     r = page != NULL ? read_page(o, q, years, limit, page) : ho_fail(o, GF_E_MEMORY, "report", "");

@@ -148,12 +148,63 @@ static void tariffs_and_providers(void **state)
     json_decref(json);
 }
 
+/* Prices add up however a sale is cut, and are what a sale takes. */
+static void the_price_of_a_sale(void **state)
+{
+    int64_t whole, parts = 0;
+    json_t *json;
+
+    (void)state;
+    assert_int_equal(RUN("tariff", "add", "T-5", "0=850;100=1200;300=7", "--currency", "EUR",
+                         "--class", "tiered"),
+                     0);
+    json = JSON("tariff", "price", "T-5", "400");
+    whole = oaid_whole(json, "price_milli");
+    assert_int_equal(whole, 100 * 850 + 200 * 1200 + 100 * 7);
+    assert_int_equal(oaid_whole(json, "amount_minor"), 326);
+    assert_int_equal(json_array_size(oaid_at(json, "steps")), 3);
+    json_decref(json);
+    for (int at = 0; at < 400; at += 50) {
+        char bought[8];
+
+        (void)snprintf(bought, sizeof bought, "%d", at);
+        json = JSON("tariff", "price", "T-5", "50", "--bought-l", bought);
+        assert_int_equal(oaid_whole(json, "price_milli"),
+                         oaid_whole(json, "after_milli") - oaid_whole(json, "before_milli"));
+        assert_int_equal(oaid_whole(json, "steps.0.cost_milli"), oaid_whole(json, "price_milli"));
+        assert_int_equal(oaid_whole(json, "steps.0.from_l"), at);
+        assert_int_equal(oaid_whole(json, "steps.0.to_l"), at + 50);
+        parts += oaid_whole(json, "price_milli");
+        json_decref(json);
+    }
+    assert_int_equal(parts, whole);
+    json = JSON("tariff", "price", "T-5", "150", "--bought-l", "50");
+    assert_int_equal(oaid_whole(json, "steps.0.litres"), 50);
+    assert_int_equal(oaid_whole(json, "steps.1.milli_per_l"), 1200);
+    json_decref(json);
+    assert_int_equal(RUN("tariff", "price", "T-5", "0"), 2);
+    assert_int_equal(RUN("tariff", "price", "T-5", "1", "--bought-l", "-1"), 2);
+    assert_int_equal(RUN("tariff", "price", "T-9", "1"), 3);
+    assert_non_null(strstr(said, "there is no such tariff"));
+    json = JSON("tariff", "show", "T-5");
+    assert_int_equal(oaid_whole(json, "steps.2.milli_per_l"), 7);
+    assert_string_equal(oaid_text(json, "valid_from"), "1970-01-01T00:00:00Z");
+    json_decref(json);
+    json = JSON("tariff", "show");
+    whole = (int64_t)json_array_size(json);
+    assert_string_equal(oaid_text(json, "1.steps"), "0=850;100=1200;300=7");
+    json_decref(json);
+    assert_int_equal(whole, 2);
+    assert_int_equal(RUN("tariff", "show", "T-9"), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(pay_and_print_again, begin),
         cmocka_unit_test_setup(a_refund_in_two_steps, begin),
         cmocka_unit_test_setup(tariffs_and_providers, begin),
+        cmocka_unit_test_setup(the_price_of_a_sale, begin),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -68,6 +68,49 @@ static void a_case_is_settled(void **state)
     end();
 }
 
+/* A case is opened and called off by its own routes; the same id again is the same. */
+static void a_case_is_opened(void **state)
+{
+    static const char id[] = "0190a000-0000-7000-8000-00000000000b";
+    const char *path = "/v1/swap-cases";
+    json_t *json;
+
+    (void)state;
+    begin();
+    for (int again = 0; again < 2; again++) {
+        json = oaid_call(&site.a, "POST", path, clerk,
+                         json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", id, "new_meter_id", SITE_NEW,
+                                   "supply_point", "SP-0001", "reason", "fault", "cap_l",
+                                   (json_int_t)900),
+                         200);
+        assert_string_equal(oaid_text(json, "number"), "SW-000001");
+        assert_string_equal(oaid_text(json, "state"), "planned");
+        assert_string_equal(oaid_text(json, "old_meter_id"), SITE_OLD);
+        assert_int_equal(oaid_whole(json, "cap_l"), 900);
+        assert_int_equal(oaid_whole(json, "transit_l"), 0);
+        json_decref(json);
+    }
+    json = oaid_call(&site.a, "GET", "/v1/work-orders?meter_id=" SITE_NEW, clerk, NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(json, "items")), 1);
+    assert_string_equal(oaid_text(json, "items.0.kind"), "swap");
+    assert_string_equal(oaid_text(json, "items.0.swap_number"), "SW-000001");
+    json_decref(json);
+    oaid_call_is(&site.a, "POST", path, clerk,
+                 json_pack("{s:s, s:s, s:s, s:s}", "id", id, "new_meter_id", SITE_OLD,
+                           "supply_point", "SP-0001", "reason", "fault"),
+                 409, "MISMATCH", NULL);
+    oaid_call_is(&site.a, "POST", path, clerk,
+                 json_pack("{s:s, s:s, s:s}", "id", id, "new_meter_id", SITE_NEW, "supply_point",
+                           "SP-0001"),
+                 400, NULL, "reason");
+    oaid_call_is(&site.a, "POST", "/v1/swap-cases/SW-000002/cancel", clerk, NULL, 400, NULL,
+                 "number");
+    json = oaid_call(&site.a, "POST", "/v1/swap-cases/SW-000001/cancel", clerk, NULL, 200);
+    assert_string_equal(oaid_text(json, "state"), "cancelled");
+    json_decref(json);
+    end();
+}
+
 static void a_removed_meters_credit_is_moved(void **state)
 {
     static const char id[] = "0190a000-0000-7000-8000-00000000000a";
@@ -121,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_case_is_settled),
+        cmocka_unit_test(a_case_is_opened),
         cmocka_unit_test(a_removed_meters_credit_is_moved),
         cmocka_unit_test(work_that_is_done_is_checked),
     };

@@ -97,7 +97,7 @@ static void reports_are_made(void **state)
     json_decref(doc);
     assert_int_equal(report_meter(o, METER, &doc), 0);
     json_decref(doc);
-    assert_int_equal(report_overdue(o, "", 10, &doc), 0);
+    assert_int_equal(report_overdue(o, NULL, "", 10, &doc), 0);
     assert_int_equal(json_array_size(json_object_get(doc, "items")), 1);
     json_decref(doc);
 }

@@ -215,6 +215,13 @@ static void verifications_that_ended(void **state)
              "UPDATE meter SET verification_date = '2018-11-22' WHERE meter_id = '" AID_METER_1
              "'; UPDATE meter SET verification_date = '2018-11-21' WHERE meter_id <> '" AID_METER_1
              "'");
+    page = get("/v1/reports/overdue?before=2026-11-21", clerk, 200);
+    assert_int_equal(json_array_size(json_object_get(page, "items")), 0);
+    json_decref(page);
+    page = get("/v1/reports/overdue?before=2026-11-23", clerk, 200);
+    assert_int_equal(json_array_size(json_object_get(page, "items")), 3);
+    json_decref(page);
+    json_decref(get("/v1/reports/overdue?before=2026-11-31", clerk, 400));
     page = get("/v1/reports/overdue?limit=1", clerk, 200); /* the first is verified until today */
     assert_int_equal(json_array_size(json_object_get(page, "items")), 1);
     assert_string_equal(oaid_text(page, "items.0.meter_id"), AID_METER_2);
@@ -297,7 +304,7 @@ static void a_store_that_fails_is_told(void **state)
     oaid_sql(&books.office, "ALTER TABLE meter RENAME TO away");
     assert_true(report_meter(books.office.o, AID_METER_1, &doc) < 0);
     books.office.o->fail = (struct gf_fail){ 0 };
-    assert_true(report_overdue(books.office.o, "", 5, &doc) < 0);
+    assert_true(report_overdue(books.office.o, NULL, "", 5, &doc) < 0);
     books.office.o->fail = (struct gf_fail){ 0 };
     oaid_sql(&books.office, "ALTER TABLE away RENAME TO meter; ALTER TABLE staff RENAME TO away");
     oaid_office_restart(&books.office);
