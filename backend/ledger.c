@@ -180,49 +180,22 @@ static int find_entry(struct office *o, const struct ledger_entry *e)
 
 /* ---- its lines ---- */
 
-/* Add a line to the sums of an account that is there and has room for it: what nearly every line
- * needs. 1; 0 when nothing was done; or a store error. */
-static int add_to_sums(struct office *o, const struct ledger_posting *p)
-{
-    const int64_t debit = p->amount > 0 ? p->amount : 0, credit = p->amount < 0 ? -p->amount : 0;
-    int changed = odb_exec(o->db,
-                           "UPDATE ledger_account SET debits = debits + ?5, credits = credits + ?6 "
-                           "WHERE org_id = ?1 AND unit = ?2 AND code = ?3 AND owner = ?4 AND "
-                           "debits <= ?7 AND credits <= ?8",
-                           ODB(ODB_T(p->unit), ODB_T(ledger_code_text(p->code)), ODB_T(p->owner),
-                               ODB_I(debit), ODB_I(credit), ODB_I(INT64_MAX - debit),
-                               ODB_I(INT64_MAX - credit)));
-
-    return changed < 0 ? ho_db_fail(o) : changed;
-}
-
 /* Add a line to its account's sums; the first makes the account. */
 static int add_sums(struct office *o, const struct ledger_posting *p)
 {
-    struct odb_query *q = odb_query(o->db,
-                                    "SELECT debits, credits FROM ledger_account WHERE org_id = ?1 "
-                                    "AND unit = ?2 AND code = ?3 AND owner = ?4",
-                                    ODB(ODB_T(p->unit), ODB_T(ledger_code_text(p->code)),
-                                        ODB_T(p->owner)));
-    int64_t debits = 0, credits = 0;
-    int r = odb_next(o->db, q);
+    static const struct odb_wanted one = { 1, GF_E_RANGE, "ledger",
+                                           "the sums of an account leave 64 bits" };
+    const int64_t debit = p->amount > 0 ? p->amount : 0, credit = p->amount < 0 ? -p->amount : 0;
 
-    if (r == 1) {
-        debits = odb_int(q, 0);
-        credits = odb_int(q, 1);
-    }
-    odb_end(q);
-    if (r < 0)
-        return ho_db_fail(o);
-    if (p->amount > 0 ? __builtin_add_overflow(debits, p->amount, &debits)
-                      : __builtin_add_overflow(credits, -p->amount, &credits))
-        return ho_fail(o, GF_E_RANGE, "ledger", "the sums of an account leave 64 bits");
-    if (odb_exec(o->db,
-                 "INSERT INTO ledger_account (org_id, unit, code, owner, debits, credits) VALUES "
-                 "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (org_id, unit, code, owner) DO UPDATE SET "
-                 "debits = excluded.debits, credits = excluded.credits",
-                 ODB(ODB_T(p->unit), ODB_T(ledger_code_text(p->code)), ODB_T(p->owner),
-                     ODB_I(debits), ODB_I(credits)))
+    if (odb_later(o->db, &one,
+                  "INSERT INTO ledger_account (org_id, unit, code, owner, debits, credits) VALUES "
+                  "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (org_id, unit, code, owner) DO UPDATE SET "
+                  "debits = ledger_account.debits + excluded.debits, credits = "
+                  "ledger_account.credits + excluded.credits WHERE ledger_account.debits <= ?7 AND "
+                  "ledger_account.credits <= ?8",
+                  ODB(ODB_T(p->unit), ODB_T(ledger_code_text(p->code)), ODB_T(p->owner),
+                      ODB_I(debit), ODB_I(credit), ODB_I(INT64_MAX - debit),
+                      ODB_I(INT64_MAX - credit)))
         < 0)
         return ho_db_fail(o);
     return 0;
@@ -231,20 +204,18 @@ static int add_sums(struct office *o, const struct ledger_posting *p)
 static int write_line(struct office *o, const struct ledger_entry *e, size_t i)
 {
     const struct ledger_posting *p = &e->postings[i];
-    int r = add_to_sums(o, p);
+    int r = add_sums(o, p);
 
-    if (r == 0)
-        r = add_sums(o, p);
-    if (r >= 0
-        && odb_exec(o->db,
-                    "INSERT INTO posting (org_id, op_id, kind, line, unit, code, owner, amount) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    ODB(ODB_B(e->op_id, sizeof e->op_id), ODB_T(e->kind), ODB_I(i + 1),
-                        ODB_T(p->unit), ODB_T(ledger_code_text(p->code)), ODB_T(p->owner),
-                        ODB_I(p->amount)))
+    if (r == 0
+        && odb_later(o->db, NULL,
+                     "INSERT INTO posting (org_id, op_id, kind, line, unit, code, owner, amount) "
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     ODB(ODB_B(e->op_id, sizeof e->op_id), ODB_T(e->kind), ODB_I(i + 1),
+                         ODB_T(p->unit), ODB_T(ledger_code_text(p->code)), ODB_T(p->owner),
+                         ODB_I(p->amount)))
                < 0)
         r = ho_db_fail(o);
-    return r < 0 ? r : 0;
+    return r;
 }
 
 int ledger_post(struct office *o, const struct ledger_entry *entry)
@@ -257,15 +228,15 @@ int ledger_post(struct office *o, const struct ledger_entry *entry)
 
     if (r != 0 || e.n == 0)
         return r;
-    if ((r = find_entry(o, &e)) != 0)
+    if (!e.is_new && (r = find_entry(o, &e)) != 0)
         return r;
     if ((r = hash_of(o, &e, at_ms, hash)) != 0)
         return r;
-    if (odb_exec(o->db,
-                 "INSERT INTO journal (org_id, op_id, kind, at_ms, effective_s, made_by, note, "
-                 "hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                 ODB(ODB_B(e.op_id, sizeof e.op_id), ODB_T(e.kind), ODB_I(at_ms),
-                     ODB_I(e.effective_s), ODB_T(e.made_by), ODB_T(e.note), ODB_B(hash, 32)))
+    if (odb_later(o->db, NULL,
+                  "INSERT INTO journal (org_id, op_id, kind, at_ms, effective_s, made_by, note, "
+                  "hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                  ODB(ODB_B(e.op_id, sizeof e.op_id), ODB_T(e.kind), ODB_I(at_ms),
+                      ODB_I(e.effective_s), ODB_T(e.made_by), ODB_T(e.note), ODB_B(hash, 32)))
         < 0)
         return ho_db_fail(o);
     for (size_t i = 0; r == 0 && i < e.n; i++)

@@ -58,12 +58,14 @@ struct ledger_entry {
     const char *note;
     struct ledger_posting postings[LEDGER_POSTINGS_MAX];
     size_t n;
+    bool is_new; /* it cannot have been posted before: not asked; if it was, that is GF_E_STORE */
 };
 
 /* Post an entry in the caller's transaction, with its row of the audit log. 0: posted; 1: it was
  * posted before with the same content; GF_E_MISMATCH: before with other content; GF_E_BUG: it does
  * not balance, a text is empty or too long, a code is none; GF_E_RANGE: a sum leaves 64 bits; store
- * errors. All in o->fail. An entry whose lines are all zero is not posted, and 0. */
+ * errors. All in o->fail, store errors and GF_E_RANGE at times by a later statement only
+ * (odb_later()). An entry whose lines are all zero is not posted, and 0. */
 int ledger_post(struct office *o, const struct ledger_entry *entry);
 
 /* Longest texts of an entry, with their NUL. */

@@ -51,23 +51,23 @@ int ledger_posted(struct office *o, const char *meter_id, uint64_t account_no,
 
 static int store(struct office *o, const struct said *s, const struct ledger_totals *t)
 {
-    if (odb_exec(o->db,
-                 "INSERT INTO posted_totals (org_id, meter_id, account_no, seq, at_s, index_l, "
-                 "purged_l, opening_index_l, opening_purged_l, purchased_l, imported_l, "
-                 "forgiven_l, debited_l, cleared_l, exported_l, certified_l, debt_l) VALUES (?1, "
-                 "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON "
-                 "CONFLICT (org_id, meter_id, account_no) DO UPDATE SET seq = excluded.seq, at_s = "
-                 "excluded.at_s, index_l = excluded.index_l, purged_l = excluded.purged_l, "
-                 "purchased_l = excluded.purchased_l, imported_l = excluded.imported_l, forgiven_l "
-                 "= excluded.forgiven_l, debited_l = excluded.debited_l, cleared_l = "
-                 "excluded.cleared_l, exported_l = excluded.exported_l, certified_l = "
-                 "excluded.certified_l, debt_l = excluded.debt_l",
-                 ODB(ODB_T(s->reading->meter_id), ODB_I(s->account_no), ODB_I(t->seq),
-                     ODB_I(t->at_s), ODB_I(t->index_l), ODB_I(t->purged_l),
-                     ODB_I(t->opening_index_l), ODB_I(t->opening_purged_l), ODB_I(t->purchased_l),
-                     ODB_I(t->imported_l), ODB_I(t->forgiven_l), ODB_I(t->debited_l),
-                     ODB_I(t->cleared_l), ODB_I(t->exported_l), ODB_I(t->certified_l),
-                     ODB_I(t->debt_l)))
+    if (odb_later(o->db, NULL,
+                  "INSERT INTO posted_totals (org_id, meter_id, account_no, seq, at_s, index_l, "
+                  "purged_l, opening_index_l, opening_purged_l, purchased_l, imported_l, "
+                  "forgiven_l, debited_l, cleared_l, exported_l, certified_l, debt_l) VALUES (?1, "
+                  "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON "
+                  "CONFLICT (org_id, meter_id, account_no) DO UPDATE SET seq = excluded.seq, at_s "
+                  "= excluded.at_s, index_l = excluded.index_l, purged_l = excluded.purged_l, "
+                  "purchased_l = excluded.purchased_l, imported_l = excluded.imported_l, "
+                  "forgiven_l = excluded.forgiven_l, debited_l = excluded.debited_l, cleared_l = "
+                  "excluded.cleared_l, exported_l = excluded.exported_l, certified_l = "
+                  "excluded.certified_l, debt_l = excluded.debt_l",
+                  ODB(ODB_T(s->reading->meter_id), ODB_I(s->account_no), ODB_I(t->seq),
+                      ODB_I(t->at_s), ODB_I(t->index_l), ODB_I(t->purged_l),
+                      ODB_I(t->opening_index_l), ODB_I(t->opening_purged_l), ODB_I(t->purchased_l),
+                      ODB_I(t->imported_l), ODB_I(t->forgiven_l), ODB_I(t->debited_l),
+                      ODB_I(t->cleared_l), ODB_I(t->exported_l), ODB_I(t->certified_l),
+                      ODB_I(t->debt_l)))
         < 0)
         return ho_db_fail(o);
     return 0;

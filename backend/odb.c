@@ -96,10 +96,11 @@ int odb_commit(struct odb *db)
 {
     if (db->state == ODB_IDLE)
         return odb_set_fail(db, GF_E_BUG, "database", "there is no transaction to commit");
-    if (db->has_failed)
-        return db->fail.code;
 
-    int r = db->ops->commit(db);
+    int r = odb_settle(db);
+    if (r != 0)
+        return r;
+    r = db->ops->commit(db);
     if (r == 0)
         db->state = ODB_IDLE;
     return r;
@@ -227,6 +228,35 @@ int odb_exec(struct odb *db, const char *sql, const struct odb_value *values, si
 
     int r = check_values(db, values, n);
     return r == 0 ? db->ops->change(db, sql, values, n) : r;
+}
+
+int odb_check_wanted(struct odb *db, const struct odb_wanted *wanted, int changed)
+{
+    if (wanted == NULL || wanted->rows == changed)
+        return 0;
+    return odb_set_fail(db, wanted->code, wanted->where, wanted->detail);
+}
+
+int odb_later(struct odb *db, const struct odb_wanted *wanted, const char *sql,
+              const struct odb_value *values, size_t n)
+{
+    int r;
+
+    if (db->ops->later == NULL || db->state != ODB_WRITING) {
+        r = odb_exec(db, sql, values, n);
+        return r < 0 ? r : odb_check_wanted(db, wanted, r);
+    }
+    if (db->has_failed)
+        return db->fail.code;
+    r = check_values(db, values, n);
+    return r == 0 ? db->ops->later(db, wanted, sql, values, n) : r;
+}
+
+int odb_settle(struct odb *db)
+{
+    if (db->has_failed)
+        return db->fail.code;
+    return db->ops->settle != NULL ? db->ops->settle(db) : 0;
 }
 
 int odb_number(struct odb *db, int64_t *ret, const char *sql, const struct odb_value *values,

@@ -32,6 +32,10 @@ struct odb_ops {
     struct odb_query *(*query)(struct odb *db, const char *sql, const struct odb_value *values,
                                size_t n, bool is_once);
     int (*change)(struct odb *db, const char *sql, const struct odb_value *values, size_t n);
+    /* The same, which may wait for settle(); NULL, both of them: nothing waits on this engine. */
+    int (*later)(struct odb *db, const struct odb_wanted *wanted, const char *sql,
+                 const struct odb_value *values, size_t n);
+    int (*settle)(struct odb *db);
     int (*next)(struct odb_query *q);
     int64_t (*get_int)(struct odb_query *q, int column);
     struct gf_span (*get_text)(struct odb_query *q, int column); /* with a NUL behind */
@@ -54,6 +58,9 @@ struct odb {
 
 /* Keep a failure (a later one in the same transaction is only its echo). Returns its code. */
 int odb_set_fail(struct odb *db, int code, const char *where, const char *detail);
+
+/* Are `changed` rows those wanted (NULL: they are)? 0 or the failure. */
+int odb_check_wanted(struct odb *db, const struct odb_wanted *wanted, int changed);
 
 /* Engines. *ret is written on success only. */
 int odb_sqlite_open(const char *path, bool create, struct odb **ret, struct gf_fail *why);

@@ -88,9 +88,14 @@ int pg_failed(struct pg *pg, const PGresult *result)
 /* Run statements without values or rows. 0 or the failure. */
 static int script(struct odb *db, const char *sql)
 {
+    int r = pg_settle(db);
+
+    if (r != 0)
+        return r;
+
     PGresult *result = PQexec(pg_of(db)->conn, sql);
     ExecStatusType status = PQresultStatus(result);
-    int r = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0
+    r = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0
                                                                     : pg_failed(pg_of(db), result);
 
     PQclear(result);
@@ -137,6 +142,7 @@ int pg_reconnect(struct pg *pg)
 
     pg_forget(&pg->base);
     PQfinish(pg->conn);
+    pg->n_later = 0;
     pg->is_lost = true;
     pg->conn = connect_to(pg->url);
     if (pg->conn == NULL)
@@ -179,6 +185,7 @@ static void rollback(struct odb *db)
 {
     struct pg *pg = pg_of(db);
 
+    (void)pg_settle(db); /* its answers have to be taken, whatever they say */
     if (!pg->is_lost) {
         PGresult *result = PQexec(pg->conn, "ROLLBACK");
 
@@ -261,6 +268,8 @@ static const struct odb_ops ops = {
     .rollback = rollback,
     .query = pg_query,
     .change = pg_change,
+    .later = pg_later,
+    .settle = pg_settle,
     .next = pg_next,
     .get_int = pg_get_int,
     .get_text = pg_get_text,

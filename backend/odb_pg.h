@@ -6,6 +6,8 @@
 
 #include "backend/odb_engine.h"
 
+#define PG_LATER_MAX 64 /* their answers are small: the server can always write them */
+
 struct pg {
     struct odb base;
     PGconn *conn;
@@ -14,6 +16,9 @@ struct pg {
     struct odb_kept kept;
     unsigned n_names;       /* of statements and cursors so far */
     unsigned n_transaction; /* which one is open: cursors end with theirs */
+    /* what was sent and not answered yet, in libpq's pipeline mode while there is any */
+    const struct odb_wanted *wanted[PG_LATER_MAX];
+    size_t n_later;
 };
 
 static inline struct pg *pg_of(struct odb *db)
@@ -30,7 +35,34 @@ int pg_reconnect(struct pg *pg);
 /* Forget every prepared statement. */
 void pg_forget(struct odb *db);
 
+/* ---- odb_pg_later.c ---- */
+
+int pg_later(struct odb *db, const struct odb_wanted *wanted, const char *sql,
+             const struct odb_value *values, size_t n);
+/* Hear of what waits: before anything else is said to the server. 0 or the first failure. */
+int pg_settle(struct odb *db);
+
 /* ---- odb_pg_query.c ---- */
+
+/* Values as libpq takes them. */
+struct pg_arguments {
+    size_t n;
+    Oid types[ODB_VALUES_MAX];
+    char kinds[ODB_VALUES_MAX + 1];
+    const char *p[ODB_VALUES_MAX];
+    int lengths[ODB_VALUES_MAX], formats[ODB_VALUES_MAX];
+    uint8_t numbers[ODB_VALUES_MAX][8];
+};
+struct pg_statement {
+    struct odb_statement base;
+    char name[16];
+    size_t n_values; /* with ?1 */
+    bool is_select, gives_many;
+};
+/* With ?1 before them; they are borrowed by *ret. */
+void pg_set_arguments(struct pg_arguments *ret, const struct odb_value *values, size_t n);
+/* The statement that is prepared for values of these kinds, or is now. NULL: a failure. */
+struct pg_statement *pg_prepared(struct pg *pg, const char *sql, const struct pg_arguments *a);
 
 struct odb_query *pg_query(struct odb *db, const char *sql, const struct odb_value *values,
                            size_t n, bool is_once);

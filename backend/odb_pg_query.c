@@ -27,13 +27,6 @@ enum {
     OID_TEXT = 25,
 };
 
-struct pg_statement {
-    struct odb_statement base;
-    char name[16];
-    size_t n_values; /* with ?1 */
-    bool is_select, gives_many;
-};
-
 struct pg_query {
     struct odb_query base;
     PGresult **results;
@@ -43,16 +36,6 @@ struct pg_query {
     bool is_at_end;                /* of the cursor */
     unsigned n_transaction;
     char number[24]; /* a number asked for as a text */
-};
-
-/* Values as libpq takes them. */
-struct arguments {
-    size_t n;
-    Oid types[ODB_VALUES_MAX];
-    char kinds[ODB_VALUES_MAX + 1];
-    const char *p[ODB_VALUES_MAX];
-    int lengths[ODB_VALUES_MAX], formats[ODB_VALUES_MAX];
-    uint8_t numbers[ODB_VALUES_MAX][8];
 };
 
 static struct pg_query *query_of(struct odb_query *q)
@@ -97,7 +80,7 @@ static void number_bytes(int64_t v, uint8_t ret[static 8])
         ret[i] = (uint8_t)((uint64_t)v >> (56 - 8 * i));
 }
 
-static void set_argument(struct arguments *a, size_t i, const struct odb_value *v)
+static void set_argument(struct pg_arguments *a, size_t i, const struct odb_value *v)
 {
     static const char kinds[] = { [ODB_INT] = 'i', [ODB_TEXT] = 't', [ODB_BYTES] = 'b',
                                   [ODB_NULL] = '0' };
@@ -107,6 +90,8 @@ static void set_argument(struct arguments *a, size_t i, const struct odb_value *
     a->kinds[i] = kinds[v->type];
     a->types[i] = types[v->type];
     a->formats[i] = 1;
+    a->p[i] = NULL;
+    a->lengths[i] = 0;
     if (v->type == ODB_INT) {
         number_bytes(v->i, a->numbers[i]);
         a->p[i] = (const char *)a->numbers[i];
@@ -117,18 +102,18 @@ static void set_argument(struct arguments *a, size_t i, const struct odb_value *
     }
 }
 
-static void set_arguments(struct arguments *a, const struct odb_value *values, size_t n)
+void pg_set_arguments(struct pg_arguments *a, const struct odb_value *values, size_t n)
 {
-    memset(a, 0, sizeof *a);
+    a->n = n + 1;
+    a->kinds[n + 1] = '\0';
     set_argument(a, 0, &ODB_I(ODB_ORG_ID));
     for (size_t i = 0; i < n; i++)
         set_argument(a, i + 1, &values[i]);
-    a->n = n + 1;
 }
 
 /* The kinds that a kept statement of this text has been prepared with and that suit these: a NULL
  * without a type suits any. */
-static struct pg_statement *kept(struct pg *pg, const char *sql, const struct arguments *a)
+static struct pg_statement *kept(struct pg *pg, const char *sql, const struct pg_arguments *a)
 {
     struct odb_statement *s = odb_kept_find(&pg->kept, sql, NULL);
 
@@ -153,7 +138,7 @@ static int check_count(struct pg *pg, size_t wanted, size_t given)
     return odb_set_fail(&pg->base, GF_E_BUG, "database", "a statement and its values do not fit");
 }
 
-static struct pg_statement *prepare(struct pg *pg, const char *sql, const struct arguments *a)
+static struct pg_statement *prepare(struct pg *pg, const char *sql, const struct pg_arguments *a)
 {
     struct pg_statement *s = calloc(1, sizeof *s);
     struct buf text = { 0 };
@@ -168,7 +153,7 @@ static struct pg_statement *prepare(struct pg *pg, const char *sql, const struct
         result = PQprepare(pg->conn, s->name, (const char *)text.p, (int)s->n_values, a->types);
         if (PQresultStatus(result) == PGRES_COMMAND_OK) {
             s->base.sql = sql;
-            memcpy(s->base.types, a->kinds, sizeof s->base.types);
+            memcpy(s->base.types, a->kinds, a->n + 1);
             s->is_select = is_select(sql);
             odb_kept_add(&pg->kept, &s->base);
             PQclear(result);
@@ -181,6 +166,15 @@ static struct pg_statement *prepare(struct pg *pg, const char *sql, const struct
     buf_free(&text);
     free(s);
     return NULL;
+}
+
+struct pg_statement *pg_prepared(struct pg *pg, const char *sql, const struct pg_arguments *a)
+{
+    struct pg_statement *s = kept(pg, sql, a);
+
+    if (s != NULL)
+        return s;
+    return pg_settle(&pg->base) == 0 ? prepare(pg, sql, a) : NULL;
 }
 
 void pg_forget(struct odb *db)
@@ -267,7 +261,7 @@ static int take_results(struct pg *pg, struct pg_query *q, size_t max)
 }
 
 /* Open a cursor over the statement. The text is parsed anew: many rows cost more than that. */
-static int open_cursor(struct pg *pg, struct pg_query *q, const char *sql, struct arguments *a)
+static int open_cursor(struct pg *pg, struct pg_query *q, const char *sql, struct pg_arguments *a)
 {
     struct buf text = { 0 };
     int r;
@@ -297,6 +291,8 @@ static int fetch(struct pg *pg, struct pg_query *q)
     char text[48];
 
     drop_results(q);
+    if (pg_settle(&pg->base) != 0)
+        return odb_code(&pg->base);
     if (pg->base.state == ODB_IDLE || q->n_transaction != pg->n_transaction)
         return odb_set_fail(&pg->base, GF_E_BUG, "database",
                             "the transaction that a query ran in has ended");
@@ -312,7 +308,7 @@ static int fetch(struct pg *pg, struct pg_query *q)
 
 /* Run a prepared statement. `in_rows`: row by row, at most BATCH; 1 when there are more. */
 static int run_prepared(struct pg *pg, struct pg_query *q, const struct pg_statement *s,
-                        struct arguments *a, bool in_rows)
+                        struct pg_arguments *a, bool in_rows)
 {
     if (PQsendQueryPrepared(pg->conn, s->name, (int)s->n_values, a->p, a->lengths, a->formats, 1)
         != 1)
@@ -323,13 +319,13 @@ static int run_prepared(struct pg *pg, struct pg_query *q, const struct pg_state
 }
 
 /* A statement that is kept prepared. 0 or a failure. */
-static int run_kept(struct pg *pg, struct pg_query *q, const char *sql, struct arguments *a)
+static int run_kept(struct pg *pg, struct pg_query *q, const char *sql, struct pg_arguments *a)
 {
-    struct pg_statement *s = kept(pg, sql, a);
+    struct pg_statement *s = pg_prepared(pg, sql, a);
     bool is_open = pg->base.state != ODB_IDLE;
     int r = 1;
 
-    if (s == NULL && (s = prepare(pg, sql, a)) == NULL)
+    if (s == NULL)
         return odb_code(&pg->base);
     if (!(is_open && s->gives_many))
         r = run_prepared(pg, q, s, a, is_open && s->is_select);
@@ -340,7 +336,7 @@ static int run_kept(struct pg *pg, struct pg_query *q, const char *sql, struct a
     return r;
 }
 
-static int run_once(struct pg *pg, struct pg_query *q, const char *sql, struct arguments *a)
+static int run_once(struct pg *pg, struct pg_query *q, const char *sql, struct pg_arguments *a)
 {
     struct buf text = { 0 };
     size_t n;
@@ -365,7 +361,7 @@ struct odb_query *pg_query(struct odb *db, const char *sql, const struct odb_val
 {
     struct pg *pg = pg_of(db);
     struct pg_query *q = calloc(1, sizeof *q);
-    struct arguments a;
+    struct pg_arguments a;
     int r;
 
     if (q == NULL) {
@@ -374,9 +370,9 @@ struct odb_query *pg_query(struct odb *db, const char *sql, const struct odb_val
     }
     q->base.db = db;
     q->row = -1;
-    set_arguments(&a, values, n);
+    pg_set_arguments(&a, values, n);
     for (int attempt = 0;; attempt++) {
-        r = pg->is_lost && db->state == ODB_IDLE ? pg_reconnect(pg) : 0;
+        r = pg->is_lost && db->state == ODB_IDLE ? pg_reconnect(pg) : pg_settle(db);
         if (r == 0)
             r = is_once ? run_once(pg, q, sql, &a) : run_kept(pg, q, sql, &a);
         /* outside of a transaction a lost connection only means to look again */
@@ -393,14 +389,16 @@ struct odb_query *pg_query(struct odb *db, const char *sql, const struct odb_val
 int pg_change(struct odb *db, const char *sql, const struct odb_value *values, size_t n)
 {
     struct pg *pg = pg_of(db);
-    struct arguments a;
+    struct pg_arguments a;
     PGresult *result;
     int r;
 
-    set_arguments(&a, values, n);
+    if ((r = pg_settle(db)) != 0)
+        return r;
+    pg_set_arguments(&a, values, n);
 
-    struct pg_statement *s = kept(pg, sql, &a);
-    if (s == NULL && (s = prepare(pg, sql, &a)) == NULL)
+    struct pg_statement *s = pg_prepared(pg, sql, &a);
+    if (s == NULL)
         return odb_code(db);
     result = PQexecPrepared(pg->conn, s->name, (int)s->n_values, a.p, a.lengths, a.formats, 1);
     if (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK)
@@ -440,7 +438,7 @@ void pg_end(struct odb_query *base)
     char text[32];
 
     if (q->cursor[0] != '\0' && pg->base.state != ODB_IDLE && !pg->base.has_failed
-        && q->n_transaction == pg->n_transaction) {
+        && q->n_transaction == pg->n_transaction && pg_settle(&pg->base) == 0) {
         (void)snprintf(text, sizeof text, "CLOSE %s", q->cursor);
         PGresult *result = PQexec(pg->conn, text);
 

@@ -75,13 +75,13 @@ int ho_log_settle(struct office *o)
         return 0;
     gf_hex(end->hash, sizeof end->hash, hex);
     (void)snprintf(head, sizeof head, "%lld %s", (long long)end->n, hex);
-    if (odb_exec(o->db, "UPDATE counter SET last = ?2 WHERE org_id = ?1 AND name = 'audit'",
-                 ODB(ODB_I(end->n)))
+    if (odb_later(o->db, NULL, "UPDATE counter SET last = ?2 WHERE org_id = ?1 AND name = 'audit'",
+                  ODB(ODB_I(end->n)))
             < 0
-        || odb_exec(o->db,
-                    "INSERT INTO setting (org_id, name, value) VALUES (?1, 'audit head', ?2) ON "
-                    "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
-                    ODB(ODB_T(head)))
+        || odb_later(o->db, NULL,
+                     "INSERT INTO setting (org_id, name, value) VALUES (?1, 'audit head', ?2) ON "
+                     "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
+                     ODB(ODB_T(head)))
                < 0)
         return ho_db_fail(o);
     return 0;
@@ -128,11 +128,11 @@ int ho_log(struct office *o, const char *who, const char *what, const char *deta
     if (ho_log_hash(o, before.hash, before.n, at_ms, (const char *const[]){ who, what, text }, hash)
         != 0)
         return ho_fail(o, GF_E_CRYPTO, "audit log", "");
-    if (odb_exec(o->db,
-                 "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash) "
-                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                 ODB(ODB_I(before.n), ODB_I(at_ms), ODB_T(who), ODB_T(what), ODB_T(text),
-                     ODB_B(before.hash, 32), ODB_B(hash, 32)))
+    if (odb_later(o->db, NULL,
+                  "INSERT INTO audit_log (org_id, n, at_ms, who, what, detail, prev_hash, hash) "
+                  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                  ODB(ODB_I(before.n), ODB_I(at_ms), ODB_T(who), ODB_T(what), ODB_T(text),
+                      ODB_B(before.hash, 32), ODB_B(hash, 32)))
         < 0)
         return ho_db_fail(o);
     o->log_end.n = before.n;

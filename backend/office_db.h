@@ -93,6 +93,22 @@ void odb_pause(unsigned attempt, uint32_t random);
  * GF_E_STORE with the engine's words (they name the table whose key, reference or check it breaks). */
 int odb_exec(struct odb *db, const char *sql, const struct odb_value *values, size_t n);
 
+/* A change whose success is all that its caller wants to know: it may wait, and travel with others.
+ * It has run, in the order of the calls, before any later statement of the transaction and before
+ * the commit: the first of these gives its failure, which is the transaction's. Values are borrowed
+ * until this returns, `wanted` (NULL: any number of rows will do) until the transaction ends. 0, or
+ * the failure of this or an earlier one. */
+struct odb_wanted {
+    int rows; /* that have to be changed; any other number is this failure */
+    int code;
+    const char *where, *detail;
+};
+int odb_later(struct odb *db, const struct odb_wanted *wanted, const char *sql,
+              const struct odb_value *values, size_t n);
+
+/* Run what waits now. 0 or its failure. */
+int odb_settle(struct odb *db);
+
 /* Start a statement that gives rows. NULL on failure: odb_code() says which. */
 struct odb_query *odb_query(struct odb *db, const char *sql, const struct odb_value *values,
                             size_t n);
