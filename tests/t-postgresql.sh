@@ -13,7 +13,7 @@ stop() { [ -z "$SERVER" ] || { kill -INT "$SERVER" 2>/dev/null || true; wait "$S
 trap 'stop; rm -rf "$W"' EXIT
 trap 'exit 130' INT TERM HUP
 chmod 711 "$W"
-export BUILD OFFICE_DB=postgresql PG_SOCKET="@gasfitter-pg-$$"
+export BUILD OFFICE_DB=postgresql PG_SOCKET="@gasfitter-pg-$$-${W##*.}"
 BIN=/usr/lib/postgresql/15/bin
 
 tests/tools/pg "$W/pg" "$PG_SOCKET" fsync=off full_page_writes=off autovacuum=off \
@@ -52,7 +52,7 @@ for t in "${suites[@]}"; do
     n=$((n + 1))
     status=0
     from=$(date +%s%N)
-    timeout 300 "$BUILD/tests/$t" >"$W/out" 2>"$W/err" || status=$?
+    timeout 1200 "$BUILD/tests/$t" >"$W/out" 2>"$W/err" || status=$?
     ms=$((($(date +%s%N) - from) / 1000000))
     if [ $status = 0 ]; then
         echo "ok $n - $t on PostgreSQL # ${ms} ms"

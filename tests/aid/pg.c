@@ -25,6 +25,7 @@ static struct {
     bool is_up;
     pid_t pid, owner; /* 0: somebody else's */
     char folder[600], socket[100];
+    char process[40]; /* of all that ever used this server the one: a pid comes again */
     unsigned n_databases;
 } server;
 
@@ -75,6 +76,7 @@ static void start(void)
     if (server.is_up)
         return;
     server.is_up = true;
+    (void)snprintf(server.process, sizeof server.process, "%ld_%lld", (long)getpid(), aid_now_ms());
     if (common != NULL) {
         (void)snprintf(server.socket, sizeof server.socket, "%s", common);
         return;
@@ -82,8 +84,7 @@ static void start(void)
     assert_non_null(aid_tmpdir());
     assert_int_equal(chmod(aid_tmpdir(), 0711), 0);
     (void)snprintf(server.folder, sizeof server.folder, "%s/pg", aid_tmpdir());
-    (void)snprintf(server.socket, sizeof server.socket, "@gasfitter-pg-%ld-%lld", (long)getpid(),
-                   aid_now_ms());
+    (void)snprintf(server.socket, sizeof server.socket, "@gasfitter-pg-%s", server.process);
     server.owner = getpid();
     (void)atexit(stop);
     launch();
@@ -148,12 +149,16 @@ static int on_server(const char *sql)
     return r;
 }
 
-/* A database made of another one, with a name of its own: its URL. */
-static void new_of(const char *template, char ret[static PG_URL_MAX])
-{
-    char sql[160], name[48];
+#define NAME_MAX_LEN 64
 
-    (void)snprintf(name, sizeof name, "office_%ld_%u", (long)getpid(), ++server.n_databases);
+/* A database made of another one, with a name of its own: its name and URL. */
+static void new_of(const char *template, char name[static NAME_MAX_LEN],
+                   char ret[static PG_URL_MAX])
+{
+    char sql[240];
+
+    start();
+    (void)snprintf(name, NAME_MAX_LEN, "office_%s_%u", server.process, ++server.n_databases);
     (void)snprintf(sql, sizeof sql, "CREATE DATABASE %s TEMPLATE %s ENCODING 'UTF8'", name,
                    template);
     assert_int_equal(on_server(sql), 0);
@@ -183,27 +188,30 @@ static void add_helpers(const char *url)
 
 void pg_new_database(char ret[static PG_URL_MAX])
 {
-    new_of("template0", ret);
+    char name[NAME_MAX_LEN];
+
+    new_of("template0", name, ret);
     add_helpers(ret);
 }
 
 void pg_new_copy(void (*fill)(const char *url), char ret[static PG_URL_MAX])
 {
-    static char filled[48];
-    char url[PG_URL_MAX];
+    static char filled[NAME_MAX_LEN];
+    char name[NAME_MAX_LEN], url[PG_URL_MAX];
 
     if (filled[0] == '\0') {
-        pg_new_database(url);
+        new_of("template0", name, url);
+        add_helpers(url);
         fill(url);
-        (void)snprintf(filled, sizeof filled, "office_%ld_%u", (long)getpid(), server.n_databases);
+        memcpy(filled, name, sizeof filled);
     }
-    new_of(filled, ret);
+    new_of(filled, name, ret);
 }
 
 void pg_url_through(const char *url, const char *socket, char ret[static PG_URL_MAX])
 {
     const char *name = strstr(url, ":///") + 4;
-    char copy[48];
+    char copy[NAME_MAX_LEN];
 
     (void)snprintf(copy, sizeof copy, "%.*s", (int)strcspn(name, "?"), name);
     url_of(socket, copy, ret);
