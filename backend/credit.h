@@ -84,6 +84,25 @@ int credit_epochs(struct office *o, const char *meter_id, uint32_t after, uint32
  * or refused, then ledger_follow(). Call for each receipt that is applied, once. */
 int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt);
 
+/* An account whose receipts of use move nothing but its totals: no token of it waits, no refund is
+ * under way, and no swap names it. For the receipts of a transaction that come after one another:
+ * asked for once, it need not be found again for each. It holds as long as nothing but
+ * credit_follow_quiet() writes of this account. */
+struct credit_quiet {
+    uint64_t account_no; /* 0: not known */
+    struct ledger_totals posted;
+};
+/* 1: it is one; 0: it is not (*ret is all zero), or a store error. */
+int credit_look(struct office *o, const char *meter_id, uint64_t account_no,
+                struct credit_quiet *ret);
+/* Does a receipt of this operation say more than its registers? */
+bool credit_moves(gasm_Command command);
+/* Is it one of use: it has an account, no such operation, and closes nothing? */
+bool credit_is_plain(const gasm_Receipt *receipt);
+/* credit_follow() of a plain receipt of such an account; posted totals change in *quiet alone. */
+int credit_follow_quiet(struct office *o, const char *meter_id, const gasm_Receipt *receipt,
+                        struct credit_quiet *quiet);
+
 /* No token of this account with a sequence above `last_seq` can be taken any more (its closing
  * certificate says so): they are voided, their litres go to the transit of the case (or back to the
  * customer's money without one). *ret_l is how much, signed. Call it with the closing stored. */

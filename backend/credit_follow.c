@@ -225,6 +225,52 @@ int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *re
     return ledger_follow(o, &reading);
 }
 
+/* ---- receipts of use ---- */
+
+int credit_look(struct office *o, const char *meter_id, uint64_t account_no,
+                struct credit_quiet *ret)
+{
+    int64_t n = 0;
+    int r;
+
+    *ret = (struct credit_quiet){ 0 };
+    if (odb_number(o->db, &n,
+                   "SELECT CASE WHEN EXISTS (SELECT 1 FROM token WHERE org_id = ?1 AND account_no "
+                   "= ?2 AND state = 'pending') OR EXISTS (SELECT 1 FROM refund WHERE org_id = ?1 "
+                   "AND account_no = ?2 AND state = 'asked') OR EXISTS (SELECT 1 FROM swap_case "
+                   "WHERE org_id = ?1 AND old_account_no = ?2) OR EXISTS (SELECT 1 FROM swap_case "
+                   "WHERE org_id = ?1 AND new_account_no = ?2) THEN 1 ELSE 0 END",
+                   ODB(ODB_I(account_no)))
+        < 0)
+        return ho_db_fail(o);
+    r = n == 0 ? ledger_posted(o, meter_id, account_no, &ret->posted) : 0;
+    if (r == 1)
+        ret->account_no = account_no;
+    return r;
+}
+
+bool credit_moves(gasm_Command command)
+{
+    return command == gasm_Command_OPEN_ACCOUNT || command == gasm_Command_CLOSE_ACCOUNT
+           || command == gasm_Command_RECHARGE || command == gasm_Command_IMPORT_CREDIT;
+}
+
+bool credit_is_plain(const gasm_Receipt *receipt)
+{
+    return receipt->account_no != 0 && !ledger_says_closed(receipt)
+           && !credit_moves(receipt->command);
+}
+
+int credit_follow_quiet(struct office *o, const char *meter_id, const gasm_Receipt *receipt,
+                        struct credit_quiet *quiet)
+{
+    const struct ledger_reading reading = { .meter_id = meter_id,
+                                            .receipt = receipt,
+                                            .posted = &quiet->posted };
+
+    return ledger_follow(o, &reading);
+}
+
 /* ---- closing ---- */
 
 /* Are the account's last totals home? */

@@ -112,6 +112,9 @@ struct ledger_reading {
      * The rest came by certificate. */
     uint64_t imported_by_token_l, debited_by_token_l;
     const uint8_t *swap_case; /* 16 bytes or NULL: whose transit an export or import is */
+    /* NULL, or the posted totals of its meter and account as the caller remembers them: they are not
+     * asked for, and changed here alone; ledger_put_posted() stores them. Not with an opening. */
+    struct ledger_totals *posted;
 };
 int ledger_follow(struct office *o, const struct ledger_reading *reading);
 
@@ -142,5 +145,8 @@ struct ledger_totals {
 };
 int ledger_posted(struct office *o, const char *meter_id, uint64_t account_no,
                   struct ledger_totals *ret);
+/* For what follows a receipt alone. 0 or a store error. */
+int ledger_put_posted(struct office *o, const char *meter_id, uint64_t account_no,
+                      const struct ledger_totals *t);
 
 #endif

@@ -49,7 +49,8 @@ int ledger_posted(struct office *o, const char *meter_id, uint64_t account_no,
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-static int store(struct office *o, const struct said *s, const struct ledger_totals *t)
+int ledger_put_posted(struct office *o, const char *meter_id, uint64_t account_no,
+                      const struct ledger_totals *t)
 {
     if (odb_later(o->db, NULL,
                   "INSERT INTO posted_totals (org_id, meter_id, account_no, seq, at_s, index_l, "
@@ -62,8 +63,8 @@ static int store(struct office *o, const struct said *s, const struct ledger_tot
                   "forgiven_l = excluded.forgiven_l, debited_l = excluded.debited_l, cleared_l = "
                   "excluded.cleared_l, exported_l = excluded.exported_l, certified_l = "
                   "excluded.certified_l, debt_l = excluded.debt_l",
-                  ODB(ODB_T(s->reading->meter_id), ODB_I(s->account_no), ODB_I(t->seq),
-                      ODB_I(t->at_s), ODB_I(t->index_l), ODB_I(t->purged_l),
+                  ODB(ODB_T(meter_id), ODB_I(account_no), ODB_I(t->seq), ODB_I(t->at_s),
+                      ODB_I(t->index_l), ODB_I(t->purged_l),
                       ODB_I(t->opening_index_l), ODB_I(t->opening_purged_l), ODB_I(t->purchased_l),
                       ODB_I(t->imported_l), ODB_I(t->forgiven_l), ODB_I(t->debited_l),
                       ODB_I(t->cleared_l), ODB_I(t->exported_l), ODB_I(t->certified_l),
@@ -192,6 +193,8 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
     (void)snprintf(who, sizeof who, "meter %s", s->reading->meter_id);
     (void)snprintf(note, sizeof note, "receipt %llu", (unsigned long long)r->seq);
 
+    e.is_new = true; /* by its id */
+
     int failed = ledger_receipt_id(o, &place, e.op_id);
     return failed == 0 ? ledger_post(o, &e) : failed;
 }
@@ -201,9 +204,11 @@ static int follow(struct office *o, const struct said *s)
 {
     const struct ledger_reading *reading = s->reading;
     struct ledger_totals was = { 0 }, t;
-    int r = ledger_posted(o, reading->meter_id, s->account_no, &was);
+    int r = 1;
 
-    if (r < 0)
+    if (reading->posted != NULL)
+        was = *reading->posted;
+    else if ((r = ledger_posted(o, reading->meter_id, s->account_no, &was)) < 0)
         return r;
     if (r == 0) { /* an account starts at its opening, also when the receipt of that is missing */
         was.index_l = was.opening_index_l = s->totals->opening_index_l;
@@ -220,7 +225,10 @@ static int follow(struct office *o, const struct said *s)
     if (closing_debt_l(s) > t.debt_l)
         t.debt_l = closing_debt_l(s);
     r = post(o, s, &was, &t);
-    return r < 0 ? r : store(o, s, &t);
+    if (r < 0 || reading->posted == NULL)
+        return r < 0 ? r : ledger_put_posted(o, reading->meter_id, s->account_no, &t);
+    *reading->posted = t;
+    return 0;
 }
 
 /* The account before the one that this receipt opened, when it was never closed: its last totals

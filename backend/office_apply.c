@@ -303,7 +303,8 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
                                             .item_id = item->msg.id,
                                             .brought_by = s->device.staff_no,
                                             .made_at_ms = item->msg.made_at_ms,
-                                            .memory = &s->receipts };
+                                            .memory = &s->receipts,
+                                            .is_hasty = !s->is_careful };
     int r = ho_receipt_take(
         o, (struct gf_span){ item->msg.receipt.bytes, item->msg.receipt.size }, &ctx, ret);
 
@@ -332,6 +333,8 @@ int ho_take_closing(struct office *o, struct ho_sync *s, const struct ho_item *i
     }
     if ((r = ho_receipt_settle(o, &s->receipts)) != 0)
         return r;
+    if (odb_settle(o->db) != 0) /* so that no failure of before looks like the certificate's */
+        return ho_db_fail(o);
     ho_receipt_forget(&s->receipts); /* much of it may change */
     s->has_order = false;
     r = swap_take_certificate(o, sealed, s->device.staff_no);

@@ -45,8 +45,8 @@ static int open_account(struct office *o, const struct ho_arrival *a,
 /* What is registered of the meter is what its latest receipt says. */
 static int put_meter(struct office *o, const struct ho_meter *meter)
 {
-    if (odb_exec(
-            o->db,
+    if (odb_later(
+            o->db, NULL,
             "UPDATE meter SET life_state = ?3, account_no = ?4, last_seq = ?5 WHERE org_id = ?1 "
             "AND meter_id = ?2",
             ODB(ODB_T(meter->id), ODB_I(meter->life_state), ODB_I(meter->account_no),
@@ -67,13 +67,55 @@ static void follow_meter(const struct ho_arrival *a, struct ho_receipt_memory *m
 
 /* ---- the books ---- */
 
-static int tell_books(struct office *o, const char *meter_id, const gasm_Receipt *r)
+/* Rows that only the last of several receipts of use writes. */
+static int catch_up(struct office *o, struct ho_receipt_memory *m)
 {
-    int code = swap_foresee(o, meter_id, r);
+    int r;
 
+    if (!m->is_behind)
+        return 0;
+    m->is_behind = false;
+    r = put_meter(o, &m->meter);
+    return r == 0 ? ledger_put_posted(o, m->meter.id, m->quiet.account_no, &m->quiet.posted) : r;
+}
+
+/* Is all that the books need to know of this receipt's account in memory? Not asked for the first of
+ * them, which may be the only one. 1, 0 or a failure. */
+static int is_quiet(struct office *o, struct ho_receipt_memory *m, const gasm_Receipt *r)
+{
+    if (!m->has_booked || !credit_is_plain(r) || r->account_no != m->booked.account_no)
+        return 0;
+    if (m->quiet.account_no == r->account_no)
+        return 1;
+    return credit_look(o, m->meter.id, r->account_no, &m->quiet);
+}
+
+/* Anything may follow: the rows are as the memory first. */
+static int tell_all(struct office *o, struct ho_receipt_memory *m, const gasm_Receipt *r)
+{
+    int code = catch_up(o, m);
+
+    m->quiet = (struct credit_quiet){ 0 };
     if (code == 0)
-        code = credit_follow(o, meter_id, r);
-    return code == 0 ? swap_follow(o, meter_id, r) : code;
+        code = swap_foresee(o, m->meter.id, r);
+    if (code == 0)
+        code = credit_follow(o, m->meter.id, r);
+    return code == 0 ? swap_follow(o, m->meter.id, r) : code;
+}
+
+/* A receipt above all that are home. */
+static int tell_books(struct office *o, struct ho_receipt_memory *m, const gasm_Receipt *r)
+{
+    int code = is_quiet(o, m, r);
+
+    if (code < 0)
+        return code;
+    if (code == 1) {
+        m->is_behind = true;
+        return credit_follow_quiet(o, m->meter.id, r, &m->quiet);
+    }
+    code = m->is_behind ? 0 : put_meter(o, &m->meter);
+    return code == 0 ? tell_all(o, m, r) : code;
 }
 
 /* It moves no register, and is no operation that says more than the registers do. */
@@ -82,19 +124,18 @@ static bool moves_nothing(const struct ho_receipt_memory *m, const gasm_Receipt 
     return m->has_booked && r->account_no == m->booked.account_no && r->state == m->booked.state
            && memcmp(&r->after, &m->booked.after, sizeof r->after) == 0
            && memcmp(&r->before, &m->booked.after, sizeof r->before) == 0
-           && r->command != gasm_Command_OPEN_ACCOUNT && r->command != gasm_Command_CLOSE_ACCOUNT
-           && r->command != gasm_Command_RECHARGE && r->command != gasm_Command_IMPORT_CREDIT;
+           && !credit_moves(r->command);
 }
 
 int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m)
 {
-    int r;
+    int r = 0;
 
-    if (!m->has_left)
-        return 0;
-    m->has_left = false;
-    r = put_meter(o, &m->meter);
-    return r == 0 ? tell_books(o, m->meter.id, &m->left) : r;
+    if (m->has_left) {
+        m->has_left = false;
+        r = tell_books(o, m, &m->left);
+    }
+    return r == 0 ? catch_up(o, m) : r;
 }
 
 /* Each receipt in turn moves the register of meters and the books. Of several after one another that
@@ -116,11 +157,11 @@ int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
         m->has_left = true;
         return 0;
     }
-    if (a->is_tail) {
-        m->booked = a->r;
-        m->has_booked = true;
-        m->has_left = false;
-        r = put_meter(o, a->meter);
-    }
-    return r == 0 ? tell_books(o, a->meter->id, &a->r) : r;
+    if (!a->is_tail)
+        return tell_all(o, m, &a->r);
+    r = tell_books(o, m, &a->r);
+    m->booked = a->r;
+    m->has_booked = true;
+    m->has_left = false;
+    return r;
 }

@@ -7,7 +7,7 @@
 #ifndef GF_OFFICE_RECEIPT_H
 #define GF_OFFICE_RECEIPT_H
 
-#include "backend/office_in.h"
+#include "backend/credit.h"
 #include "meter-core/proto/meter.pb.h"
 
 /* What is said of something that came. */
@@ -33,6 +33,8 @@ struct ho_receipt_memory {
     uint8_t tail_hash[32]; /* of the receipt meter.last_seq */
     gasm_Receipt booked;   /* the last one that the books were told of */
     gasm_Receipt left;     /* one after it that moved nothing, and that they were not told of */
+    struct credit_quiet quiet; /* of the meter's account */
+    bool is_behind;            /* the rows of meter and posted totals are older than this memory */
 };
 int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m);
 void ho_receipt_forget(struct ho_receipt_memory *m);
@@ -43,6 +45,9 @@ struct ho_receipt_context {
     const char *brought_by;        /* "S001", "customer C-1001" */
     int64_t made_at_ms;            /* when the bringer says that it was made; 0: it does not say */
     struct ho_receipt_memory *memory; /* NULL: this is the only one */
+    /* An operation that has a receipt already is no verdict but GF_E_MISMATCH, and at times of a later
+     * statement only: then everything is taken again without this. */
+    bool is_hasty;
 };
 
 /* Take one receipt (gasm.SealedReceipt, as it came) in the caller's transaction. *ret: APPLIED when

@@ -30,13 +30,15 @@
 
 #define VALUES 10 /* of a row */
 
+#define ALL(rows) { rows, GF_E_MISMATCH, "item", "another record has its id" }
+
 static const struct {
-    size_t rows;
+    struct odb_wanted all;
     const char *sql;
 } statements[] = {
-    { HO_ROWS_MAX, INSERT(FORTY("?402", "?403")) },
-    { 10, INSERT(FIRST_TEN("?102", "?103")) },
-    { 1, INSERT(ROW("?12", "?13", , 1)) },
+    { ALL(HO_ROWS_MAX), INSERT(FORTY("?402", "?403")) },
+    { ALL(10), INSERT(FIRST_TEN("?102", "?103")) },
+    { ALL(1), INSERT(ROW("?12", "?13", , 1)) },
 };
 
 static void bind(const struct ho_row *row, struct odb_value ret[static VALUES])
@@ -52,10 +54,10 @@ static void bind(const struct ho_row *row, struct odb_value ret[static VALUES])
     memcpy(ret, values, sizeof values);
 }
 
-/* Store `n` rows by the statement that holds so many. */
-static int store(struct office *o, struct ho_sync *s, const char *sql, const struct ho_row *rows,
-                 size_t n)
+/* Store as many rows as this statement holds. */
+static int store(struct office *o, struct ho_sync *s, size_t statement, const struct ho_row *rows)
 {
+    const size_t n = (size_t)statements[statement].all.rows;
     struct odb_value values[VALUES * HO_ROWS_MAX + 2];
 
     for (size_t i = 0; i < n; i++)
@@ -63,13 +65,11 @@ static int store(struct office *o, struct ho_sync *s, const char *sql, const str
     values[VALUES * n] = ODB_B(s->device.id, GF_UUID_LEN);
     values[VALUES * n + 1] = ODB_I(ho_now_ms(o));
 
-    int stored = odb_exec(o->db, sql, values, VALUES * n + 2);
-    if (stored < 0)
-        return ho_db_fail(o);
-    if ((size_t)stored == n)
-        return 0;
-    s->has_collided = true;
-    return ho_fail(o, GF_E_MISMATCH, "item", "another record has its id");
+    return odb_later(o->db, &statements[statement].all, statements[statement].sql, values,
+                     VALUES * n + 2)
+                   == 0
+               ? 0
+               : ho_db_fail(o);
 }
 
 int ho_store_rows(struct office *o, struct ho_sync *s)
@@ -78,8 +78,9 @@ int ho_store_rows(struct office *o, struct ho_sync *s)
     int r = 0;
 
     for (size_t i = 0; i < sizeof statements / sizeof statements[0] && r == 0; i++)
-        for (; s->n_rows - at >= statements[i].rows && r == 0; at += statements[i].rows)
-            r = store(o, s, statements[i].sql, s->rows + at, statements[i].rows);
+        for (; s->n_rows - at >= (size_t)statements[i].all.rows && r == 0;
+             at += (size_t)statements[i].all.rows)
+            r = store(o, s, i, s->rows + at);
     s->n_rows = 0;
     return r;
 }

@@ -240,12 +240,12 @@ static int take_all(struct office *o, void *ctx)
     return code == 0 ? ho_add_changes(o, s) : code;
 }
 
-/* An id that collides undoes everything: then once more, item by item. */
+/* What collides undoes everything: then once more, item by item. */
 static int take_request(struct office *o, struct ho_sync *s)
 {
     int r = ho_transaction(o, take_all, s);
 
-    if (r >= 0 || !s->has_collided)
+    if (r != GF_E_MISMATCH)
         return r;
     s->is_careful = true;
     o->fail = (struct gf_fail){ 0 };

@@ -40,7 +40,6 @@ struct ho_sync {
     bool has_strays;       /* this device's strays have to be looked at */
     bool has_gap;          /* an item came before the one that it follows */
     bool is_careful;       /* an id that looked new was not: ask for each */
-    bool has_collided;
     size_t n_rows;
     struct ho_row rows[HO_ROWS_MAX];
 };
@@ -79,8 +78,9 @@ int ho_stream_next(struct gf_reader *r, struct gf_span *ret);
 /* Is there a stray of this device? Once, before its items. 0 or a failure. */
 int ho_look_for_strays(struct office *o, struct ho_sync *s);
 
-/* Store the rows that wait; before anything reads table item. 0 or a failure; has_collided when one
- * of them is home already: then the request has to be taken again from its begin, carefully. */
+/* Store the rows that wait; before anything reads table item. 0 or a failure: GF_E_MISMATCH, at times
+ * of a later statement only, when one of them is home already: then the request has to be taken again
+ * from its begin, carefully. */
 int ho_store_rows(struct office *o, struct ho_sync *s);
 
 /* Judge one item: verdict, effects, its row. 0 or a failure. */
