@@ -72,6 +72,7 @@ extern const struct admin_group admin_group_imports;   /* admin_import.c */
 extern const struct admin_group admin_group_orders;    /* admin_orders.c */
 extern const struct admin_group admin_group_swaps;     /* admin_swaps.c */
 extern const struct admin_group admin_group_money;     /* admin_money.c */
+extern const struct admin_group admin_group_payouts;   /* admin_payouts.c */
 extern const struct admin_group admin_group_tariffs;   /* admin_tariffs.c */
 extern const struct admin_group admin_group_labels;    /* admin_label.c */
 extern const struct admin_group admin_group_show;      /* admin_show.c */

@@ -6,7 +6,7 @@
 const struct admin_group *const admin_groups[] = {
     &admin_group_office,  &admin_group_settings, &admin_group_keys,  &admin_group_staff,
     &admin_group_imports, &admin_group_orders,   &admin_group_swaps, &admin_group_money,
-    &admin_group_tariffs, &admin_group_labels,   &admin_group_show,  &admin_group_reports,
+    &admin_group_payouts, &admin_group_tariffs, &admin_group_labels,   &admin_group_show,  &admin_group_reports,
     &admin_group_proofs,  &admin_group_backup,
 };
 const size_t admin_n_groups = sizeof admin_groups / sizeof admin_groups[0];

@@ -24,6 +24,13 @@ void api_want_refund(struct api_call *c);
 void api_approve_refund(struct api_call *c);
 void api_reject_refund(struct api_call *c);
 
+/* api_payouts.c */
+extern const struct api_message api_payout_message, api_payout_want_message;
+void api_list_payouts(struct api_call *c);
+void api_want_payout(struct api_call *c);
+void api_confirm_payout(struct api_call *c);
+void api_reject_payout(struct api_call *c);
+
 /* api_webhook.c */
 extern const struct api_message api_webhook_message, api_webhook_answer_message;
 void api_take_webhook(struct api_call *c);

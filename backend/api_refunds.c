@@ -7,7 +7,7 @@
 #define NO_SUCH "there is no such refund"
 #define COLUMNS                                                                                    \
     "SELECT refund_id, account_no, sequence, reason, by_sequence, state, amount_minor, currency, " \
-    "asked_by, approved_by, asked_at_ms, ended_at_ms FROM refund WHERE org_id = ?1 AND "
+    "asked_by, approved_by, asked_at_ms, ended_at_ms, why FROM refund WHERE org_id = ?1 AND "
 
 static const struct api_field fields[] = {
     { .name = "refund_id", .type = API_UUID, .what = "the caller's: the same again is the same" },
@@ -40,6 +40,11 @@ static const struct api_field fields[] = {
       .what = "who decided; empty while it is only wanted" },
     { .name = "asked_at_ms", .type = API_INT, .what = "ms since 1970" },
     { .name = "ended_at_ms", .type = API_INT, .is_optional = true, .what = "paid or refused" },
+    { .name = "why",
+      .type = API_TEXT,
+      .is_optional = true,
+      .max = 159,
+      .what = "why it was refused; empty unless it was" },
 };
 const struct api_message api_refund_message = API_MESSAGE("Refund", fields);
 const struct api_message api_refund_want_message = {

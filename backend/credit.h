@@ -103,11 +103,17 @@ bool credit_is_plain(const gasm_Receipt *receipt);
 int credit_follow_quiet(struct office *o, const char *meter_id, const gasm_Receipt *receipt,
                         struct credit_quiet *quiet);
 
-/* No token of this account with a sequence above `last_seq` can be taken any more (its closing
- * certificate says so): they are voided, their litres go to the transit of the case (or back to the
- * customer's money without one). *ret_l is how much, signed. Call it with the closing stored. */
-int credit_void_after(struct office *o, uint64_t account_no, uint64_t last_seq,
-                      const uint8_t *swap_case, int64_t *ret_l);
+/* No token of this account with a sequence above `last_seq` can be taken any more: its closing says
+ * so, or nobody asks its dead meter again (`is_estimate`). They are voided, their litres go to the
+ * transit of the case (or back to the customer's money without one). A refund under way is decided:
+ * by the closing, but after an estimate refused, for nothing proves that its token was not used.
+ * *ret_l is how much, signed. Call it with the closing stored. */
+struct credit_end {
+    uint64_t account_no, last_seq;
+    const uint8_t *swap_case; /* 16 bytes or NULL */
+    bool is_estimate;         /* last_seq is the last token that is known to be taken */
+};
+int credit_void_after(struct office *o, const struct credit_end *end, int64_t *ret_l);
 
 /* ---- payments ---- */
 
@@ -156,11 +162,13 @@ int refund_ask(struct office *o, const uint8_t refund_id[static 16], uint64_t ac
                uint64_t *ret_sequence);
 
 /* The same in two steps: one person wants it, another approves or rejects it. wanted -> asked ->
- * paid or refused; wanted -> refused. */
+ * paid or refused; wanted -> refused. After a refused one the token may be asked back anew, while it
+ * is not used; of a token there is one at a time that is not refused. */
 struct refund {
     uint8_t refund_id[16];
     uint64_t account_no, sequence, by_sequence; /* by_sequence 0: not approved yet */
     char state[16], currency[4], asked_by[64], approved_by[64], reason[160];
+    char why[160]; /* it was refused; "" */
     int64_t amount_minor, asked_at_ms, ended_at_ms;
 };
 int refund_find(struct office *o, const uint8_t refund_id[static 16], struct refund *ret);

@@ -103,7 +103,7 @@ static int decide_refund(struct office *o, struct shown *s)
     if (r != 1)
         return r;
     if (strcmp(t.state, "pending") != 0)
-        return refund_refuse(o, &refund);
+        return refund_refuse(o, &refund, "the meter took the token");
     return s->last_seq >= refund.by_sequence ? refund_pay(o, &refund, s->receipt->seq, s->at_s) : 0;
 }
 
@@ -123,18 +123,16 @@ static int post_refunds(struct office *o, const struct shown *s)
     return 0;
 }
 
-/* The case where this meter is the old one, or the new one. 1, 0 or a store error. */
-static int find_case(struct office *o, const struct shown *s, bool is_old, uint8_t ret[static 16])
+/* The cases of this meter, and whether it is over in the one where it is the old one: from then on
+ * a receipt moves the transit of that. */
+struct moved_cases {
+    bool has_old, has_new, is_over;
+    uint8_t of_old[16], of_new[16]; /* where this meter is the old one, the new one */
+};
+
+/* 1, 0 or a store error. Ends the query. */
+static int read_case(struct office *o, struct odb_query *q, uint8_t ret[static 16])
 {
-    struct odb_query *q =
-        is_old ? odb_query(o->db,
-                           "SELECT case_id FROM swap_case WHERE org_id = ?1 AND old_meter_id = ?2 "
-                           "AND old_account_no = ?3 AND state <> 'cancelled'",
-                           ODB(ODB_T(s->meter_id), ODB_I(s->account_no)))
-               : odb_query(o->db,
-                           "SELECT case_id FROM swap_case WHERE org_id = ?1 AND new_meter_id = ?2 "
-                           "AND new_account_no = ?3 AND state <> 'cancelled'",
-                           ODB(ODB_T(s->meter_id), ODB_I(s->account_no)));
     int r = odb_next(o->db, q);
 
     if (r == 1)
@@ -143,11 +141,28 @@ static int find_case(struct office *o, const struct shown *s, bool is_old, uint8
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-/* The case whose transit this receipt moves: where this meter is the old one, once it closed; else
- * where it is the new one. 1, 0 or a store error. */
-static int case_of(struct office *o, const struct shown *s, uint8_t ret[static 16])
+/* 0 or a store error. */
+static int find_cases(struct office *o, const struct shown *s, struct moved_cases *ret)
 {
-    return find_case(o, s, s->receipt->after.exported_l > 0 || ledger_says_closed(s->receipt), ret);
+    const struct odb_value meter = ODB_T(s->meter_id), account = ODB_I(s->account_no);
+    int r = read_case(o,
+                      odb_query(o->db,
+                                "SELECT case_id FROM swap_case WHERE org_id = ?1 AND old_meter_id "
+                                "= ?2 AND old_account_no = ?3 AND state <> 'cancelled'",
+                                ODB(meter, account)),
+                      ret->of_old);
+
+    ret->is_over = s->receipt->after.exported_l > 0 || ledger_says_closed(s->receipt);
+    ret->has_old = r == 1;
+    if (r >= 0)
+        r = read_case(o,
+                      odb_query(o->db,
+                                "SELECT case_id FROM swap_case WHERE org_id = ?1 AND new_meter_id "
+                                "= ?2 AND new_account_no = ?3 AND state <> 'cancelled'",
+                                ODB(meter, account)),
+                      ret->of_new);
+    ret->has_new = r == 1;
+    return r < 0 ? r : 0;
 }
 
 /* Was the token voided into this case? 1, 0 or a store error. */
@@ -204,16 +219,16 @@ int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *re
                        .account_no = receipt->account_no,
                        .at_s = receipt->clock_valid ? receipt->at_s : ho_now_ms(o) / 1000,
                        .ceilings = { t->purchased_l, t->imported_l, t->forgiven_l, t->debited_l } };
-    uint8_t swap_case[16];
+    struct moved_cases cases;
     int r = 0;
 
     if (receipt->account_no != 0 && (r = name_token(o, &s)) == 0 && (r = post_reached(o, &s)) == 0
         && (r = ask_certificate(o, &s)) == 0 && (r = decide_refund(o, &s)) == 0)
         r = post_refunds(o, &s);
-    if (r == 0 && (r = find_case(o, &s, true, swap_case)) == 1)
-        r = take_back(o, &s, swap_case);
     if (r == 0)
-        r = case_of(o, &s, swap_case);
+        r = find_cases(o, &s, &cases);
+    if (r == 0 && cases.has_old)
+        r = take_back(o, &s, cases.of_old);
     if (r < 0)
         return r;
 
@@ -221,7 +236,10 @@ int credit_follow(struct office *o, const char *meter_id, const gasm_Receipt *re
                                             .receipt = receipt,
                                             .imported_by_token_l = s.brought[CREDIT_IMPORTED],
                                             .debited_by_token_l = s.brought[CREDIT_DEBITED],
-                                            .swap_case = r == 1 ? swap_case : NULL };
+                                            .swap_case = cases.has_old && cases.is_over
+                                                             ? cases.of_old
+                                                             : NULL,
+                                            .from_case = cases.has_new ? cases.of_new : NULL };
     return ledger_follow(o, &reading);
 }
 
@@ -288,9 +306,10 @@ static int is_followed(struct office *o, const struct credit_token *t)
     return n > 0;
 }
 
-/* A refund under way when the account closed at token last_seq: what gives back was never taken, or
- * was and the totals say the rest; those that are not home yet will. */
-static int close_refund(struct office *o, const struct refund *refund, uint64_t last_seq)
+/* A refund under way when the account ended: what gives back was never taken, or was and the totals
+ * say the rest; those that are not home yet will. Of a dead meter nothing is known. */
+static int close_refund(struct office *o, const struct refund *refund,
+                        const struct credit_end *end)
 {
     const int64_t now_s = ho_now_ms(o) / 1000;
     struct credit_token t;
@@ -298,29 +317,34 @@ static int close_refund(struct office *o, const struct refund *refund, uint64_t 
 
     if (r != 1)
         return r;
-    if (refund->sequence > last_seq)
+    if (end->is_estimate)
+        return refund_refuse(o, refund,
+                             "the meter is dead and was estimated, so nothing proves that the "
+                             "token was not used: its litres go on with the swap");
+    if (refund->sequence > end->last_seq)
         return refund_pay(o, refund, 0, now_s);
-    if (refund->by_sequence > last_seq) {
+    if (refund->by_sequence > end->last_seq) {
         r = credit_taken(o, &t, 0, now_s);
-        return r == 0 ? refund_refuse(o, refund) : r;
+        return r == 0 ? refund_refuse(o, refund, "the meter took the token before its account was "
+                                                 "closed")
+                      : r;
     }
     r = is_followed(o, &t);
     return r == 1 ? refund_pay(o, refund, 0, now_s) : r;
 }
 
-int credit_void_after(struct office *o, uint64_t account_no, uint64_t last_seq,
-                      const uint8_t *swap_case, int64_t *ret_l)
+int credit_void_after(struct office *o, const struct credit_end *end, int64_t *ret_l)
 {
-    struct credit_token t = { .sequence = last_seq };
+    struct credit_token t = { .sequence = end->last_seq };
     struct refund refund;
     int64_t litres = 0;
-    int r = refund_under_way(o, account_no, &refund);
+    int r = refund_under_way(o, end->account_no, &refund);
 
     if (r == 1)
-        r = close_refund(o, &refund, last_seq);
-    while (r == 0 && (r = credit_next_pending(o, account_no, t.sequence, &t)) == 1) {
+        r = close_refund(o, &refund, end);
+    while (r == 0 && (r = credit_next_pending(o, end->account_no, t.sequence, &t)) == 1) {
         litres += credit_kind_find(t.kind)->sign * t.litres;
-        r = credit_void(o, &t, 0, ho_now_ms(o) / 1000, swap_case);
+        r = credit_void(o, &t, 0, ho_now_ms(o) / 1000, end->swap_case);
     }
     if (r == 0)
         *ret_l = litres;

@@ -66,6 +66,6 @@ int credit_taken_after_all(struct office *o, const struct credit_token *token, u
 
 /* The refund is decided. Paid: its token is void, and the price is paid back the way it came. */
 int refund_pay(struct office *o, const struct refund *refund, uint64_t seq, int64_t at_s);
-int refund_refuse(struct office *o, const struct refund *refund);
+int refund_refuse(struct office *o, const struct refund *refund, const char *why);
 
 #endif

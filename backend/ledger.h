@@ -30,6 +30,9 @@
       "exported by an old meter, not yet on the new one; of a swap case, or of "                   \
       "an account closed without one")                                                             \
     X(ADJUSTED, "adjusted", "estimates and differences of a dead meter, of a swap case")           \
+    X(BOUGHT_BACK, "bought-back", "credit of a closed account that was paid out, of an account")   \
+    X(WRITTEN_OFF, "written-off",                                                                  \
+      "credit, debt or money of a closed account that was written off, of an account")             \
     X(CASH, "cash", "money taken, of a provider")                                                  \
     X(CUSTOMER, "customer", "prepaid money and change, of an account")                             \
     X(TOKEN_MONEY, "token-money", "price of tokens not yet taken, of an account")                  \
@@ -111,7 +114,9 @@ struct ledger_reading {
     /* What of a rise of imported_l and debited_l since posted_totals came by token: credit.h knows.
      * The rest came by certificate. */
     uint64_t imported_by_token_l, debited_by_token_l;
-    const uint8_t *swap_case; /* 16 bytes or NULL: whose transit an export or import is */
+    /* 16 bytes or NULL, for the account's own: whose transit an export goes to, and whose an import
+     * comes from. An account may close for one swap and have been opened for another. */
+    const uint8_t *swap_case, *from_case;
     /* NULL, or the posted totals of its meter and account as the caller remembers them: they are not
      * asked for, and changed here alone; ledger_put_posted() stores them. Not with an opening. */
     struct ledger_totals *posted;
@@ -121,6 +126,10 @@ int ledger_follow(struct office *o, const struct ledger_reading *reading);
 /* Does a receipt say that its account is closed? CLOSED ends in SCRAPPED or, by a bench reset, in
  * FACTORY; no other way leads there. */
 bool ledger_says_closed(const gasm_Receipt *r);
+
+/* Could tokens have made these totals, and could one token bring or take what is left? Credit, debt
+ * and each register that tokens raise are within 2^48 litres. */
+bool ledger_bears(const gasm_Totals *totals);
 
 /* The id of an entry that a receipt causes. Not the receipt's operation: which ids those have is the
  * bringer's choice, and two meters may have the same. What was posted before never comes twice, so

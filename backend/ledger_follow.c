@@ -9,6 +9,7 @@
 
 #include "backend/ledger.h"
 #include "meter-core/keys.h"
+#include "meter-core/token.h"
 
 /* What the totals of a receipt say about one account. */
 struct said {
@@ -152,6 +153,14 @@ int ledger_receipt_id(struct office *o, const struct ledger_place *place, uint8_
     return 0;
 }
 
+static void transit_owner(const struct said *s, const uint8_t *swap_case, char ret[static 33])
+{
+    if (swap_case != NULL)
+        ledger_owner_case(swap_case, ret);
+    else
+        ledger_owner(s->account_no, ret);
+}
+
 /* The entry of everything that rose from `was` to `t`. */
 static int post(struct office *o, const struct said *s, const struct ledger_totals *was,
                 const struct ledger_totals *t)
@@ -171,7 +180,7 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
             by_token = (int64_t)(t->purchased_l - was->purchased_l)
                        + (int64_t)(t->forgiven_l - was->forgiven_l)
                        + imported - debited - certified;
-    char account[24], transit[33], who[LEDGER_WHO_MAX], note[LEDGER_NOTE_MAX];
+    char account[24], to[33], from[33], who[LEDGER_WHO_MAX], note[LEDGER_NOTE_MAX];
     struct ledger_entry e = { .kind = s->kind,
                               .effective_s = r->at_s,
                               .made_by = who,
@@ -179,17 +188,15 @@ static int post(struct office *o, const struct said *s, const struct ledger_tota
                               .postings = { { LEDGER_LITRE, LEDGER_CONSUMED, account, used },
                                             { LEDGER_LITRE, LEDGER_CLEARED, account, cleared },
                                             { LEDGER_LITRE, LEDGER_IN_TOKENS, account, -by_token },
-                                            { LEDGER_LITRE, LEDGER_TRANSIT, transit,
-                                              exported - certified },
+                                            { LEDGER_LITRE, LEDGER_TRANSIT, to, exported },
+                                            { LEDGER_LITRE, LEDGER_TRANSIT, from, -certified },
                                             { LEDGER_LITRE, LEDGER_RESIDUAL, account,
                                               by_token + certified - exported - used - cleared } },
-                              .n = 5 };
+                              .n = 6 };
 
     ledger_owner(s->account_no, account);
-    if (s->reading->swap_case != NULL)
-        ledger_owner_case(s->reading->swap_case, transit);
-    else
-        ledger_owner(s->account_no, transit);
+    transit_owner(s, s->reading->swap_case, to);
+    transit_owner(s, s->reading->from_case, from);
     (void)snprintf(who, sizeof who, "meter %s", s->reading->meter_id);
     (void)snprintf(note, sizeof note, "receipt %llu", (unsigned long long)r->seq);
 
@@ -253,6 +260,19 @@ bool ledger_says_closed(const gasm_Receipt *r)
 {
     return r->state == gasm_LifeState_CLOSED || r->state == gasm_LifeState_SCRAPPED
            || r->state == gasm_LifeState_FACTORY;
+}
+
+bool ledger_bears(const gasm_Totals *t)
+{
+    const uint64_t registers_l[] = { t->purchased_l, t->imported_l, t->forgiven_l, t->debited_l,
+                                     t->cleared_l,   t->exported_l };
+    int64_t residual_l;
+
+    for (size_t i = 0; i < sizeof registers_l / sizeof registers_l[0]; i++)
+        if (registers_l[i] > MC_CEILING_MAX_L)
+            return false;
+    residual_l = mc_residual_l(t);
+    return residual_l <= (int64_t)MC_CEILING_MAX_L && residual_l >= -(int64_t)MC_CEILING_MAX_L;
 }
 
 int ledger_follow(struct office *o, const struct ledger_reading *reading)

@@ -315,6 +315,27 @@ static const struct odb_column refund_columns[] = {
     INT("asked_at_ms"),
     INT_OR_NULL("ended_at_ms"),
     TEXT("reason"),
+    INT_OR_NULL("live"),
+    TEXT_ELSE("why", "''"),
+};
+
+static const struct odb_column payout_columns[] = {
+    BYTES("payout_id"),
+    INT("account_no"),
+    WORD("kind", "pay-out|write-off"),
+    WORD("state", "wanted|done|rejected"),
+    INT("litres"),
+    INT("cost_milli"),
+    INT("price_minor"),
+    INT("change_minor"),
+    TEXT("currency"),
+    TEXT("provider"),
+    TEXT("asked_by"),
+    TEXT("decided_by"),
+    INT("asked_at_ms"),
+    INT_OR_NULL("ended_at_ms"),
+    TEXT("reason"),
+    INT_OR_NULL("live"),
 };
 
 static const struct odb_column item_columns[] = {

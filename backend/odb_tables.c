@@ -79,10 +79,15 @@ const struct odb_table odb_tables[] = {
     {TABLE(provider), .key = "name",
      .what = "who takes payments; sealed: the secret that signs its messages"},
     {TABLE(refund), .key = "refund_id",
-     .unique = {"account_no, sequence", "account_no, by_sequence"},
+     .unique = {"account_no, sequence, live", "account_no, by_sequence"},
      .refers = {"account_no > account (account_no)"},
      .what = "unused tokens given back: wanted by one, approved (asked) by another, then paid or "
-             "refused by the meter's own receipt"},
+             "refused by the meter's own receipt; live: null once it is refused, so that a token has "
+             "one other at most"},
+    {TABLE(payout), .key = "payout_id", .unique = {"account_no, live"},
+     .refers = {"account_no > account (account_no)"},
+     .what = "what an account that was closed without a swap left: paid out or written off, asked "
+             "for by one, decided by another; live: null once it is decided"},
     {TABLE(item), .key = "item_id", .unique = {"device_id, seq"},
      .refers = {"device_id > device (device_id)"}, .indexes = {"order_id", "hash"},
      .what = "what laptops sent, as it came; each has its place in its device's chain"},

@@ -245,14 +245,14 @@ int ho_audit_accounts(struct ho_audit *a)
     "s.new_account_no WHERE s.org_id = ?1 ORDER BY s.case_id"
 
 /* Litres that came into this case from tokens: voided ones, and such as a certificate overtook; less
- * those that are in the estimate by now. */
+ * those that are in the estimate by now, and those that nobody was there to get. */
 static int returned_into(struct office *o, const char *owner, int64_t *ret)
 {
     *ret = 0;
     if (odb_number(o->db, ret,
                    "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM posting WHERE org_id = ?1 "
                    "AND unit = 'litre' AND code IN ('transit', 'adjusted') AND owner = ?2 AND kind "
-                   "IN ('voided', 'voided-undone', 'overlap')",
+                   "IN ('voided', 'voided-undone', 'overlap', 'left')",
                    ODB(ODB_T(owner)))
         < 0)
         return ho_db_fail(o);

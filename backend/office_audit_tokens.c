@@ -387,13 +387,15 @@ static int check_cash(struct ho_audit *a)
         a,
         odb_query(
             a->o->db,
-            "SELECT l.unit, l.owner, l.debits - l.credits, 1000 * (SELECT "
+            "SELECT l.unit, l.owner, l.debits - l.credits, 1000 * ((SELECT "
             "CAST(COALESCE(SUM(CASE WHEN p.state IN ('confirmed', 'refunded') THEN p.amount_minor "
             "ELSE 0 END) - SUM(COALESCE(r.amount_minor, 0)), 0) AS BIGINT) FROM payment p LEFT "
             "JOIN refund r ON r.org_id = p.org_id AND r.account_no = p.account_no AND r.sequence = "
             "p.token_seq AND r.state = 'paid' WHERE p.org_id = l.org_id AND p.provider = l.owner "
-            "AND p.currency = l.unit) FROM ledger_account l WHERE l.org_id = ?1 AND l.code = "
-            "'cash' ORDER BY l.unit, l.owner",
+            "AND p.currency = l.unit) - (SELECT CAST(COALESCE(SUM(x.price_minor + "
+            "x.change_minor), 0) AS BIGINT) FROM payout x WHERE x.org_id = l.org_id AND x.provider "
+            "= l.owner AND x.currency = l.unit AND x.kind = 'pay-out' AND x.state = 'done')) FROM "
+            "ledger_account l WHERE l.org_id = ?1 AND l.code = 'cash' ORDER BY l.unit, l.owner",
             ODB_NONE),
         "cash of");
 }
@@ -428,6 +430,43 @@ static int check_payments(struct ho_audit *a)
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
+/* Each that is done was decided by another person than who asked, and has its entry; no other has
+ * one. */
+static int check_payouts(struct ho_audit *a)
+{
+    struct office *o = a->o;
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT x.payout_id, x.state, CASE WHEN x.state = 'done' THEN x.litres ELSE 0 END, "
+        "COALESCE((SELECT CAST(SUM(-p.amount) AS BIGINT) FROM posting p WHERE p.org_id = x.org_id "
+        "AND p.op_id = x.payout_id AND p.kind IN ('paid-out', 'written-off') AND p.code = "
+        "'transit'), 0), CASE WHEN x.state = 'done' AND x.kind = 'pay-out' THEN 1000 * "
+        "(x.price_minor + x.change_minor) ELSE 0 END, COALESCE((SELECT CAST(SUM(-p.amount) AS "
+        "BIGINT) FROM posting p WHERE p.org_id = x.org_id AND p.op_id = x.payout_id AND p.kind = "
+        "'paid-out' AND p.code = 'cash'), 0), CASE WHEN x.state = 'done' AND x.decided_by = "
+        "x.asked_by THEN 1 ELSE 0 END FROM payout x WHERE x.org_id = ?1 ORDER BY x.payout_id",
+        ODB_NONE);
+    uint8_t id[GF_UUID_LEN];
+    char name[GF_UUID_TEXT], state[16];
+    int r;
+
+    while ((r = odb_next(o->db, q)) == 1) {
+        (void)odb_copy(q, 0, id, sizeof id);
+        odb_text(q, 1, state, sizeof state);
+        gf_uuid_text(id, name);
+        ho_checked(a, HO_MONEY);
+        if (odb_int(q, 2) != odb_int(q, 3) || odb_int(q, 4) != odb_int(q, 5))
+            ho_broken(a, HO_MONEY,
+                      "payout %s is %s: %lld l and %lld in the ledger, %lld l and %lld by its row",
+                      name, state, (long long)odb_int(q, 3), (long long)odb_int(q, 5),
+                      (long long)odb_int(q, 2), (long long)odb_int(q, 4));
+        if (odb_int(q, 6) != 0)
+            ho_broken(a, HO_MONEY, "payout %s was decided by who asked for it", name);
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : 0;
+}
+
 int ho_audit_money(struct ho_audit *a)
 {
     int r = check_customers(a);
@@ -436,5 +475,7 @@ int ho_audit_money(struct ho_audit *a)
         r = check_token_money(a);
     if (r == 0)
         r = check_cash(a);
-    return r == 0 ? check_payments(a) : r;
+    if (r == 0)
+        r = check_payments(a);
+    return r == 0 ? check_payouts(a) : r;
 }

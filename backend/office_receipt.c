@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/ledger.h"
 #include "backend/office_issue.h"
 #include "meter-core/keys.h"
 
@@ -195,6 +196,15 @@ static int check_account(struct office *o, const struct ho_arrival *a, struct ho
     return 0;
 }
 
+/* What tokens bear, a meter can hold. 1; 0: the verdict is set; or a failure. */
+static int check_totals(struct office *o, const struct ho_arrival *a, struct ho_verdict *ret)
+{
+    return ledger_bears(&a->r.after)
+               ? 1
+               : contradiction(o, a, "after", "says more than 2^48 litres, which no token brings",
+                               ret);
+}
+
 /* The ticket that it names was issued. 1: yes, or it names none; 0: the verdict is set; or a
  * failure. */
 static int check_ticket(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m,
@@ -271,6 +281,8 @@ int ho_receipt_take(struct office *o, struct gf_span sealed, const struct ho_rec
         r = is_of_order(&a, ctx->order, ret);
     if (r == 1)
         r = check_account(o, &a, ret);
+    if (r == 1)
+        r = check_totals(o, &a, ret);
     if (r == 1)
         r = check_ticket(o, &a, m, ret);
     if (r == 1)

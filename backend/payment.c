@@ -4,6 +4,7 @@
 
 #include "backend/credit_in.h"
 #include "backend/provider.h"
+#include "backend/swap_case.h"
 #include "common/text.h"
 
 #define AMOUNT_MAX INT64_C(1000000000000) /* minor units */
@@ -257,7 +258,7 @@ static int sell(struct office *o, const struct payment *p, const char *by)
                         token.sequence != 0 ? ODB_I(token.sequence) : none, ODB_T(reason)))
                < 0)
         r = ho_db_fail(o);
-    return r;
+    return r == 0 && token.sequence == 0 ? swap_carry_money(o, p->account_no) : r;
 }
 
 /* ---- confirming ---- */

@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "backend/credit_in.h"
+#include "backend/swap_case.h"
 
 /* ---- rows ---- */
 
 #define REFUND_COLUMNS                                                                             \
     "SELECT refund_id, account_no, sequence, by_sequence, state, currency, asked_by, "             \
-    "approved_by, reason, amount_minor, asked_at_ms, ended_at_ms FROM refund WHERE org_id = ?1 "   \
-    "AND "
+    "approved_by, reason, amount_minor, asked_at_ms, ended_at_ms, why FROM refund WHERE org_id = " \
+    "?1 AND "
 
 static int first_refund(struct office *o, struct odb_query *q, struct refund *ret)
 {
@@ -29,6 +30,7 @@ static int first_refund(struct office *o, struct odb_query *q, struct refund *re
         odb_text(q, 6, ret->asked_by, sizeof ret->asked_by);
         odb_text(q, 7, ret->approved_by, sizeof ret->approved_by);
         odb_text(q, 8, ret->reason, sizeof ret->reason);
+        odb_text(q, 12, ret->why, sizeof ret->why);
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : r;
@@ -56,25 +58,33 @@ int refund_under_way(struct office *o, uint64_t account_no, struct refund *ret)
                         ret);
 }
 
+/* The one of a token that is not refused. */
 static int refund_of(struct office *o, uint64_t account_no, uint64_t sequence, struct refund *ret)
 {
     return first_refund(o,
-                        odb_query(o->db, REFUND_COLUMNS "account_no = ?2 AND sequence = ?3",
+                        odb_query(o->db,
+                                  REFUND_COLUMNS
+                                  "account_no = ?2 AND sequence = ?3 AND state <> 'refused'",
                                   ODB(ODB_I(account_no), ODB_I(sequence))),
                         ret);
 }
 
-static int set_state(struct office *o, const struct refund *refund, const char *state)
+/* A refused one makes room for another: its column `live` is null. */
+static int end_refund(struct office *o, const struct refund *refund, const char *state,
+                      const char *why)
 {
+    const struct odb_value none = { .type = ODB_NULL };
+
     if (odb_exec(o->db,
-                 "UPDATE refund SET state = ?3, ended_at_ms = ?4 WHERE org_id = ?1 AND refund_id = "
-                 "?2",
-                 ODB(ODB_B(refund->refund_id, 16), ODB_T(state), ODB_I(ho_now_ms(o))))
+                 "UPDATE refund SET state = ?3, ended_at_ms = ?4, why = ?5, live = ?6 WHERE org_id "
+                 "= ?1 AND refund_id = ?2",
+                 ODB(ODB_B(refund->refund_id, 16), ODB_T(state), ODB_I(ho_now_ms(o)), ODB_T(why),
+                     why[0] == '\0' ? ODB_I(1) : none))
         < 0)
         return ho_db_fail(o);
-    return ho_log(o, "office", "refund ended", "%llu/%llu: %s",
+    return ho_log(o, "office", "refund ended", "%llu/%llu: %s%s%s",
                   (unsigned long long)refund->account_no, (unsigned long long)refund->sequence,
-                  state);
+                  state, why[0] != '\0' ? ": " : "", why);
 }
 
 /* ---- wanted ---- */
@@ -136,21 +146,22 @@ int refund_want(struct office *o, const uint8_t refund_id[static 16], uint64_t a
     struct credit_token t;
     struct refund known;
     int64_t amount = 0;
-    int r = refund_of(o, account_no, sequence, &known);
+    int r = refund_find(o, refund_id, &known);
 
     if (r == 1)
-        return memcmp(known.refund_id, refund_id, 16) == 0
+        return known.account_no == account_no && known.sequence == sequence
                    ? 0
-                   : not_now(o, "this token has been asked back before");
-    if (r == 0 && (r = refund_find(o, refund_id, &known)) == 1)
-        return ho_fail(o, GF_E_MISMATCH, "refund_id", "is of another token");
+                   : ho_fail(o, GF_E_MISMATCH, "refund_id", "is of another token");
+    if (r == 0 && (r = refund_of(o, account_no, sequence, &known)) == 1)
+        return not_now(o, strcmp(known.state, "paid") == 0 ? "this token was given back before"
+                                                           : "this token is asked back already");
     if (r != 0 || (r = check_token(o, account_no, sequence, &t)) != 0
         || (r = amount_of(o, &t, &amount)) != 0)
         return r;
     if (odb_exec(o->db,
                  "INSERT INTO refund (org_id, refund_id, account_no, sequence, state, "
-                 "amount_minor, currency, asked_by, approved_by, asked_at_ms, reason) VALUES (?1, "
-                 "?2, ?3, ?4, 'wanted', ?5, ?6, ?7, '', ?8, ?9)",
+                 "amount_minor, currency, asked_by, approved_by, asked_at_ms, reason, live) VALUES "
+                 "(?1, ?2, ?3, ?4, 'wanted', ?5, ?6, ?7, '', ?8, ?9, 1)",
                  ODB(ODB_B(refund_id, 16), ODB_I(account_no), ODB_I(sequence), ODB_I(amount),
                      ODB_T(t.currency), ODB_T(asked_by), ODB_I(ho_now_ms(o)), ODB_T(reason)))
         < 0)
@@ -225,7 +236,7 @@ int refund_reject(struct office *o, const uint8_t refund_id[static 16], const ch
                  ODB(ODB_B(refund_id, 16), ODB_T(by)))
         < 0)
         return ho_db_fail(o);
-    r = set_state(o, ret, "refused");
+    r = end_refund(o, ret, "refused", "rejected");
     if (r == 0)
         r = find_wanted(o, refund_id, ret);
     return r < 0 ? r : 0;
@@ -247,9 +258,9 @@ int refund_ask(struct office *o, const uint8_t refund_id[static 16], uint64_t ac
 
 /* ---- decided by the meter ---- */
 
-int refund_refuse(struct office *o, const struct refund *refund)
+int refund_refuse(struct office *o, const struct refund *refund, const char *why)
 {
-    return set_state(o, refund, "refused");
+    return end_refund(o, refund, "refused", why);
 }
 
 static int pay_out(struct office *o, const struct refund *refund, const struct payment *payment)
@@ -290,6 +301,6 @@ int refund_pay(struct office *o, const struct refund *refund, uint64_t seq, int6
         r = ho_fail(o, GF_E_STORE_DAMAGED, "refund", "its token or payment is missing");
     if (r == 1 && (r = credit_void(o, &t, seq, at_s, NULL)) == 0
         && (r = pay_out(o, refund, &payment)) == 0)
-        r = set_state(o, refund, "paid");
-    return r;
+        r = end_refund(o, refund, "paid", "");
+    return r == 0 ? swap_carry_money(o, refund->account_no) : r;
 }

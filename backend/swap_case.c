@@ -90,6 +90,17 @@ int swap_next(struct office *o, const char *after, const char *state, struct swa
                ret);
 }
 
+int swap_next_waiting(struct office *o, const char *supply_point, const char *after,
+                      struct swap_case *ret)
+{
+    return one(o,
+               odb_query(o->db,
+                         COLUMNS "supply_point = ?2 AND state = 'closed' AND number > ?3 ORDER BY "
+                                 "number LIMIT 1",
+                         ODB(ODB_T(supply_point), ODB_T(after))),
+               ret);
+}
+
 /* ---- terms ---- */
 
 static int make_terms(struct office *o, struct swap_case *c)

@@ -36,6 +36,10 @@ int swap_find_account(struct office *o, uint64_t account_no, bool is_old, struct
 /* The next case behind this number ("" for the first), of this state (NULL: any). */
 int swap_next(struct office *o, const char *after, const char *state, struct swap_case *ret);
 
+/* The next case of this place behind this number that waits to be settled: closed, not settled. */
+int swap_next_waiting(struct office *o, const char *supply_point, const char *after,
+                      struct swap_case *ret);
+
 /* Begin a case: number and terms are made here; state, made_at_ms are set. The rest is the
  * caller's, who has checked it. 0 or a failure. */
 int swap_begin(struct office *o, struct swap_case *c);
@@ -57,17 +61,20 @@ int swap_key_for(struct office *o, const struct swap_case *c, uint32_t wrap_epoc
 int swap_take_certificate(struct office *o, struct gf_span sealed, const char *brought_by);
 
 /* Settle: what the new meter did not take by certificate goes there as a transfer token (or a debit
- * token for a debt), and the transit is zero. 0, also when it is settled; GF_E_NOT_NOW (nothing is
+ * token for a debt), and the transit is zero. Where the new account is closed too, it goes to the
+ * account that swap_heir() finds; where there is none, to the transit of the last account, as what a
+ * removed meter left. 0, also when it is settled; GF_E_NOT_NOW (nothing is
  * closed yet, or the new account is not open yet). GF_E_NOT_NOW too while the new meter may still
  * take the certificate itself (before not_after_s and without a receipt of it), unless `online`:
  * then the whole goes by token and the case's swap ticket is void. */
 int swap_settle(struct office *o, const uint8_t case_id[static 16], bool online, const char *by);
 
 /* The old meter is dead: an estimate within the cap (below zero: a debt) by one person, confirmed
- * by another, settled at once. It counts up to the last token that is known to be taken: later ones are voided and
- * go over with it. GF_E_NOT_NOW (it is closed, cancelled, or the new account is not
- * open), GF_E_RANGE, GF_E_MISMATCH (estimated before otherwise). When its closing comes home after
- * all, the difference goes through the case's `adjusted` account and a token. */
+ * by another, settled at once. It counts up to the last token that is known to be taken: later ones
+ * are voided and go over with it, and a refund under way of one of them is refused, for nothing
+ * proves that the token was not used. GF_E_NOT_NOW (it is closed, cancelled, or the new account is
+ * not open), GF_E_RANGE, GF_E_MISMATCH (estimated before otherwise). When its closing comes home
+ * after all, the difference goes through the case's `adjusted` account and a token. */
 int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t residual_l,
                   const char *estimated_by, const char *confirmed_by);
 
@@ -84,6 +91,17 @@ int swap_foresee(struct office *o, const char *meter_id, const gasm_Receipt *rec
  * called: accounts open and close, bindings move, cases are settled. Call for each receipt that is
  * applied. 0 or a failure. */
 int swap_follow(struct office *o, const char *meter_id, const gasm_Receipt *receipt);
+
+/* Who gets what comes home late of this account: itself while it is open; else the account to which
+ * the swaps from it on lead; where the last of them was closed without a swap, the customer's next
+ * open account at that place. *ret: that account; without an heir the last one, which is closed. One
+ * of enum swap_heir, or a failure. */
+enum swap_heir { SWAP_NO_HEIR, SWAP_HEIR, SWAP_HEIR_LATER /* not open yet */ };
+int swap_heir(struct office *o, uint64_t account_no, struct credit_account *ret);
+
+/* The customer's money on an account that a swap closed goes to the account to which the swaps from
+ * it on lead; nothing happens to that of any other account. 0 or a failure. */
+int swap_carry_money(struct office *o, uint64_t account_no);
 
 /* The credit of an account that was closed without a swap goes to another open account of the same
  * customer, as a transfer token. `move_id` is the caller's: twice is once. 0; GF_E_NOT_NOW (it is

@@ -89,46 +89,38 @@ static int close_account(struct office *o, const struct swap_closing *closing)
     return n == 0 ? 1 : n;
 }
 
-/* The meter spoke after all: what was estimated goes out of the case's transit again, with what it was
- * seen to have taken since then. */
-static int undo_estimate(struct office *o, const struct swap_case *c, int64_t at_s)
+/* Cases at an account's place that wait for it. */
+static int settle_place(struct office *o, uint64_t account_no)
 {
-    char owner[33];
-    int64_t adjusted_l;
-    struct ledger_entry e = { .kind = "estimate-undone",
-                              .effective_s = at_s,
-                              .made_by = "office",
-                              .note = c->number,
-                              .postings = { { LEDGER_LITRE, LEDGER_ADJUSTED, owner, 0 },
-                                            { LEDGER_LITRE, LEDGER_TRANSIT, owner, 0 } },
-                              .n = 2 };
-    int r;
+    struct credit_account account;
+    int r = credit_find_account(o, account_no, &account);
 
-    memcpy(e.op_id, c->case_id, sizeof e.op_id);
-    ledger_owner_case(c->case_id, owner);
-    if ((r = ledger_balance(o, LEDGER_LITRE, LEDGER_ADJUSTED, owner, &adjusted_l)) != 0)
-        return r;
-    e.postings[0].amount = -adjusted_l;
-    e.postings[1].amount = adjusted_l;
-    r = ledger_post(o, &e);
-    return r < 0 ? r : 0;
+    return r == 1 ? swap_settle_waiting(o, account.supply_point) : r;
 }
 
 int swap_close_books(struct office *o, struct swap_case *c, const struct swap_closing *closing)
 {
+    const struct credit_end end = { .account_no = closing->account_no,
+                                    .last_seq = closing->last_token_seq,
+                                    .swap_case = c != NULL ? c->case_id : NULL };
     int64_t voided_l = 0;
     int is_new = close_account(o, closing), r = is_new < 0 ? is_new : 0;
 
     if (r == 0)
-        r = credit_void_after(o, closing->account_no, closing->last_token_seq,
-                              c != NULL ? c->case_id : NULL, &voided_l);
-    if (r == 0 && c == NULL)
-        return is_new == 1 ? leave_place(o, closing) : 0;
+        r = credit_void_after(o, &end, &voided_l);
+    if (r == 0 && c == NULL) {
+        r = is_new == 1 ? leave_place(o, closing) : 0;
+        return r == 0 ? settle_place(o, closing->account_no) : r;
+    }
     if (r == 0 && c->has_estimate && is_new == 1)
-        r = undo_estimate(o, c, closing->at_s);
+        r = swap_undo_estimate(o, c, closing->at_s);
     if (r == 0 && strcmp(c->state, "planned") == 0)
         r = swap_set_state(o, c, "closed");
-    return r == 0 ? swap_settle_rest(o, c) : r;
+    if (r == 0)
+        r = swap_carry_money(o, closing->account_no);
+    if (r == 0)
+        r = swap_settle_rest(o, c);
+    return r == 0 ? swap_settle_waiting(o, c->supply_point) : r;
 }
 
 /* ---- certificates ---- */
@@ -152,6 +144,10 @@ static int open_certificate(struct office *o, struct gf_span sealed, char meter_
     gf_wipe(root, sizeof root);
     if (r != 0)
         return ho_fail(o, GF_E_SIGNATURE, "certificate", wrong);
+    if (!ledger_bears(&ret->totals) || ret->residual_l > (int64_t)MC_CEILING_MAX_L
+        || ret->residual_l < -(int64_t)MC_CEILING_MAX_L)
+        return ho_fail(o, GF_E_MISMATCH, "residual_l",
+                       "it says more than 2^48 litres, which no token brings");
     if ((r = credit_find_account(o, ret->account_no, &account)) < 0)
         return r;
     return r == 1 && strcmp(account.meter_id, meter_id) == 0
@@ -393,5 +389,9 @@ int swap_follow(struct office *o, const char *meter_id, const gasm_Receipt *rece
     if (ledger_says_closed(receipt))
         return follow_closing(o, meter_id, receipt);
     r = swap_find_account(o, receipt->account_no, false, &c);
-    return r == 1 ? follow_new(o, &c, receipt) : r;
+    if (r == 1)
+        r = follow_new(o, &c, receipt);
+    return r == 0 && receipt->command == gasm_Command_OPEN_ACCOUNT
+               ? settle_place(o, receipt->account_no)
+               : r;
 }

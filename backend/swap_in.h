@@ -27,6 +27,24 @@ int swap_set_state(struct office *o, struct swap_case *c, const char *state);
  * the certificate or the case was settled before, the rest by token. 0 or a failure. */
 int swap_settle_rest(struct office *o, struct swap_case *c);
 
+/* An account of this place opened or closed: what cases there wait with may go on. 0 or a failure. */
+int swap_settle_waiting(struct office *o, const char *supply_point);
+
+/* What is in transit goes to whom it belongs: the case is settled. 0 or a failure. */
+int swap_settle_now(struct office *o, struct swap_case *c, const char *by);
+
+/* Litres in transit of a case. */
+int swap_transit(struct office *o, const struct swap_case *c, int64_t *ret);
+
+/* The meter spoke after all: what was estimated goes out of the case's transit again, with what it
+ * was seen to have taken since then. 0 or a failure. */
+int swap_undo_estimate(struct office *o, const struct swap_case *c, int64_t at_s);
+
+/* Is this a present supervisor, or with `or_technician` a technician? 0; GF_E_FORMAT at `where`; or
+ * a failure. */
+int swap_check_person(struct office *o, const char *where, const char *staff_no,
+                      bool or_technician);
+
 /* Is a certificate's mac for the new meter one of this case's swap keys? 1, 0 or a failure. */
 int swap_check_mac(struct office *o, const struct swap_case *c, struct gf_span sealed);
 

@@ -70,6 +70,22 @@ static int take_exported(struct office *o, const struct swap_case *c)
     return r < 0 ? r : 0;
 }
 
+/* The closing looked like a removal, and ended what the customer's programs may talk to: that is as
+ * it was, to go over with the place; unless somebody else has that by now. */
+static int bind_again(struct office *o, const struct swap_case *c)
+{
+    if (odb_exec(o->db,
+                 "UPDATE binding SET ended_at_ms = NULL WHERE org_id = ?1 AND meter_id = ?2 AND "
+                 "account_no = ?3 AND ended_at_ms >= ?4 AND NOT EXISTS (SELECT 1 FROM account b "
+                 "WHERE b.org_id = ?1 AND b.supply_point = ?5 AND b.account_no > ?6 AND (b.state = "
+                 "'open' OR b.closed_seq IS NOT NULL))",
+                 ODB(ODB_T(c->old_meter_id), ODB_I(c->old_account_no), ODB_I(c->made_at_ms),
+                     ODB_T(c->supply_point), ODB_I(c->new_account_no)))
+        < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
 int swap_revive(struct office *o, struct swap_case *c)
 {
     int64_t closed = 0;
@@ -91,6 +107,10 @@ int swap_revive(struct office *o, struct swap_case *c)
         return ho_db_fail(o);
     if ((r = take_exported(o, c)) == 0)
         r = swap_set_state(o, c, closed > 0 ? "closed" : "planned");
+    if (r == 0 && closed > 0)
+        r = swap_carry_money(o, c->old_account_no);
+    if (r == 0)
+        r = bind_again(o, c);
     return r == 0 ? swap_take_place(o, c) : r;
 }
 

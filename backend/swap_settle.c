@@ -23,35 +23,31 @@ int swap_set_state(struct office *o, struct swap_case *c, const char *state)
     return ho_log(o, "office", "swap case", "%s is %s", c->number, state);
 }
 
+static int told(struct office *o, const struct ho_order *order)
+{
+    return order->staff_no[0] != '\0' ? ho_changed(o, order) : 0;
+}
+
+static int told_anew(struct office *o, const struct ho_order *order)
+{
+    int r = ho_void_order_tickets(o, order->id);
+
+    return r < 0 ? r : told(o, order);
+}
+
 int swap_orders_changed(struct office *o, const struct swap_case *c, bool anew)
 {
-    struct buf ids = { 0 };
-    struct ho_order order;
-    struct odb_query *q = odb_query(o->db,
-                                    "SELECT order_id FROM work_order WHERE org_id = ?1 AND "
-                                    "swap_case = ?2 AND closed_at_ms IS NULL",
-                                    ODB(ODB_B(c->case_id, 16)));
-    int r;
-
-    while ((r = odb_next(o->db, q)) == 1)
-        buf_add(&ids, odb_bytes(q, 0).p, odb_bytes(q, 0).n);
-    odb_end(q);
-    if (r < 0)
-        (void)ho_db_fail(o);
-    for (size_t at = 0; r >= 0 && at + GF_UUID_LEN <= ids.n; at += GF_UUID_LEN) {
-        r = ho_find_order(o, ids.p + at, &order);
-        if (r == 1 && anew)
-            r = ho_void_order_tickets(o, order.id);
-        if (r >= 0 && order.staff_no[0] != '\0')
-            r = ho_changed(o, &order);
-    }
-    buf_free(&ids);
-    return r < 0 ? r : 0;
+    return ho_each_order(o,
+                         odb_query(o->db,
+                                   "SELECT order_id FROM work_order WHERE org_id = ?1 AND "
+                                   "swap_case = ?2 AND closed_at_ms IS NULL",
+                                   ODB(ODB_B(c->case_id, 16))),
+                         anew ? told_anew : told);
 }
 
 /* ---- the rest of a case ---- */
 
-static int transit_of(struct office *o, const struct swap_case *c, int64_t *ret)
+int swap_transit(struct office *o, const struct swap_case *c, int64_t *ret)
 {
     char owner[33];
 
@@ -94,13 +90,24 @@ static int cause_of(struct office *o, const struct swap_case *c, int64_t n, uint
     return 0;
 }
 
-/* A token brings what is in transit to the new account, or takes it from there. */
-static int issue_rest(struct office *o, const struct swap_case *c, int64_t transit_l,
-                      const char *by)
+/* How many tokens the case has caused. 0 or a failure. */
+static int count_tokens(struct office *o, const struct swap_case *c, int64_t *ret)
+{
+    if (odb_number(o->db, ret,
+                   "SELECT COUNT(*) FROM token WHERE org_id = ?1 AND swap_case = ?2",
+                   ODB(ODB_B(c->case_id, 16)))
+        < 0)
+        return ho_db_fail(o);
+    return 0;
+}
+
+/* A token brings what is in transit to an account, or takes it from there. */
+static int issue_rest(struct office *o, const struct swap_case *c, uint64_t account_no,
+                      int64_t transit_l, const char *by)
 {
     uint8_t cause[16];
     struct credit_token token;
-    const struct credit_new what = { .account_no = c->new_account_no,
+    const struct credit_new what = { .account_no = account_no,
                                      .kind = transit_l > 0 ? "transfer" : "debit",
                                      .litres = transit_l > 0 ? transit_l : -transit_l,
                                      .cause_id = cause,
@@ -108,31 +115,74 @@ static int issue_rest(struct office *o, const struct swap_case *c, int64_t trans
                                      .reason = c->number,
                                      .swap_case = c->case_id };
     int64_t n = 0;
-    int r;
+    int r = count_tokens(o, c, &n);
 
-    if (odb_number(o->db, &n,
-                   "SELECT COUNT(*) FROM token WHERE org_id = ?1 AND swap_case = ?2 AND account_no "
-                   "= ?3",
-                   ODB(ODB_B(c->case_id, 16), ODB_I(c->new_account_no)))
-        < 0)
-        return ho_db_fail(o);
-    if ((r = cause_of(o, c, n, cause)) != 0)
-        return r;
-    return credit_issue(o, &what, &token);
+    if (r == 0)
+        r = cause_of(o, c, n, cause);
+    return r == 0 ? credit_issue(o, &what, &token) : r;
 }
 
-/* The case is settled: the rest goes by token. Its orders' next tickets have no terms; those that
- * are out are void when the new meter has not taken the certificate. */
+/* Nobody is there to get it: it is as what a removed meter leaves. */
+static int leave_rest(struct office *o, const struct swap_case *c, uint64_t account_no,
+                      int64_t transit_l, const char *by)
+{
+    char owner[33], account[24];
+    struct ledger_entry e = { .kind = "left",
+                              .effective_s = ho_now_ms(o) / 1000,
+                              .made_by = by,
+                              .note = c->number,
+                              .postings = { { LEDGER_LITRE, LEDGER_TRANSIT, owner, -transit_l },
+                                            { LEDGER_LITRE, LEDGER_TRANSIT, account, transit_l } },
+                              .n = 2 };
+    int64_t n = 0;
+    int r;
+
+    ledger_owner_case(c->case_id, owner);
+    ledger_owner(account_no, account);
+    if (odb_number(o->db, &n,
+                   "SELECT COUNT(*) FROM posting WHERE org_id = ?1 AND unit = 'litre' AND code = "
+                   "'transit' AND owner = ?2 AND kind = 'left'",
+                   ODB(ODB_T(owner)))
+        < 0)
+        return ho_db_fail(o);
+    if ((r = cause_of(o, c, n, e.op_id)) != 0)
+        return r;
+    r = ledger_post(o, &e);
+    return r < 0 ? r : 0;
+}
+
+/* What is in transit goes to whom it belongs. 0 or a failure. */
+static int pass_on(struct office *o, const struct swap_case *c, int64_t transit_l, const char *by)
+{
+    struct credit_account to;
+    int heir = swap_heir(o, c->new_account_no, &to);
+
+    if (heir < 0)
+        return heir;
+    return heir == SWAP_NO_HEIR ? leave_rest(o, c, to.account_no, transit_l, by)
+                                : issue_rest(o, c, to.account_no, transit_l, by);
+}
+
+/* The case is settled. Its orders' next tickets have no terms; those that are out are void when the
+ * new meter has not taken the certificate. */
 static int finish(struct office *o, struct swap_case *c, int64_t transit_l, const char *by)
 {
     const int imported = is_imported(o, c);
     int r = imported < 0 ? imported : 0;
 
     if (r == 0 && transit_l != 0)
-        r = issue_rest(o, c, transit_l, by);
+        r = pass_on(o, c, transit_l, by);
     if (r == 0 && strcmp(c->state, "settled") != 0)
         r = swap_set_state(o, c, "settled");
     return r == 0 ? swap_orders_changed(o, c, transit_l != 0 && imported == 0) : r;
+}
+
+int swap_settle_now(struct office *o, struct swap_case *c, const char *by)
+{
+    int64_t transit_l;
+    int r = swap_transit(o, c, &transit_l);
+
+    return r == 0 ? finish(o, c, transit_l, by) : r;
 }
 
 /* More came over than was certified, and a token of the case waits: it says totals, so it may bring
@@ -152,29 +202,47 @@ static int is_token_out(struct office *o, const struct swap_case *c, int64_t tra
     return n > 0;
 }
 
-/* Is it known which way the litres went: by certificate, or by a token of the case (also one whose
- * arrival reopened the case)? 1, 0 or a failure. */
+/* Is it known which way the litres went: by certificate; by a token of the case (also one whose
+ * arrival reopened it); by an estimate, which nobody certifies; or the new meter's account has ended,
+ * and its papers say what it took? 1, 0 or a failure. */
 static int is_decided(struct office *o, const struct swap_case *c)
 {
-    int64_t n = 0;
+    int64_t n = c->has_estimate ? 1 : 0;
     int r = is_imported(o, c);
 
-    if (r != 0)
-        return r;
+    if (r == 0)
+        r = n == 0 ? count_tokens(o, c, &n) : 0;
+    if (r != 0 || n > 0)
+        return r != 0 ? r : 1;
     if (odb_number(o->db, &n,
-                   "SELECT COUNT(*) FROM token WHERE org_id = ?1 AND swap_case = ?2 AND account_no "
-                   "= ?3",
-                   ODB(ODB_B(c->case_id, 16), ODB_I(c->new_account_no)))
+                   "SELECT COUNT(*) FROM account WHERE org_id = ?1 AND account_no = ?2 AND "
+                   "closed_seq IS NOT NULL",
+                   ODB(ODB_I(c->new_account_no)))
         < 0)
         return ho_db_fail(o);
     return n > 0;
 }
 
+/* Has somebody to come first: an account that is not open yet, or a token? 1, 0 or a failure. */
+static int has_to_wait(struct office *o, const struct swap_case *c, int64_t transit_l)
+{
+    struct credit_account to;
+    int heir = swap_heir(o, c->new_account_no, &to);
+
+    return heir < 0 || heir == SWAP_HEIR_LATER ? (heir < 0 ? heir : 1)
+                                               : is_token_out(o, c, transit_l);
+}
+
+/* It is settled as far as papers can; a person may have to look at it again. */
+static int wait(struct office *o, struct swap_case *c)
+{
+    return strcmp(c->state, "settled") == 0 ? swap_set_state(o, c, "closed") : 0;
+}
+
 int swap_settle_rest(struct office *o, struct swap_case *c)
 {
-    struct credit_account account;
     int64_t transit_l;
-    int r = transit_of(o, c, &transit_l);
+    int r = swap_transit(o, c, &transit_l);
 
     if (r != 0)
         return r;
@@ -182,14 +250,26 @@ int swap_settle_rest(struct office *o, struct swap_case *c)
         return strcmp(c->state, "settled") == 0 ? 0 : finish(o, c, 0, "office");
     if (strcmp(c->state, "settled") != 0 && (r = is_decided(o, c)) != 1)
         return r;
-    if ((r = credit_find_account(o, c->new_account_no, &account)) != 1)
+    if ((r = has_to_wait(o, c, transit_l)) != 0)
+        return r < 0 ? r : wait(o, c);
+    r = finish(o, c, transit_l, "office");
+    if (r != GF_E_RANGE || strcmp(o->fail.where, "litres") != 0)
         return r;
-    if ((r = is_token_out(o, c, transit_l)) < 0)
-        return r;
-    if (r == 0 && strcmp(account.state, "open") == 0)
-        return finish(o, c, transit_l, "office");
-    /* late papers, and no account to settle with or a token to wait for: a case to look at again */
-    return strcmp(c->state, "settled") == 0 ? swap_set_state(o, c, "closed") : 0;
+    o->fail = (struct gf_fail){ 0 }; /* no token bears so much: that stops no record */
+    return wait(o, c);
+}
+
+int swap_settle_waiting(struct office *o, const char *supply_point)
+{
+    struct swap_case c;
+    char after[sizeof c.number] = "";
+    int r, settled = 0;
+
+    while (settled == 0 && (r = swap_next_waiting(o, supply_point, after, &c)) == 1) {
+        (void)gf_copy(after, sizeof after, c.number);
+        settled = swap_settle_rest(o, &c);
+    }
+    return settled != 0 ? settled : r;
 }
 
 /* May the new meter still take credit or debt from the certificate? 1, 0 or a failure. */
@@ -222,7 +302,7 @@ int swap_settle(struct office *o, const uint8_t case_id[static 16], bool online,
         return r < 0 ? r : ho_fail(o, GF_E_FORMAT, "swap case", "there is no such swap case");
     if (strcmp(c.state, "planned") == 0 || strcmp(c.state, "cancelled") == 0)
         return ho_fail(o, GF_E_NOT_NOW, "swap case", "the old meter's account is not closed yet");
-    if ((r = transit_of(o, &c, &transit_l)) != 0 || transit_l == 0)
+    if ((r = swap_transit(o, &c, &transit_l)) != 0 || transit_l == 0)
         return r == 0 ? swap_settle_rest(o, &c) : r;
     if (!online && (r = may_import(o, &c)) != 0) {
         if (r < 0)
@@ -238,114 +318,4 @@ int swap_settle(struct office *o, const uint8_t case_id[static 16], bool online,
     return r == 0 ? ho_log(o, by, "swap settled", "%s: %lld l by token", c.number,
                            (long long)transit_l)
                   : r;
-}
-
-/* ---- a dead meter ---- */
-
-/* Is there such a member of the staff, with one of two roles? */
-static int check_person(struct office *o, const char *where, const char *staff_no, bool supervisor)
-{
-    int64_t n = 0;
-
-    if (odb_number(o->db, &n,
-                   "SELECT COUNT(*) FROM staff WHERE org_id = ?1 AND staff_no = ?2 AND left_at_ms "
-                   "IS NULL AND (role = 'supervisor' OR (role = 'technician' AND ?3 = 0))",
-                   ODB(ODB_T(staff_no), ODB_I(supervisor)))
-        < 0)
-        return ho_db_fail(o);
-    return n > 0 ? 0
-                 : ho_fail(o, GF_E_FORMAT, where,
-                           supervisor ? "has to be a supervisor"
-                                      : "has to be a technician or a supervisor");
-}
-
-/* 1: may be estimated; 0: it is already, so; or a failure. */
-static int check_estimate(struct office *o, const struct swap_case *c, int64_t residual_l,
-                          const char *estimated_by, const char *confirmed_by)
-{
-    struct credit_account account;
-    int r;
-
-    if (c->has_estimate)
-        return c->estimate_l == residual_l && strcmp(c->estimated_by, estimated_by) == 0
-                       && strcmp(c->confirmed_by, confirmed_by) == 0
-                   ? 0
-                   : ho_fail(o, GF_E_MISMATCH, "residual_l", "this case was estimated otherwise");
-    if (strcmp(c->state, "planned") != 0)
-        return ho_fail(o, GF_E_NOT_NOW, "swap case", "only a planned case can be estimated");
-    if (residual_l > (int64_t)c->cap_l || residual_l < -(int64_t)c->cap_l)
-        return ho_fail(o, GF_E_RANGE, "residual_l", "an estimate stays within the case's cap");
-    if (strcmp(estimated_by, confirmed_by) == 0)
-        return ho_fail(o, GF_E_FORMAT, "confirmed_by", "another person has to confirm it");
-    if ((r = check_person(o, "estimated_by", estimated_by, false)) != 0
-        || (r = check_person(o, "confirmed_by", confirmed_by, true)) != 0)
-        return r;
-    if ((r = credit_find_account(o, c->new_account_no, &account)) != 1)
-        return r < 0 ? r : ho_fail(o, GF_E_STORE_DAMAGED, "account", c->number);
-    return strcmp(account.state, "open") == 0
-               ? 1
-               : ho_fail(o, GF_E_NOT_NOW, "swap case", "the new meter's account is not open yet");
-}
-
-static int post_estimate(struct office *o, const struct swap_case *c, const char *confirmed_by)
-{
-    char owner[33];
-    struct ledger_entry e = { .kind = "estimate",
-                              .effective_s = ho_now_ms(o) / 1000,
-                              .made_by = confirmed_by,
-                              .note = c->number,
-                              .postings = { { LEDGER_LITRE, LEDGER_ADJUSTED, owner,
-                                              -c->estimate_l },
-                                            { LEDGER_LITRE, LEDGER_TRANSIT, owner,
-                                              c->estimate_l } },
-                              .n = 2 };
-    int r;
-
-    memcpy(e.op_id, c->case_id, sizeof e.op_id);
-    ledger_owner_case(c->case_id, owner);
-    r = ledger_post(o, &e);
-    return r < 0 ? r : 0;
-}
-
-int swap_estimate(struct office *o, const uint8_t case_id[static 16], int64_t residual_l,
-                  const char *estimated_by, const char *confirmed_by)
-{
-    struct swap_case c;
-    uint64_t last_seq;
-    int64_t voided_l, transit_l;
-    int r = swap_find(o, case_id, &c);
-
-    if (r == 0)
-        r = ho_fail(o, GF_E_FORMAT, "swap case", "there is no such swap case");
-    if (r == 1)
-        r = check_estimate(o, &c, residual_l, estimated_by, confirmed_by);
-    if (r != 1)
-        return r;
-    c.has_estimate = true;
-    c.estimate_l = residual_l;
-    if (odb_exec(o->db,
-                 "UPDATE swap_case SET estimate_l = ?3, estimated_by = ?4, confirmed_by = ?5 WHERE "
-                 "org_id = ?1 AND case_id = ?2",
-                 ODB(ODB_B(c.case_id, 16), ODB_I(residual_l), ODB_T(estimated_by),
-                     ODB_T(confirmed_by)))
-            < 0
-        || odb_exec(o->db,
-                    "UPDATE account SET state = 'closed', closed_at_s = ?3, residual_l = ?4 WHERE "
-                    "org_id = ?1 AND account_no = ?2",
-                    ODB(ODB_I(c.old_account_no), ODB_I(ho_now_ms(o) / 1000), ODB_I(residual_l)))
-               < 0)
-        return ho_db_fail(o);
-    if ((r = swap_last_taken(o, c.old_account_no, &last_seq)) != 0)
-        return r;
-    r = ho_log(o, confirmed_by, "swap estimated", "%s: %lld l, by %s", c.number,
-               (long long)residual_l, estimated_by);
-    if (r == 0)
-        r = post_estimate(o, &c, confirmed_by);
-    if (r == 0)
-        r = credit_void_after(o, c.old_account_no, last_seq, c.case_id, &voided_l);
-    if (r == 0)
-        r = swap_set_state(o, &c, "closed");
-    if (r == 0)
-        r = transit_of(o, &c, &transit_l);
-    return r == 0 ? finish(o, &c, transit_l, confirmed_by) : r;
 }

@@ -129,6 +129,10 @@ static void only_who_may(void **state)
         { "POST", "/v1/refunds", API_BIT(CLERK) | API_BIT(SUPERVISOR) },
         { "POST", "/v1/refunds/" ID_1 "/approve", API_BIT(SUPERVISOR) },
         { "POST", "/v1/refunds/" ID_1 "/reject", API_BIT(SUPERVISOR) },
+        { "POST", "/v1/payouts", API_BIT(CLERK) | API_BIT(SUPERVISOR) },
+        { "GET", "/v1/payouts", API_BIT(CLERK) | API_BIT(SUPERVISOR) | API_BIT(AUDITOR) },
+        { "POST", "/v1/payouts/" ID_1 "/confirm", API_BIT(SUPERVISOR) },
+        { "POST", "/v1/payouts/" ID_1 "/reject", API_BIT(SUPERVISOR) },
         { "POST", "/v1/tariffs", API_BIT(SUPERVISOR) },
     };
 
@@ -272,13 +276,30 @@ static void rejected_is_refused(void **state)
     refused("POST", "/v1/refunds/none/approve", supervisor, NULL, 404, "not_found", NULL);
     json = oaid_call(&m.office, "POST", "/v1/refunds/" ID_2 "/reject", supervisor, NULL, 200);
     assert_string_equal(oaid_text(json, "state"), "refused");
+    assert_string_equal(oaid_text(json, "why"), "rejected");
     json_decref(json);
     json_decref(oaid_call(&m.office, "POST", "/v1/refunds/" ID_2 "/reject", supervisor, NULL, 200));
     refused("POST", "/v1/refunds/" ID_2 "/approve", other, NULL, 409, "NOT_NOW", "refund_id");
-    refused("POST", "/v1/refunds", clerk, refund(ID_3, 1), 409, "NOT_NOW", "sequence");
     refused("POST", "/v1/refunds", clerk, refund(ID_3, 9), 400, "FORMAT", "sequence");
     assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM token"), 1);
     pay(ID_3, 10); /* sales go on */
+}
+
+/* What was refused without effect bars nothing; of a token one at a time is not refused. */
+static void after_a_refused_one_another_may_be_wanted(void **state)
+{
+    (void)state;
+    pay(ID_1, 857);
+    json_decref(oaid_call(&m.office, "POST", "/v1/refunds", clerk, refund(ID_2, 1), 200));
+    refused("POST", "/v1/refunds", clerk, refund(ID_3, 1), 409, "NOT_NOW", "sequence");
+    json_decref(oaid_call(&m.office, "POST", "/v1/refunds/" ID_2 "/reject", supervisor, NULL, 200));
+    json_decref(oaid_call(&m.office, "POST", "/v1/refunds", clerk, refund(ID_3, 1), 200));
+    json_decref(oaid_call(&m.office, "POST", "/v1/refunds", clerk, refund(ID_2, 1), 200));
+    refused("POST", "/v1/refunds", clerk, refund(ID_1, 1), 409, "NOT_NOW", "sequence");
+    assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM refund WHERE state = 'wanted'"), 1);
+    json_decref(oaid_call(&m.office, "POST", "/v1/refunds/" ID_3 "/approve", supervisor, NULL, 200));
+    maid_check(&m);
+    assert_int_equal(maid_sum(&m, "SELECT COUNT(*) FROM refund WHERE live = 1"), 1);
 }
 
 /* ---- tariffs ---- */
@@ -323,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_wants_another_approves, begin, end),
         cmocka_unit_test_setup_teardown(nobody_approves_the_own_one, begin, end),
         cmocka_unit_test_setup_teardown(rejected_is_refused, begin, end),
+        cmocka_unit_test_setup_teardown(after_a_refused_one_another_may_be_wanted, begin, end),
         cmocka_unit_test_setup_teardown(tariffs_are_for_good, begin, end),
     };
 

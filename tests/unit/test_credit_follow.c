@@ -306,14 +306,19 @@ static void a_refund_takes_two_persons(void **state)
 struct closing {
     uint64_t last_seq;
     const uint8_t *swap_case;
+    bool is_estimate;
     int64_t litres;
 };
 
 static int close_account(struct office *o, void *ctx)
 {
     struct closing *c = ctx;
+    const struct credit_end end = { .account_no = MAID_ACCOUNT,
+                                    .last_seq = c->last_seq,
+                                    .swap_case = c->swap_case,
+                                    .is_estimate = c->is_estimate };
 
-    return credit_void_after(o, MAID_ACCOUNT, c->last_seq, c->swap_case, &c->litres);
+    return credit_void_after(o, &end, &c->litres);
 }
 
 static void what_never_arrived_goes_to_the_case(void **state)

@@ -174,6 +174,7 @@ static int follow_body(struct office *o, void *ctx)
         .imported_by_token_l = newer ? b->life->imported_by_token_l[b->i] - imported_l : 0,
         .debited_by_token_l = newer ? b->life->debited_by_token_l[b->i] - debited_l : 0,
         .swap_case = swap_case,
+        .from_case = swap_case,
     };
 
     return found < 0 ? found : ledger_follow(o, &reading);
