@@ -162,6 +162,16 @@ void admin_watch_end(struct admin_watch *w);
  * GF_E_DISK_FULL; GF_E_CANCELLED. The caller closes *ret. */
 int admin_open(struct admin_watch *w, const char *path, FILE **ret, struct gf_fail *why);
 
+/* Which database, by --db URL or --db-file FILE: *ret is NULL when neither is there, else it stands
+ * in the options or in `space`. 0; GF_E_USAGE: both, or a URL with a password on the command line,
+ * where everybody could read it; GF_E_FILE; GF_E_SPACE. */
+#define ADMIN_DB_URL_MAX 2048
+#define ADMIN_DB_OPTIONS                                                                           \
+    { "db", "URL", "postgresql://...: its database; a file in the folder unless said", 0, false }, \
+        { "db-file", "FILE", "where that URL stands, when it has a password in it", 0, false }
+int admin_db(const struct admin_args *args, char space[static ADMIN_DB_URL_MAX], const char **ret,
+             struct gf_fail *why);
+
 /* Read a key: a file of 64 hex digits, and white space behind them. 0; GF_E_FILE; GF_E_FORMAT says
  * what the key is called. */
 int admin_key_file(const char *path, const char *name, uint8_t ret[static HO_KEY_LEN],

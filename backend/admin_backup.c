@@ -5,6 +5,7 @@
 #include "backend/admin.h"
 #include "backend/odb_backup.h"
 #include "backend/office_place.h"
+#include "common/bytes.h"
 
 /* ---- how far it is ---- */
 
@@ -41,8 +42,7 @@ static int run_backup(struct admin *a, const struct admin_args *args, struct gf_
 /* ---- restore ---- */
 
 static const struct admin_option restore_options[] = {
-    { "db", "URL", "postgresql://...: restore into this database; a file in the folder unless said",
-      0, false },
+    ADMIN_DB_OPTIONS,
 };
 
 struct restore {
@@ -128,15 +128,23 @@ static int run_restore(struct admin *a, const struct admin_args *args, struct gf
                                .ports = a->ports,
                                .watch = { .ctx = &signals, .tell = tell } };
     struct place place = { 0 };
-    int r = check_keys(a->dir, why);
+    char space[ADMIN_DB_URL_MAX] = "";
+    const char *url = NULL;
+    int r = check_keys(a->dir, why), lock = -1;
 
+    if (r == 0)
+        r = admin_db(args, space, &url, why);
+    if (r == 0 && (lock = keys_folder_lock(a->dir, why)) < 0)
+        r = lock;
     if (r == 0)
         r = admin_watch(&signals, a, "rows", 0, why);
     if (r == 0)
-        r = place_new(&place, a->dir, admin_value(args, "db"), why);
+        r = place_new(&place, a->dir, url, why);
     if (r == 0)
         r = place_make(&place, fill, &restore, why);
     place_end(&place);
+    gf_wipe(space, sizeof space);
+    keys_folder_unlock(lock);
     admin_watch_end(&signals);
     if (r == 0)
         r = office_open_with(a->dir, &a->secrets, a->ports, &a->office, why);

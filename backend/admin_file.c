@@ -179,3 +179,47 @@ int admin_key_file(const char *path, const char *name, uint8_t ret[static HO_KEY
     gf_wipe(text, sizeof text);
     return r == 0 ? 0 : gf_fail(why, r, name, "the file has to hold 64 hex digits");
 }
+
+/* ---- databases ---- */
+
+/* postgresql://user:password@host/name, or ?password=... */
+static bool has_password(const char *url)
+{
+    const char *host = strstr(url, "://"), *query = strchr(url, '?');
+
+    if (host != NULL) {
+        const char *at, *colon;
+
+        host += 3;
+        at = memchr(host, '@', strcspn(host, "/?"));
+        colon = at != NULL ? memchr(host, ':', (size_t)(at - host)) : NULL;
+        if (colon != NULL)
+            return true;
+    }
+    return query != NULL
+           && (strstr(query, "?password=") != NULL || strstr(query, "&password=") != NULL);
+}
+
+int admin_db(const struct admin_args *args, char space[static ADMIN_DB_URL_MAX], const char **ret,
+             struct gf_fail *why)
+{
+    const char *file = admin_value(args, "db-file");
+
+    *ret = admin_value(args, "db");
+    if (file == NULL)
+        return *ret == NULL || !has_password(*ret)
+                   ? 0
+                   : gf_fail(why, GF_E_USAGE, "--db",
+                             "a password on a command line is everybody's to read: say "
+                             "--db-file, or use PGPASSFILE");
+    if (*ret != NULL)
+        return gf_fail(why, GF_E_USAGE, "--db-file", "--db says the database already");
+
+    int n = gf_file_read(file, (uint8_t *)space, ADMIN_DB_URL_MAX - 1, why);
+    if (n < 0)
+        return n;
+    space[n] = '\0';
+    space[strcspn(space, "\r\n")] = '\0';
+    *ret = space;
+    return 0;
+}

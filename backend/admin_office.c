@@ -3,6 +3,7 @@
 
 #include "backend/admin_keys.h"
 #include "backend/service.h"
+#include "common/bytes.h"
 #include "common/text.h"
 
 #define HOSTS_MAX 14
@@ -12,7 +13,7 @@
 static const struct admin_option init_options[] = {
     { "host", "NAME", "a further name or address of the service, for its certificate", HOSTS_MAX,
       false },
-    { "db", "URL", "postgresql://...: its database; a file in the folder unless said", 0, false },
+    ADMIN_DB_OPTIONS,
     { "master", "KIND", "where the master key is kept: file, passphrase or pkcs11; file", 0,
       false },
     ADMIN_KEYS_OPTIONS,
@@ -24,11 +25,15 @@ static int run_init(struct admin *a, const struct admin_args *args, struct gf_fa
     const char *kind = admin_value(args, "master");
     size_t n = admin_values(args, "host", hosts, HOSTS_MAX);
     struct keys_source master;
-    const struct office_setup setup = { .db = admin_value(args, "db"), .master = &master };
+    char url[ADMIN_DB_URL_MAX];
+    struct office_setup setup = { .master = &master };
     int r = admin_keys_source(a, args, kind != NULL ? kind : "file", &master, why);
 
     if (r == 0)
+        r = admin_db(args, url, &setup.db, why);
+    if (r == 0)
         r = office_init_with(a->dir, hosts, n, &setup, a->ports, why);
+    gf_wipe(url, sizeof url);
     if (r != 0)
         return r;
     if (a->json)

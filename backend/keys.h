@@ -98,6 +98,11 @@ void keys_provider_label(const char *name, char ret[static KEYS_LABEL_MAX]);
 int keys_derive(struct keys *k, const char *label, uint8_t ret[static KEYS_LEN],
                 struct gf_fail *why);
 
+/* Hold a head office's folder: who makes one, restores one or rotates does so all along. A
+ * descriptor, or GF_E_NOT_NOW (somebody else has it), GF_E_FILE. */
+int keys_folder_lock(const char *dir, struct gf_fail *why);
+void keys_folder_unlock(int fd); /* below zero is fine */
+
 /* Rotation. `progress` (may be NULL) is told rows done and rows in all, between transactions;
  * returning false stops it (GF_E_CANCELLED), to be gone on with by keys_rotate_rest(). */
 struct keys_progress {
@@ -106,8 +111,8 @@ struct keys_progress {
 };
 /* Rotate to a new master key of `to`. Safe to interrupt anywhere, and to call again. GF_E_NOT_NOW
  * when another rotation is under way; GF_E_STORE_DAMAGED when rows could not be opened: they are
- * named in the audit log, the rest is re-sealed and the data key that they need is kept. Failures
- * are in o->fail. */
+ * named in the audit log, the rest is re-sealed and the data keys that they need are kept, no
+ * others. Failures are in o->fail. */
 int keys_rotate(struct office *o, const struct keys_source *to,
                 const struct keys_progress *progress);
 /* Re-seal what an interrupted rotation left, and retire data keys that seal nothing. */

@@ -69,10 +69,6 @@ void keys_note_refused(struct keys_refused *r, const struct office_ports *ports,
 void *keys_lock_new(size_t n, struct gf_fail *why);
 void keys_lock_free(void *p, size_t n); /* wipes; NULL is fine */
 
-/* The files: hold the folder's lock (a rotation holds it all along). Its descriptor, or
- * GF_E_NOT_NOW (somebody else has it), GF_E_FILE. */
-int keys_folder_lock(const char *dir, struct gf_fail *why);
-void keys_folder_unlock(int fd);
 /* With the lock held: master.key is the master key `id` ("" when it is no file), every other file
  * of a master key is gone. 0 or GF_E_FILE. */
 int keys_files_settle(const char *dir, const char *id, const struct office_ports *ports,

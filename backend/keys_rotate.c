@@ -6,7 +6,8 @@
  *    key.
  * 3. The files in the folder are put in order.
  * 4. Rows sealed by older data keys are re-sealed, so many a transaction.
- * 5. When none is left the older data keys are retired: their wrapped form is overwritten.
+ * 5. The older data keys that seal nothing any more are retired: their wrapped form is overwritten.
+ *    A row that cannot be opened keeps its own, and no other: rotations go on beside it.
  * Whatever comes between two of them, the database opens, and 4 and 5 can be gone on with.
  */
 #include "backend/keys_in.h"
@@ -190,6 +191,7 @@ struct resealing {
     int64_t version;              /* rows below it are re-sealed */
     struct sealed_row from, next; /* the last one done, committed and not yet */
     int64_t done, damaged, batch_done, batch_damaged;
+    char first[KEYS_LABEL_MAX], batch_first[KEYS_LABEL_MAX]; /* of the damaged ones */
     bool is_end;
     struct sealed_row rows[BATCH];
 };
@@ -230,7 +232,8 @@ static int reseal_row(struct office *o, struct resealing *b, const struct sealed
 
     int r = keys_unseal(o->keys, label, (struct gf_span){ row->bytes, row->n }, key, &reason);
     if (r == GF_E_CRYPTO) {
-        b->batch_damaged++;
+        if (b->batch_damaged++ == 0)
+            memcpy(b->batch_first, label, sizeof label);
         return ho_log(o, "administration", "sealed key cannot be opened", "%s", label);
     }
     if (r != 0)
@@ -287,8 +290,14 @@ static int newest_version(struct office *o, int64_t *ret)
                : 0;
 }
 
+/* What could not be opened. */
+struct damage {
+    int64_t n;
+    char first[KEYS_LABEL_MAX]; /* what its label is */
+};
+
 /* Step 4. */
-static int reseal(struct office *o, const struct keys_progress *progress, int64_t *ret_damaged)
+static int reseal(struct office *o, const struct keys_progress *progress, struct damage *ret)
 {
     struct resealing *b = calloc(1, sizeof *b);
     int64_t all = 0;
@@ -309,12 +318,17 @@ static int reseal(struct office *o, const struct keys_progress *progress, int64_
             r = ho_transaction(o, reseal_batch, b);
             b->from = b->next;
             b->done += b->batch_done;
+            if (b->damaged == 0 && b->batch_damaged > 0)
+                memcpy(b->first, b->batch_first, sizeof b->first);
             b->damaged += b->batch_damaged;
         }
     }
     if (r == 0 && progress != NULL)
         (void)progress->tell(progress->ctx, b->done, all); /* the end: nothing is left to stop */
-    *ret_damaged = b != NULL ? b->damaged : 0;
+    if (b != NULL) {
+        ret->n = b->damaged;
+        memcpy(ret->first, b->first, sizeof ret->first);
+    }
     free(b);
     return r;
 }
@@ -322,59 +336,94 @@ static int reseal(struct office *o, const struct keys_progress *progress, int64_
 /* ---- retiring ---- */
 
 struct retiring {
-    int64_t below; /* versions that were retired; 0: none could be */
+    int64_t versions[KEYS_HELD_MAX]; /* that were retired */
+    size_t n;
 };
+
+/* The older data keys that are not retired. A count or a failure. */
+static int read_older(struct office *o, int64_t newest, int64_t ret[static KEYS_HELD_MAX])
+{
+    struct odb_query *q =
+        odb_query(o->db,
+                  "SELECT version FROM master_key WHERE org_id = ?1 AND version >= ?2 AND version "
+                  "< ?3 AND retired_at_ms IS NULL ORDER BY version",
+                  ODB(ODB_I(KEYS_SCHEMA_1), ODB_I(newest)));
+    int n = 0, r;
+
+    while ((r = odb_next(o->db, q)) == 1 && n < KEYS_HELD_MAX)
+        ret[n++] = odb_int(q, 0);
+    odb_end(q);
+    return r < 0 ? ho_db_fail(o) : n;
+}
+
+static int retire_one(struct office *o, int64_t version, struct retiring *t)
+{
+    int64_t older = 0, with = 0;
+    int r = count_left(o, version, &older);
+
+    if (r == 0)
+        r = count_left(o, version + 1, &with);
+    if (r != 0 || with > older)
+        return r;
+    if (odb_exec(o->db,
+                 "UPDATE master_key SET retired_at_ms = ?3, wrapped = ?4 WHERE org_id = ?1 AND "
+                 "version = ?2 AND retired_at_ms IS NULL",
+                 ODB(ODB_I(version), ODB_I(ho_now_ms(o)), ODB_B("", 0)))
+        < 0)
+        return ho_db_fail(o);
+    t->versions[t->n++] = version;
+    return ho_log(o, "administration", "data key retired", "%" PRId64, version);
+}
 
 static int retire(struct office *o, void *ctx)
 {
     struct retiring *t = ctx;
-    int64_t newest = 0, left = 0;
-    int r = newest_version(o, &newest);
+    int64_t newest = 0, older[KEYS_HELD_MAX];
+    int n = newest_version(o, &newest), r = n;
 
-    t->below = 0;
+    t->n = 0;
     if (r == 0)
-        r = count_left(o, newest, &left);
-    if (r != 0 || left > 0)
-        return r;
-    r = odb_exec(o->db,
-                 "UPDATE master_key SET retired_at_ms = ?4, wrapped = ?5 WHERE org_id = ?1 AND "
-                 "version >= ?2 AND version < ?3 AND retired_at_ms IS NULL",
-                 ODB(ODB_I(KEYS_SCHEMA_1), ODB_I(newest), ODB_I(ho_now_ms(o)), ODB_B("", 0)));
-    if (r < 0)
-        return ho_db_fail(o);
-    t->below = newest;
-    return r > 0 ? ho_log(o, "administration", "data keys retired", "below %" PRId64, newest) : 0;
+        r = n = read_older(o, newest, older);
+    for (int i = 0; r >= 0 && i < n; i++)
+        r = retire_one(o, older[i], t);
+    return r < 0 ? r : 0;
 }
 
-static void forget(struct keys_vault *v, int64_t below)
+static void forget(struct keys_vault *v, const struct retiring *retired)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < v->n; i++)
-        if (v->held[i].version < KEYS_SCHEMA_1 || v->held[i].version >= below)
+    for (size_t i = 0; i < v->n; i++) {
+        bool stays = true;
+
+        for (size_t k = 0; k < retired->n; k++)
+            stays = stays && v->held[i].version != retired->versions[k];
+        if (stays)
             v->held[n++] = v->held[i];
+    }
     gf_wipe(&v->held[n], (v->n - n) * sizeof v->held[0]);
     v->n = n;
 }
 
 static int finish(struct office *o, const struct keys_progress *progress)
 {
-    struct retiring t = { 0 };
-    int64_t damaged = 0;
-    char detail[120];
-    int r = reseal(o, progress, &damaged);
+    struct retiring t = { .n = 0 };
+    struct damage damage = { .n = 0 };
+    char detail[240];
+    int r = reseal(o, progress, &damage);
 
     if (r == 0)
         r = ho_transaction(o, retire, &t);
-    if (r == 0 && t.below > 0)
-        forget(o->keys->vault, t.below);
-    if (r == 0 && damaged > 0) {
-        (void)snprintf(detail, sizeof detail,
-                       "%" PRId64 " cannot be opened and stay as they are: see the audit log",
-                       damaged);
-        r = ho_fail(o, GF_E_STORE_DAMAGED, "sealed keys", detail);
-    }
-    return r;
+    if (r != 0)
+        return r;
+    forget(o->keys->vault, &t);
+    if (damage.n == 0)
+        return 0;
+    (void)snprintf(detail, sizeof detail,
+                   "%" PRId64 " cannot be opened and stay, %s first: the audit log has them all; "
+                   "the rest is sealed anew",
+                   damage.n, damage.first);
+    return ho_fail(o, GF_E_STORE_DAMAGED, "sealed keys", detail);
 }
 
 int keys_rotate(struct office *o, const struct keys_source *to,

@@ -103,12 +103,14 @@ int keys_folder_lock(const char *dir, struct gf_fail *why)
 
     int code = errno == EWOULDBLOCK ? GF_E_NOT_NOW : GF_E_FILE;
     (void)close(fd);
-    return gf_fail(why, code, "rotation", "another one is under way");
+    return gf_fail(why, code, "folder",
+                   "somebody else makes, restores or rotates in it: wait for the end");
 }
 
 void keys_folder_unlock(int fd)
 {
-    (void)close(fd);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 /* Remove what rotations left, and master.key too when it is no file's turn. */

@@ -1,10 +1,12 @@
 /* odb_backup.c - copying whole databases; see odb_backup.h. */
 #include "backend/odb_backup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -263,6 +265,25 @@ static int sync_path(const char *path)
     return r;
 }
 
+/* Give it a name that nothing has. Where the file system cannot do that in one step, the name is
+ * taken by an empty file of ours first. 0 or -1. */
+static int name_it(const char *fresh, const char *path)
+{
+    if (syscall(SYS_renameat2, AT_FDCWD, fresh, AT_FDCWD, path, 1u /* RENAME_NOREPLACE */) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+        return -1;
+
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    (void)close(fd);
+    if (rename(fresh, path) == 0)
+        return 0;
+    (void)unlink(path);
+    return -1;
+}
+
 /* Flush, give it its name, flush the folder. */
 static int put_in_place(const char *fresh, const char *path, struct gf_fail *why)
 {
@@ -271,10 +292,11 @@ static int put_in_place(const char *fresh, const char *path, struct gf_fail *why
 
     (void)snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1,
                    slash != NULL ? path : ".");
-    if (sync_path(fresh) != 0 || link(fresh, path) != 0 || unlink(fresh) != 0
-        || sync_path(folder) != 0)
-        return gf_fail(why, access(path, F_OK) == 0 ? GF_E_NOT_NOW : GF_E_FILE, "backup", path);
-    return 0;
+    if (sync_path(fresh) != 0)
+        return gf_fail(why, errno == ENOSPC ? GF_E_DISK_FULL : GF_E_FILE, "backup", fresh);
+    if (name_it(fresh, path) != 0)
+        return gf_fail(why, errno == EEXIST ? GF_E_NOT_NOW : GF_E_FILE, "backup", path);
+    return sync_path(folder) == 0 ? 0 : gf_fail(why, GF_E_FILE, "backup", folder);
 }
 
 int odb_backup(struct odb *db, const char *path, struct odb_backup_watch *watch,

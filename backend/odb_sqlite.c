@@ -1,4 +1,5 @@
 /* odb_sqlite.c - head office's database in a SQLite file; see odb_engine.h. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,10 @@ static struct sqlite_statement *statement_of(struct odb_query *q)
 static int failed(struct odb *db)
 {
     int primary = sqlite3_errcode(of(db)->handle) & 0xFF, code = GF_E_STORE;
+    int os = sqlite3_system_errno(of(db)->handle); /* of the last file that failed */
+    bool is_file = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
 
-    if (primary == SQLITE_FULL)
+    if (primary == SQLITE_FULL || (is_file && (os == ENOSPC || os == EDQUOT)))
         code = GF_E_DISK_FULL;
     if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
         code = GF_E_STORE_DAMAGED;
@@ -321,8 +324,11 @@ static int open_file(const char *path, int flags, struct sqlite **ret, struct gf
         return gf_fail(why, GF_E_MEMORY, "database", path);
     lite->base.ops = &ops;
     if (sqlite3_open_v2(path, &lite->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        int os = lite->handle != NULL ? sqlite3_system_errno(lite->handle) : 0;
+
         (void)odb_close(&lite->base);
-        return gf_fail(why, GF_E_FILE, "database", path);
+        return gf_fail(why, os == ENOSPC || os == EDQUOT ? GF_E_DISK_FULL : GF_E_FILE, "database",
+                       path);
     }
     (void)sqlite3_extended_result_codes(lite->handle, 1);
     (void)sqlite3_busy_timeout(lite->handle, BUSY_WAIT_MS);

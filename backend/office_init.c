@@ -272,6 +272,10 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
     if (mkdir(dir, 0700) != 0 && access(dir, W_OK | X_OK) != 0)
         return gf_fail(why, GF_E_FILE, "folder", dir);
 
+    int lock = keys_folder_lock(dir, why);
+    if (lock < 0)
+        return lock;
+
     int r = place_new(&place, dir, setup->db, why);
     if (r == 0)
         r = begin_init(dir, why);
@@ -282,6 +286,7 @@ int office_init_with(const char *dir, const char *const *hosts, size_t n_hosts,
     place_end(&place);
     if (r == 0 && ho_path(dir, HO_INIT_BEGUN, begun, sizeof begun) == 0)
         (void)unlink(begun); /* it allows nothing that office.db does not forbid */
+    keys_folder_unlock(lock);
     return r;
 }
 

@@ -363,9 +363,16 @@ static void a_damaged_row_keeps_its_data_key(void **state)
     assert_int_equal(keys_rotate(office.o, &to_file, NULL), GF_E_STORE_DAMAGED);
     assert_int_equal(rows_below(2), 1);
     assert_int_equal(held(), 3);
+    assert_non_null(strstr(office.o->fail.detail, "1 cannot be opened"));
+    assert_non_null(strstr(office.o->fail.detail, AID_METER_3 " epoch 0 first"));
     assert_int_equal(oaid_sql_number(&office, "SELECT COUNT(*) FROM audit_log WHERE detail = "
                                               "'" AID_METER_3 " epoch 0'"),
                      1);
+    for (int i = 0; i < KEYS_HELD_MAX + 2; i++) { /* it is in the way of no rotation to come */
+        assert_int_equal(keys_rotate(office.o, &to_file, NULL), GF_E_STORE_DAMAGED);
+        assert_int_equal(held(), 3);
+    }
+    reopen();
     oaid_sql(&office,
              "UPDATE meter SET factory_key = (SELECT factory_key FROM kept) WHERE meter_id "
              "= '" AID_METER_3 "'; DROP TABLE kept");
