@@ -100,7 +100,8 @@ static void register_customer(struct api_call *c)
                                     .meter_id = api_text(c, "meter_id", ""),
                                     .account_no = (uint64_t)api_whole(c, "account_no", 0),
                                     .login = api_text(c, "login", ""),
-                                    .password = api_text(c, "password", "") };
+                                    .password = api_text(c, "password", ""),
+                                    .address = c->request->peer };
     int r, wait_s = 0;
 
     if (!ho_may_try(c->o, c->request->peer)) {
@@ -123,7 +124,7 @@ static void log_in(struct api_call *c)
 {
     struct customer_login session;
     int wait_s = 0, r = customer_login(c->o, api_text(c, "login", ""), api_text(c, "password", ""),
-                                       &session, &wait_s);
+                                       c->request->peer, &session, &wait_s);
 
     if (r < 0)
         api_fail(c);
@@ -158,7 +159,8 @@ static void log_out(struct api_call *c)
 static void change_password(struct api_call *c)
 {
     int wait_s = 0, r = customer_password(c->o, token_of(c), api_text(c, "old_password", ""),
-                                          api_text(c, "password", ""), &wait_s);
+                                          api_text(c, "password", ""), c->request->peer,
+                                          &wait_s);
 
     if (r < 0)
         api_fail(c);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/customer_in.h"
+#include "backend/customer_wait.h"
 
 /* ---- comparing ---- */
 
@@ -201,6 +202,9 @@ static int store_login(struct office *o, void *ctx)
         < 0)
         return ho_db_fail(o);
     r = store_binding(o, n->customer_no, n->meter_id, n->account_no);
+    if (r == 0)
+        r = customer_was_right(
+            o, &(struct customer_try){ .login = n->login, .address = n->address });
     (void)snprintf(who, sizeof who, "customer %s", n->customer_no);
     return r == 0 ? ho_log(o, who, "customer registered", "login %s, %s", n->login, n->meter_id)
                   : r;
@@ -224,7 +228,7 @@ int customer_register(struct office *o, const struct customer_new *n, int *ret_w
     if (r != 0)
         return r;
     if (is_same) {
-        r = customer_has_password(o, n->login, n->password, ret_wait_s);
+        r = customer_has_password(o, n->login, n->password, n->address, ret_wait_s);
         return r == 0  ? ho_fail(o, GF_E_NOT_NOW, "customer_no",
                                  "this customer has a login already, with another password")
                : r < 0 ? r

@@ -20,6 +20,7 @@ struct customer_new {
     const char *customer_no, *name, *phone, *meter_id;
     uint64_t account_no;
     const char *login, *password;
+    const char *address; /* where it comes from: "192.0.2.7", "2001:db8::1" */
 };
 /* Register a customer's login and bind the meter, when everything is as registered and the account
  * is open. 0: also when the same was done before; GF_E_MISMATCH with the field that differs (what
@@ -29,13 +30,14 @@ struct customer_new {
 int customer_register(struct office *o, const struct customer_new *n, int *ret_wait_s);
 
 /* A new session. 1 with its token and end; 0 when login or password is wrong (which takes as long,
- * whether there is such a login or not), or while the login waits: *ret_wait_s > 0 then. After five
- * wrong passwords in a row a login waits, twice as long each time, never more than 15 minutes. */
+ * whether there is such a login or not), or while the login waits: *ret_wait_s > 0 then. It waits at
+ * the address that gave wrong passwords, and where it is strange when strangers gave many: see
+ * customer_wait.h. */
 struct customer_login {
     char token[CUSTOMER_TOKEN_TEXT], customer_no[32];
     int64_t expires_at_ms;
 };
-int customer_login(struct office *o, const char *login, const char *password,
+int customer_login(struct office *o, const char *login, const char *password, const char *address,
                    struct customer_login *ret, int *ret_wait_s);
 
 /* Whose session this token is: 1 with the customer's number, 0 when there is none or it is over, or
@@ -45,10 +47,10 @@ int customer_session(struct office *o, const char *token, char ret_customer_no[s
 /* End a session; all of its customer's when `everywhere`. 0 or a failure. */
 int customer_logout(struct office *o, const char *token, bool everywhere);
 
-/* Another password; every other session of the customer ends. 1; 0 when the old one is wrong, or
- * while the login waits; GF_E_FORMAT (the new one). */
+/* Another password; every other session of the customer ends, and every other address is strange. 1;
+ * 0 when the old one is wrong, or while the login waits; GF_E_FORMAT (the new one). */
 int customer_password(struct office *o, const char *token, const char *old_password,
-                      const char *new_password, int *ret_wait_s);
+                      const char *new_password, const char *address, int *ret_wait_s);
 
 /* Let the customer's program talk to a meter: 1, also when it may already; 0 when the account is
  * not this customer's or not this meter's; GF_E_NOT_NOW when it is not open. */

@@ -19,6 +19,6 @@ int customer_hash_password(struct office *o, const char *password, struct custom
 /* Is it the password of this login? 1; 0 when it is wrong, or while the login waits (*ret_wait_s >
  * 0); or a failure. Counts wrong ones, as logging in does. */
 int customer_has_password(struct office *o, const char *login, const char *password,
-                          int *ret_wait_s);
+                          const char *address, int *ret_wait_s);
 
 #endif

@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "backend/customer_in.h"
+#include "backend/customer_wait.h"
 #include "common/text.h"
 
 #define SCRYPT_LOG_N 15 /* 32 MiB, some 70 ms */
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 #define SCRYPT_MEMORY (64u << 20)
-#define FREE_FAILURES 5 /* wrong passwords in a row before a login waits */
-#define WAIT_MAX_S (15 * 60)
 #define SESSION_MS ((int64_t)CUSTOMER_SESSION_DAYS * 24 * 3600 * 1000)
 
 /* ---- passwords ---- */
@@ -60,130 +59,74 @@ int customer_hash_password(struct office *o, const char *password, struct custom
 /* ---- logins ---- */
 
 struct login {
-    char name[CUSTOMER_LOGIN_MAX + 1], customer_no[32];
+    char customer_no[32];
     struct customer_secret secret;
-    int64_t failed, locked_until_ms;
 };
 
 static int find_login(struct office *o, const char *name, struct login *ret)
 {
     struct odb_query *q = odb_query(o->db,
-                                    "SELECT customer_no, salt, hash, parameters, failed, "
-                                    "locked_until_ms FROM customer_login WHERE org_id = ?1 AND "
-                                    "login = ?2",
+                                    "SELECT customer_no, salt, hash, parameters FROM "
+                                    "customer_login WHERE org_id = ?1 AND login = ?2",
                                     ODB(ODB_T(name)));
     int r = odb_next(o->db, q);
 
     *ret = (struct login){ 0 };
-    (void)snprintf(ret->name, sizeof ret->name, "%s", name);
     if (r == 1) {
         odb_text(q, 0, ret->customer_no, sizeof ret->customer_no);
         (void)odb_copy(q, 1, ret->secret.salt, sizeof ret->secret.salt);
         (void)odb_copy(q, 2, ret->secret.hash, sizeof ret->secret.hash);
         odb_text(q, 3, ret->secret.parameters, sizeof ret->secret.parameters);
-        ret->failed = odb_int(q, 4);
-        ret->locked_until_ms = odb_int(q, 5);
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : r;
 }
 
-/* How long a login waits after a wrong password, when there were so many before: from the fifth on,
- * 1 s, 2 s, 4 s, ... */
-static int64_t wait_after_ms(int64_t failed)
-{
-    int64_t beyond = failed + 1 - FREE_FAILURES;
-
-    return beyond < 0 ? 0 : 1000 * (beyond > 9 ? WAIT_MAX_S : (int64_t)1 << beyond);
-}
-
-static int note_failure(struct office *o, void *ctx)
-{
-    const struct login *l = ctx;
-
-    if (odb_exec(o->db,
-                 "UPDATE customer_login SET failed = failed + 1, locked_until_ms = ?3 WHERE "
-                 "org_id = ?1 AND login = ?2",
-                 ODB(ODB_T(l->name), ODB_I(ho_now_ms(o) + wait_after_ms(l->failed))))
-        < 0)
-        return ho_db_fail(o);
-    return 0;
-}
-
-static int note_success(struct office *o, const char *login)
-{
-    return odb_exec(o->db,
-                    "UPDATE customer_login SET failed = 0, locked_until_ms = 0 WHERE org_id = ?1 "
-                    "AND login = ?2 AND failed > 0",
-                    ODB(ODB_T(login)))
-                   < 0
-               ? ho_db_fail(o)
-               : 0;
-}
-
-/* What is remembered of a name that is no login; the one that failed longest ago gives way. */
-static struct ho_no_login *no_login(struct office *o, const char *name)
-{
-    struct ho_no_login *place = &o->no_logins[0];
-
-    for (size_t i = 0; i < HO_NO_LOGINS; i++) {
-        struct ho_no_login *n = &o->no_logins[i];
-
-        if (strcmp(n->name, name) == 0)
-            return n;
-        if (n->failed_at_ms < place->failed_at_ms)
-            place = n;
-    }
-    *place = (struct ho_no_login){ 0 };
-    (void)gf_copy(place->name, sizeof place->name, name);
-    return place;
-}
-
 /* Is this the login's password? 1, 0 (wrong, or it waits: *ret_wait_s), or a failure. A login that
- * there is not costs as much as one that there is, and waits like one: what would stand in its row
- * is kept in memory. */
-static int check(struct office *o, struct login *l, int found, const char *password,
-                 int *ret_wait_s)
+ * there is not costs as much as one that there is. */
+static int check(struct office *o, struct login *l, const struct customer_try *t,
+                 const char *password, int *ret_wait_s)
 {
-    struct ho_no_login *none = found == 0 ? no_login(o, l->name) : NULL;
-    int64_t left_ms = (none != NULL ? none->locked_until_ms : l->locked_until_ms) - ho_now_ms(o);
+    int r = customer_wait_s(o, t);
     uint8_t hash[32];
 
-    *ret_wait_s = 0;
-    if (left_ms > 0) {
-        *ret_wait_s = (int)((left_ms + 999) / 1000);
-        return 0;
-    }
-    if (found == 0)
+    *ret_wait_s = r > 0 ? r : 0;
+    if (r != 0)
+        return r > 0 ? 0 : r;
+    if (!t->is_login)
         parameters_text(l->secret.parameters);
     if (scrypt(o, password, l->secret.salt, l->secret.parameters, hash) != 0)
         return o->fail.code;
 
-    bool is_same = gf_same_secret(hash, l->secret.hash, sizeof hash) && found == 1;
+    bool is_same = gf_same_secret(hash, l->secret.hash, sizeof hash) && t->is_login;
     gf_wipe(hash, sizeof hash);
-    if (is_same)
-        return 1;
-    if (none == NULL)
-        return ho_transaction(o, note_failure, l);
-    none->failed_at_ms = ho_now_ms(o);
-    none->locked_until_ms = none->failed_at_ms + wait_after_ms(none->failed++);
-    return 0;
+    return is_same ? 1 : customer_was_wrong(o, t);
 }
 
-static int forget_failures(struct office *o, void *ctx)
+/* Find the login and check; t->is_login is set. */
+static int find_and_check(struct office *o, struct customer_try *t, const char *password,
+                          struct login *ret, int *ret_wait_s)
 {
-    return note_success(o, ((const struct login *)ctx)->name);
+    int found = find_login(o, t->login, ret);
+
+    t->is_login = found == 1;
+    return found < 0 ? found : check(o, ret, t, password, ret_wait_s);
+}
+
+static int note_right(struct office *o, void *ctx)
+{
+    return customer_was_right(o, ctx);
 }
 
 int customer_has_password(struct office *o, const char *login, const char *password,
-                          int *ret_wait_s)
+                          const char *address, int *ret_wait_s)
 {
+    struct customer_try t = { .login = login, .address = address };
     struct login l;
-    int found = find_login(o, login, &l);
-    int r = found < 0 ? found : check(o, &l, found, password, ret_wait_s);
+    int r = find_and_check(o, &t, password, &l, ret_wait_s);
 
-    if (r == 1 && l.failed > 0)
-        r = ho_transaction(o, forget_failures, &l) < 0 ? o->fail.code : 1;
+    if (r == 1)
+        r = ho_transaction(o, note_right, &t) < 0 ? o->fail.code : 1;
     return r;
 }
 
@@ -200,7 +143,7 @@ static int token_hash(struct office *o, const char *token, uint8_t ret[static 32
 }
 
 struct new_session {
-    const char *login;
+    struct customer_try by;
     uint8_t hash[32];
     struct customer_login *ret;
 };
@@ -209,7 +152,7 @@ static int store_session(struct office *o, void *ctx)
 {
     const struct new_session *n = ctx;
 
-    if (note_success(o, n->login) != 0)
+    if (customer_was_right(o, &n->by) != 0)
         return o->fail.code;
     if (odb_exec(o->db, "DELETE FROM customer_session WHERE org_id = ?1 AND expires_at_ms <= ?2",
                  ODB(ODB_I(ho_now_ms(o))))
@@ -217,21 +160,20 @@ static int store_session(struct office *o, void *ctx)
         || odb_exec(o->db,
                     "INSERT INTO customer_session (org_id, token_hash, login, customer_no, "
                     "made_at_ms, expires_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    ODB(ODB_B(n->hash, 32), ODB_T(n->login), ODB_T(n->ret->customer_no),
+                    ODB(ODB_B(n->hash, 32), ODB_T(n->by.login), ODB_T(n->ret->customer_no),
                         ODB_I(ho_now_ms(o)), ODB_I(n->ret->expires_at_ms)))
                < 0)
         return ho_db_fail(o);
     return 0;
 }
 
-int customer_login(struct office *o, const char *login, const char *password,
+int customer_login(struct office *o, const char *login, const char *password, const char *address,
                    struct customer_login *ret, int *ret_wait_s)
 {
-    struct new_session n = { .login = login, .ret = ret };
+    struct new_session n = { .by = { .login = login, .address = address }, .ret = ret };
     struct login l;
     uint8_t random[32];
-    int found = find_login(o, login, &l);
-    int r = found < 0 ? found : check(o, &l, found, password, ret_wait_s);
+    int r = find_and_check(o, &n.by, password, &l, ret_wait_s);
 
     if (r != 1)
         return r;
@@ -281,6 +223,7 @@ struct ending {
     uint8_t hash[32];
     bool everywhere;
     const struct customer_secret *secret; /* another password; NULL: none */
+    const struct customer_try *by;        /* of another password */
 };
 
 static int end_sessions(struct office *o, void *ctx)
@@ -293,13 +236,16 @@ static int end_sessions(struct office *o, void *ctx)
         return r;
     if (e->secret != NULL
         && odb_exec(o->db,
-                    "UPDATE customer_login SET salt = ?3, hash = ?4, parameters = ?5, failed = 0, "
-                    "locked_until_ms = 0 WHERE org_id = ?1 AND login = ?2",
+                    "UPDATE customer_login SET salt = ?3, hash = ?4, parameters = ?5 WHERE org_id "
+                    "= ?1 AND login = ?2",
                     ODB(ODB_T(login), ODB_B(e->secret->salt, sizeof e->secret->salt),
                         ODB_B(e->secret->hash, sizeof e->secret->hash),
                         ODB_T(e->secret->parameters)))
                < 0)
         return ho_db_fail(o);
+    if (e->secret != NULL
+        && (customer_forget_tries(o, login) != 0 || customer_was_right(o, e->by) != 0))
+        return o->fail.code;
     if (e->secret != NULL)
         r = odb_exec(o->db,
                      "DELETE FROM customer_session WHERE org_id = ?1 AND login = ?2 AND "
@@ -328,11 +274,12 @@ int customer_logout(struct office *o, const char *token, bool everywhere)
 }
 
 int customer_password(struct office *o, const char *token, const char *old_password,
-                      const char *new_password, int *ret_wait_s)
+                      const char *new_password, const char *address, int *ret_wait_s)
 {
-    struct customer_secret secret;
-    struct ending e = { .secret = &secret };
     char login[CUSTOMER_LOGIN_MAX + 1], customer_no[32];
+    struct customer_secret secret;
+    struct customer_try t = { .login = login, .address = address };
+    struct ending e = { .secret = &secret, .by = &t };
     struct login l;
     int r = token_hash(o, token, e.hash);
 
@@ -340,9 +287,7 @@ int customer_password(struct office *o, const char *token, const char *old_passw
     if (r == 0)
         r = find_session(o, e.hash, login, sizeof login, customer_no);
     if (r == 1)
-        r = find_login(o, login, &l);
-    if (r == 1)
-        r = check(o, &l, 1, old_password, ret_wait_s);
+        r = find_and_check(o, &t, old_password, &l, ret_wait_s);
     if (r != 1)
         return r;
     r = customer_check_password(o, login, new_password);

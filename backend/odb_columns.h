@@ -103,8 +103,15 @@ static const struct odb_column customer_login_columns[] = {
     BYTES("hash"),
     TEXT("parameters"),
     INT("made_at_ms"),
-    INT_ELSE("failed", "0"),
-    INT_ELSE("locked_until_ms", "0"),
+    INT_ELSE("strangers_ms", "0"),
+};
+
+static const struct odb_column customer_address_columns[] = {
+    TEXT("login"),
+    BYTES("address"),
+    INT("failed"),
+    INT("until_ms"),
+    INT("familiar_until_ms"),
 };
 
 static const struct odb_column customer_session_columns[] = {

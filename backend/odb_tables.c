@@ -29,7 +29,12 @@ const struct odb_table odb_tables[] = {
     {TABLE(customer), .key = "customer_no", .what = "customers"},
     {TABLE(customer_login), .key = "login", .unique = {"customer_no"},
      .refers = {"customer_no > customer (customer_no)"},
-     .what = "how a customer logs in: scrypt of the password"},
+     .what = "how a customer logs in: scrypt of the password; strangers_ms: up to when wrong ones of "
+             "strange addresses are paid for"},
+    {TABLE(customer_address), .key = "login, address",
+     .refers = {"login > customer_login (login)"},
+     .what = "where logins were tried from (an HMAC): wrong passwords in a row, until when it waits, "
+             "and until when it is familiar because the right one came from there"},
     {TABLE(customer_session), .key = "token_hash", .refers = {"login > customer_login (login)"},
      .indexes = {"expires_at_ms"}, .what = "sessions of customers, by SHA-256 of their token"},
     {TABLE(supply_point), .key = "supply_point", .refers = {"customer_no > customer (customer_no)"},

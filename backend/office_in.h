@@ -25,11 +25,12 @@ struct ho_tries {
     unsigned failed;
 };
 
-/* A name that somebody tried to log in with and that is no login: what a login's row would say. */
-#define HO_NO_LOGINS 1024
+/* A name that somebody tried to log in with and that is no login: what a login's rows would say of
+ * a group of addresses, or of all strangers (""). */
+#define HO_NO_LOGINS 2048
 struct ho_no_login {
-    char name[65];
-    int64_t failed, failed_at_ms, locked_until_ms;
+    char name[65], group[ADDRESS_GROUP_MAX];
+    int64_t failed, failed_at_ms, until_ms;
 };
 
 /* Who watches the office at work: a service; all NULL else. */

@@ -14,6 +14,8 @@
 #include "common/text.h"
 #include "tests/aid/secrets.h"
 
+#define PEER "192.0.2.7"
+
 static const struct api_field error_fields[] = {
     { .name = "error", .type = API_ID, .min = 1, .max = 64 },
     { .name = "message", .type = API_TEXT, .min = 1, .max = 256 },
@@ -105,7 +107,7 @@ json_t *oaid_request(struct oaid_office *a, const struct oaid_request *r, int wa
         .content_type = r->type != NULL ? r->type
                         : body != NULL  ? "application/json"
                                         : "",
-        .peer = r->peer != NULL ? r->peer : "192.0.2.7",
+        .peer = r->peer != NULL ? r->peer : PEER,
         .identity = is_public ? "" : r->who,
         .authorization = is_session ? bearer : NULL,
         .signature = r->signature,
@@ -243,13 +245,13 @@ void oaid_session(struct oaid_office *a, const char *customer_no, char ret[stati
     (void)snprintf(login, sizeof login, "login-%s", customer_no);
 
     const struct customer_new n = { customer_no,          name,  phone,   meter_id,
-                                    (uint64_t)account_no, login, password };
+                                    (uint64_t)account_no, login, password, PEER };
     struct customer_login session;
     int wait_s = 0;
 
     a->o->fail = (struct gf_fail){ 0 };
     if (customer_register(a->o, &n, &wait_s) != 0)
         fail_msg("register: %s: %s", a->o->fail.where, a->o->fail.detail);
-    assert_int_equal(customer_login(a->o, login, password, &session, &wait_s), 1);
+    assert_int_equal(customer_login(a->o, login, password, PEER, &session, &wait_s), 1);
     memcpy(ret, session.token, sizeof session.token);
 }

@@ -100,12 +100,19 @@ static void guesses_are_slowed_down(void **state)
     wait_a_minute();
 }
 
+static int64_t familiar_addresses(void)
+{
+    return oaid_sql_number(&m.office,
+                           "SELECT COUNT(*) FROM customer_address WHERE familiar_until_ms > 0");
+}
+
 static void a_customer_registers_once(void **state)
 {
     char text[256];
 
     (void)state;
     registers(NULL, NULL, 200, NULL, NULL);
+    assert_int_equal(familiar_addresses(), 1);
     registers(NULL, NULL, 200, NULL, NULL); /* the answer was lost */
     registers("password", json_string("another password"), 409, "NOT_NOW", "customer_no");
     registers("login", json_string("ada2"), 409, "NOT_NOW", "customer_no");
@@ -213,6 +220,31 @@ static void wrong_passwords_wait_longer_and_longer(void **state)
     wait_a_minute();
 }
 
+/* Somebody else's wrong passwords are no reason for the customer to wait, at home or elsewhere. */
+static void a_stranger_locks_nobody_out(void **state)
+{
+    static const struct {
+        const char *peer;
+        int want;
+    } tries[] = {
+        { "198.51.100.9", 429 }, { "192.0.2.7", 200 }, { "203.0.113.5", 200 }, { "198.51.100.9", 429 }
+    };
+    struct oaid_request r = { .method = "POST", .path = "/v1/customer/login", .who = "" };
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        r.peer = tries[0].peer;
+        r.json = login("ada", "not the password");
+        json_decref(oaid_request(&m.office, &r, 401));
+    }
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        r.peer = tries[i].peer;
+        r.json = login("ada", PASSWORD);
+        json_decref(oaid_request(&m.office, &r, tries[i].want));
+    }
+    wait_a_minute();
+}
+
 /* Registering once more is no way around the wait. */
 static void registering_waits_too(void **state)
 {
@@ -244,6 +276,7 @@ static void passwords_are_changed(void **state)
     oaid_call_is(&m.office, "POST", "/v1/customer/password", mine,
                  json_pack("{s:s, s:s}", "old_password", PASSWORD, "password", "a new password"),
                  200, NULL, NULL);
+    assert_int_equal(familiar_addresses(), 1); /* this one: who knew the old one may be elsewhere */
     oaid_call_is(&m.office, "GET", "/v1/customer/meters", elsewhere, NULL, 401, "login", NULL);
     oaid_call_is(&m.office, "GET", "/v1/customer/meters", mine, NULL, 200, NULL, NULL);
     wrong("ada", 401);
@@ -435,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_customer_registers_once),
         cmocka_unit_test(sessions_begin_and_end),
         cmocka_unit_test(wrong_passwords_wait_longer_and_longer),
+        cmocka_unit_test(a_stranger_locks_nobody_out),
         cmocka_unit_test(registering_waits_too),
         cmocka_unit_test(passwords_are_changed),
         cmocka_unit_test(meters_are_bound),
