@@ -95,6 +95,20 @@ void site_send(struct site *s, struct site_meter *m, const char *number, size_t 
 void site_send_all(struct site *s, struct site_meter *m, const char *number);
 int site_certificate(struct site *s, const uint8_t *p, size_t n);
 
+/* A new site with the old meter in service at SP-0001 with so many litres of credit (below zero:
+ * debt) that a token brought; a swap order fetched, the new meter with key, account and passed
+ * self-test. The old account. And its end: the books hold, whatever happened. */
+uint64_t site_swap_begin(struct site *s, struct site_meter *old, struct site_meter *new,
+                         int64_t litres, int64_t cap_l, char ret_number[static 32]);
+void site_swap_end(struct site *s, struct site_meter *old, struct site_meter *new);
+/* The old meter is dead, with so many litres by two people's estimate; the new one is put into
+ * service, and the order is done. Before that the old one's receipts are sent, unless it is NULL. */
+void site_swap_dead(struct site *s, struct site_meter *old, struct site_meter *new, int64_t litres,
+                    const char *number);
+/* The order is done. The bench closes a meter's account, and its certificate is home. */
+void site_done(struct site *s, const struct site_meter *m, const char *number);
+void site_bench(struct site *s, struct site_meter *m, char ret_number[static 32]);
+
 /* Functions of swap_case.h in a transaction of their own. */
 int site_settle(struct site *s, const uint8_t *case_id, bool online);
 int site_estimate(struct site *s, const uint8_t *case_id, int64_t litres, const char *by,

@@ -15,29 +15,14 @@ static struct site_meter old, new;
 static uint64_t old_no;
 static char number[32];
 
-/* The old meter in service with so many litres of credit, a swap order fetched. */
 static void begin(int64_t litres)
 {
-    struct ho_new_order n = site_order_of("swap", SITE_NEW, "SP-0001");
-
-    site_new(&site);
-    site_meter_new(&site, &old, SITE_OLD);
-    site_meter_new(&site, &new, SITE_NEW);
-    old_no = site_open(&site, &old, "SP-0001");
-    site_sell(&site, old_no, litres);
-    assert_int_equal(site_give(&site, &old, old_no), gasm_Refusal_OK);
-    site_order(&site, &n, number);
-    site_fetch(&site);
-    site_key_and_account(&site, &new, number);
+    old_no = site_swap_begin(&site, &old, &new, litres, 0, number);
 }
 
-/* Whatever happened, the books hold. */
 static void end(void)
 {
-    site_audit(&site);
-    site_meter_end(&old);
-    site_meter_end(&new);
-    site_end(&site);
+    site_swap_end(&site, &old, &new);
 }
 
 static struct swap_case swap_now(void)
