@@ -125,21 +125,32 @@ static int64_t sum_of(int64_t all_l, int64_t arrived_l, uint64_t shown_l)
     return (int64_t)shown_l > arrived_l ? all_l + ((int64_t)shown_l - arrived_l) : all_l;
 }
 
-static int sum_tokens(struct office *o, uint64_t account_no, const char *kind, uint64_t shown_l,
-                      int64_t *ret)
+/* Of each kind, from one pass over the account's tokens; without that of a refund under way. */
+static int sum_tokens(struct office *o, uint64_t account_no, const uint64_t shown_l[CREDIT_CEILINGS],
+                      int64_t ret[CREDIT_CEILINGS])
 {
-    struct odb_query *q = odb_query(
-        o->db,
-        "SELECT CAST(COALESCE(SUM(t.litres), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN t.state = "
-        "'posted' THEN t.litres ELSE 0 END), 0) AS BIGINT) FROM token t WHERE t.org_id = ?1 AND "
-        "t.account_no = ?2 AND t.kind = ?3 AND t.state <> 'voided' AND NOT EXISTS (SELECT 1 FROM "
-        "refund r WHERE r.org_id = t.org_id AND r.account_no = t.account_no AND r.sequence = "
-        "t.sequence AND r.state = 'asked')",
-        ODB(ODB_I(account_no), ODB_T(kind)));
-    int r = odb_next(o->db, q);
+    struct refund refund = { 0 };
+    struct odb_query *q;
+    char name[16];
+    int r = refund_under_way(o, account_no, &refund);
 
-    if (r == 1)
-        *ret = sum_of(odb_int(q, 0), odb_int(q, 1), shown_l);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < CREDIT_CEILINGS; i++)
+        ret[i] = sum_of(0, 0, shown_l[i]);
+    q = odb_query(o->db,
+                  "SELECT kind, CAST(COALESCE(SUM(litres), 0) AS BIGINT), CAST(COALESCE(SUM(CASE "
+                  "WHEN state = 'posted' THEN litres ELSE 0 END), 0) AS BIGINT) FROM token WHERE "
+                  "org_id = ?1 AND account_no = ?2 AND state <> 'voided' AND sequence <> ?3 GROUP "
+                  "BY kind",
+                  ODB(ODB_I(account_no), ODB_I(refund.sequence)));
+    while ((r = odb_next(o->db, q)) == 1) {
+        odb_text(q, 0, name, sizeof name);
+
+        const struct credit_kind *kind = credit_kind_find(name);
+        if (kind != NULL && kind->sign != 0)
+            ret[kind->ceiling] = sum_of(odb_int(q, 1), odb_int(q, 2), shown_l[kind->ceiling]);
+    }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
 }
@@ -167,12 +178,11 @@ int credit_sums(struct office *o, const struct credit_account *account, struct c
     int r = ledger_posted(o, account->meter_id, account->account_no, &shown);
 
     *ret = (struct credit_sums){ 0 };
-    for (unsigned i = 0; r >= 0 && i < CREDIT_CEILINGS; i++) {
-        const uint64_t shown_l[CREDIT_CEILINGS] = { shown.purchased_l, shown.imported_l,
-                                                    shown.forgiven_l, shown.debited_l };
-
-        r = sum_tokens(o, account->account_no, credit_kinds[i].name, shown_l[i], &ret->litres[i]);
-    }
+    if (r >= 0)
+        r = sum_tokens(o, account->account_no,
+                       (const uint64_t[CREDIT_CEILINGS]){ shown.purchased_l, shown.imported_l,
+                                                          shown.forgiven_l, shown.debited_l },
+                       ret->litres);
     return r >= 0 ? find_last(o, account->account_no, ret) : r;
 }
 
