@@ -57,12 +57,11 @@ static bool is_here(const struct api_route *route, bool is_mutual)
     return is_mutual == (route->door == API_STAFF || route->door == API_DEVICE);
 }
 
-const struct api_route *api_find_route(const struct http_request *request, char words[][128],
-                                       const char **ret_allow)
+/* The methods of a path, "GET, POST"; NULL when there is no such path. */
+static const char *allowed(const struct http_request *request)
 {
-    const struct api_route *found = NULL;
     bool has_get = false, has_post = false;
-    size_t n, fewest = SIZE_MAX;
+    size_t n;
 
     for (size_t p = 0; p < api_n_parts; p++)
         for (size_t i = 0; i < api_parts[p]->n; i++) {
@@ -72,7 +71,23 @@ const struct api_route *api_find_route(const struct http_request *request, char 
                 continue;
             has_get = has_get || strcmp(route->method, "GET") == 0;
             has_post = has_post || strcmp(route->method, "POST") == 0;
-            if (strcmp(route->method, request->method) != 0 || n >= fewest)
+        }
+    return has_get && has_post ? "GET, POST" : has_get ? "GET" : has_post ? "POST" : NULL;
+}
+
+const struct api_route *api_find_route(const struct http_request *request, char words[][128],
+                                       const char **ret_allow)
+{
+    const struct api_route *found = NULL;
+    size_t n, fewest = SIZE_MAX;
+
+    for (size_t p = 0; p < api_n_parts; p++)
+        for (size_t i = 0; i < api_parts[p]->n; i++) {
+            const struct api_route *route = &api_parts[p]->routes[i];
+
+            if (route->method[0] != request->method[0] || !is_here(route, request->is_mutual)
+                || !fits(route->path, request->path, NULL, &n)
+                || strcmp(route->method, request->method) != 0 || n >= fewest)
                 continue;
             found = route;
             fewest = n;
@@ -80,7 +95,7 @@ const struct api_route *api_find_route(const struct http_request *request, char 
     if (found != NULL && words != NULL)
         (void)fits(found->path, request->path, words, &n);
     if (ret_allow != NULL)
-        *ret_allow = has_get && has_post ? "GET, POST" : has_get ? "GET" : has_post ? "POST" : NULL;
+        *ret_allow = found == NULL ? allowed(request) : NULL;
     return found;
 }
 
@@ -94,24 +109,6 @@ static bool find_role(const char *word, enum api_role *ret)
             return true;
         }
     return false;
-}
-
-/* The role of a member of the staff who has not left: 1, 0 or a failure. */
-static int staff_role(struct office *o, const char *staff_no, enum api_role *ret)
-{
-    struct odb_query *q = odb_query(o->db,
-                                    "SELECT role FROM staff WHERE org_id = ?1 AND staff_no = ?2 "
-                                    "AND left_at_ms IS NULL",
-                                    ODB(ODB_T(staff_no)));
-    char word[32] = "";
-    int r = odb_next(o->db, q);
-
-    if (r == 1)
-        odb_text(q, 0, word, sizeof word);
-    odb_end(q);
-    if (r < 0)
-        return ho_db_fail(o);
-    return r == 1 && find_role(word, ret);
 }
 
 static bool is_device(struct api_call *c, struct ho_device *device)
@@ -131,18 +128,12 @@ static bool is_device(struct api_call *c, struct ho_device *device)
 
 static bool is_staff(struct api_call *c, struct ho_device *device)
 {
-    struct office *o = c->o;
-    int r;
-
     if (!is_device(c, device))
         return false;
-    r = staff_role(o, device->staff_no, &c->role);
-    if (r == 0)
+    if (!find_role(device->role, &c->role)) {
         api_refuse(c, 403, "left", NULL, "this member of the staff has left; call head office");
-    else if (r < 0)
-        ho_answer_fail(o, c->ret);
-    if (r != 1)
         return false;
+    }
     c->device = device;
     (void)gf_copy(c->who, sizeof c->who, device->staff_no);
     return true;
@@ -244,8 +235,14 @@ void office_handle(struct office *o, const struct http_request *request, struct 
 {
     struct api_call c = { .o = o, .request = request, .ret = ret, .role = API_ROLES };
     struct ho_device device;
-    const char *allow;
-    const struct api_route *route = api_find_route(request, c.words, &allow);
+    const char *allow = NULL;
+    const struct api_route *route = request->route;
+    size_t n;
+
+    if (route == NULL)
+        route = api_find_route(request, c.words, &allow);
+    else
+        (void)fits(route->path, request->path, c.words, &n);
 
     *ret = (struct http_response){ .status = 500, .content_type = "application/json" };
     o->fail = (struct gf_fail){ 0 };

@@ -70,7 +70,8 @@ struct api_field {
                          own */
     const char *words;
     const struct api_message *of;
-    const char *what; /* unit and meaning */
+    const char *(*word_of)(int64_t number); /* of rows: the column is a number, this its word */
+    const char *what;                       /* unit and meaning */
 };
 struct api_message {
     const char *name; /* "PaymentRequest" */
@@ -108,21 +109,28 @@ void api_refuse(struct api_call *c, int status, const char *error, const char *f
  * MISMATCH 409; ...), with its words for the codes that are the caller's fault. */
 void api_fail(struct api_call *c);
 
-/* A page of a list: rows are added with the key that `after` names; api_list_full() says when to
- * stop the query; api_list_answer() answers {"items":[...],"next":key or null}. Queries ask for
- * limit + 1 rows with key > after, ordered by key. */
+/* Begin an answer that the caller writes (json_out.h) into what this returns, the call's body. */
+struct buf *api_begin(struct api_call *c, int status);
+
+/* A page of a list, {"items":[...],"next":key or null}: its items are written into the answer as
+ * they come, each with the key that `after` names. Queries ask for limit + 1 rows with key > after,
+ * ordered by key. */
 struct api_list {
-    json_t *items;
-    char last[128];
-    bool more;
+    bool has_begun, more;
+    int n;
+    char last[128]; /* key */
 };
 void api_list_begin(struct api_list *l);
+/* Where the next item is written; NULL: the page is full, stop the query. */
+struct buf *api_list_next(struct api_call *c, struct api_list *l, const char *key);
+/* The same with an item, which is taken over. False: stop. */
 bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item);
-void api_list_answer(struct api_call *c, struct api_list *l);
 
-/* A row as an object of `m`: column i is field i. Whole numbers and API_BOOL are from numbers,
- * API_UUID and API_HEX from bytes, everything else from text; a column that is NULL is left out.
- * NULL when out of memory. */
+/* Write a row as members of an object (without its braces): column i is field i of `m`. Whole
+ * numbers and API_BOOL are from numbers, API_UUID and API_HEX from bytes, everything else from text,
+ * or a number that has its word; a column that is NULL is left out. */
+void api_write_row(struct buf *b, struct odb_query *q, const struct api_message *m);
+/* The same as an object to be gone on with. NULL when out of memory. */
 json_t *api_row(struct odb_query *q, const struct api_message *m);
 /* The page is read, r being what the last step of q gave (below zero: a failure, in o->fail or the
  * database's): answer with it, or with the failure. Ends q. */

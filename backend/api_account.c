@@ -1,10 +1,9 @@
 /* api_account.c - an account with its balances; see api_account.h. */
 #include "backend/api_account.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "backend/json_out.h"
 #include "backend/ledger.h"
 #include "backend/tariff.h"
 #include "common/text.h"
@@ -46,42 +45,51 @@ static const struct api_message row_message = { .name = "AccountRow", .fields = 
     "SELECT a.account_no, a.customer_no, a.supply_point, a.meter_id, a.state, s.tariff_class, "    \
     "a.opened_at_s, a.closed_at_s FROM account a JOIN supply_point s ON s.org_id = a.org_id AND "  \
     "s.supply_point = a.supply_point WHERE a.org_id = ?1 AND "
+#define COLUMN_CUSTOMER 1
+#define COLUMN_CLASS 5
 
-static int put(struct api_call *c, json_t *row, const char *name, const char *unit,
-               enum ledger_code code, int64_t sign)
+static int put(struct api_call *c, struct buf *b, const char *owner, const char *name,
+               const char *unit, enum ledger_code code, int64_t sign)
 {
-    char owner[24];
     int64_t balance = 0;
 
-    ledger_owner((uint64_t)json_integer_value(json_object_get(row, "account_no")), owner);
     if (ledger_balance(c->o, unit, code, owner, &balance) != 0)
         return c->o->fail.code;
-    return json_object_set_new(row, name, json_integer(sign * balance)) == 0
-               ? 0
-               : ho_fail(c->o, GF_E_MEMORY, "account", "");
+    json_name(b, name);
+    json_int(b, sign * balance);
+    return 0;
 }
 
-/* Add what the ledger says. */
-static int add_balances(struct api_call *c, json_t *row)
+/* The account of the present row, with what the ledger says. 0 or more, or a failure. */
+static int write_account(struct api_call *c, struct buf *b, struct odb_query *q)
 {
-    const char *class_name = json_string_value(json_object_get(row, "tariff_class"));
     struct tariff tariff;
-    int r = put(c, row, "residual_l", LEDGER_LITRE, LEDGER_RESIDUAL, 1);
+    char owner[24], class_name[32];
 
+    ledger_owner((uint64_t)odb_int(q, 0), owner);
+    odb_text(q, COLUMN_CLASS, class_name, sizeof class_name);
+    buf_text(b, "{");
+    api_write_row(b, q, &row_message);
+
+    int r = put(c, b, owner, "residual_l", LEDGER_LITRE, LEDGER_RESIDUAL, 1);
     if (r == 0)
-        r = put(c, row, "in_tokens_l", LEDGER_LITRE, LEDGER_IN_TOKENS, 1);
+        r = put(c, b, owner, "in_tokens_l", LEDGER_LITRE, LEDGER_IN_TOKENS, 1);
     if (r == 0)
         r = tariff_find(c->o, class_name, ho_now_ms(c->o) / 1000, &tariff);
-    if (r != 1)
-        return r;
-    (void)json_object_set_new(row, "currency", json_string(tariff.currency));
-    return put(c, row, "change_milli", tariff.currency, LEDGER_CUSTOMER, -1);
+    if (r == 1) {
+        json_name(b, "currency");
+        json_text(b, tariff.currency, strlen(tariff.currency));
+        r = put(c, b, owner, "change_milli", tariff.currency, LEDGER_CUSTOMER, -1);
+    }
+    buf_text(b, "}");
+    return r;
 }
 
 void api_list_accounts(struct api_call *c, const char *customer_no)
 {
     struct api_list list;
     struct odb_query *q;
+    struct buf *b;
     char key[24];
     int64_t after;
     int r;
@@ -98,14 +106,8 @@ void api_list_accounts(struct api_call *c, const char *customer_no)
                       ODB(ODB_I(after), ODB_I(c->limit + 1), ODB_T(customer_no)));
     api_list_begin(&list);
     while ((r = odb_next(c->o->db, q)) == 1) {
-        json_t *row = api_row(q, &row_message);
-
-        (void)snprintf(key, sizeof key, "%" PRId64, odb_int(q, 0));
-        if (row != NULL && (r = add_balances(c, row)) < 0) {
-            json_decref(row);
-            break;
-        }
-        if (!api_list_add(c, &list, key, row))
+        odb_text(q, 0, key, sizeof key);
+        if ((b = api_list_next(c, &list, key)) == NULL || (r = write_account(c, b, q)) < 0)
             break;
     }
     api_list_end(c, &list, q, r);
@@ -126,7 +128,7 @@ bool api_account_word(struct api_call *c, const char *word, uint64_t *ret)
 void api_one_account(struct api_call *c, const char *account_no, const char *customer_no)
 {
     struct odb_query *q;
-    json_t *row = NULL;
+    char whose[32];
     uint64_t no;
     int r;
 
@@ -134,21 +136,16 @@ void api_one_account(struct api_call *c, const char *account_no, const char *cus
         return;
     q = odb_query(c->o->db, COLUMNS "a.account_no = ?2", ODB(ODB_I(no)));
     r = odb_next(c->o->db, q);
-    if (r == 1 && (row = api_row(q, &row_message)) == NULL)
-        c->ret->body.bad = true;
-    odb_end(q);
-    if (r < 0)
+    if (r == 1) {
+        odb_text(q, COLUMN_CUSTOMER, whose, sizeof whose);
+        if (customer_no != NULL && strcmp(customer_no, whose) != 0)
+            r = 0;
+        else if (write_account(c, api_begin(c, 200), q) < 0)
+            r = c->o->fail.code;
+    } else if (r < 0) {
         (void)ho_db_fail(c->o);
-    if (row != NULL && customer_no != NULL
-        && strcmp(customer_no, json_string_value(json_object_get(row, "customer_no"))) != 0)
-        r = 0;
-    if (r == 1 && row != NULL && add_balances(c, row) < 0)
-        r = c->o->fail.code;
-    if (r == 1 && row != NULL) {
-        api_answer(c, 200, row);
-        return;
     }
-    json_decref(row);
+    odb_end(q);
     if (r < 0)
         api_fail(c);
     else if (r == 0)

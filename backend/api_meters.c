@@ -18,7 +18,11 @@ static const struct api_field meter_fields[] = {
     { .name = "pulse_l", .type = API_INT, .min = 1, .max = 10, .what = "litres a pulse" },
     { .name = "verification_date", .type = API_DATE, .what = "of its last verification" },
     { .name = "bt_address", .type = API_TEXT, .max = 17, .what = "Bluetooth address, or none" },
-    { .name = "state", .type = API_WORD, .words = STATE_WORDS, .what = "as its last receipt says" },
+    { .name = "state",
+      .type = API_WORD,
+      .words = STATE_WORDS,
+      .word_of = ho_life_word,
+      .what = "as its last receipt says" },
     { .name = "active_epoch",
       .type = API_INT,
       .max = UINT32_MAX,
@@ -103,8 +107,16 @@ static const struct api_message ticket_message = API_MESSAGE("Ticket", ticket_fi
 
 static const struct api_field receipt_fields[] = {
     { .name = "seq", .type = API_INT, .min = 1, .max = MAX, .what = "of this meter, without gaps" },
-    { .name = "command", .type = API_TEXT, .max = 32, .what = "what the meter did" },
-    { .name = "state", .type = API_WORD, .words = STATE_WORDS, .what = "of the meter after it" },
+    { .name = "command",
+      .type = API_TEXT,
+      .max = 32,
+      .word_of = ho_command_word,
+      .what = "what the meter did" },
+    { .name = "state",
+      .type = API_WORD,
+      .words = STATE_WORDS,
+      .word_of = ho_life_word,
+      .what = "of the meter after it" },
     { .name = "key_epoch", .type = API_INT, .max = UINT32_MAX, .what = "whose receipt key signed" },
     { .name = "account_no", .type = API_INT, .is_optional = true, .max = MAX, .what = "open then" },
     { .name = "at_s", .type = API_INT, .min = -MAX, .max = MAX, .what = "the meter's time" },
@@ -124,38 +136,6 @@ static const struct api_field receipt_fields[] = {
 };
 static const struct api_message receipt_message = API_MESSAGE("Receipt", receipt_fields);
 
-/* ---- rows with words ---- */
-
-/* A row whose columns `state` (and `command`, below 0: none) are the protocol's numbers. */
-static json_t *row_with_words(struct odb_query *q, const struct api_message *m, int state,
-                              int command)
-{
-    json_t *row = api_row(q, m);
-
-    if (row != NULL)
-        (void)json_object_set_new(row, "state", json_string(ho_life_word(odb_int(q, state))));
-    if (row != NULL && command >= 0)
-        (void)json_object_set_new(row, "command",
-                                  json_string(ho_command_word(odb_int(q, command))));
-    return row;
-}
-
-static void list_with_words(struct api_call *c, struct odb_query *q, const struct api_message *m,
-                            int state, int command)
-{
-    struct api_list list;
-    char key[64];
-    int r;
-
-    api_list_begin(&list);
-    while ((r = odb_next(c->o->db, q)) == 1) {
-        odb_text(q, 0, key, sizeof key); /* the first column is the key */
-        if (!api_list_add(c, &list, key, row_with_words(q, m, state, command)))
-            break;
-    }
-    api_list_end(c, &list, q, r);
-}
-
 /* ---- meters ---- */
 
 #define METER_COLUMNS                                                                              \
@@ -164,32 +144,19 @@ static void list_with_words(struct api_call *c, struct odb_query *q, const struc
     "m.imported_at_ms FROM meter m LEFT JOIN account a ON a.org_id = m.org_id AND a.account_no = " \
     "m.account_no LEFT JOIN receipt r ON r.org_id = m.org_id AND r.meter_id = m.meter_id AND "     \
     "r.seq = m.last_seq WHERE m.org_id = ?1 AND "
-#define METER_STATE 5
 
 static void list_meters(struct api_call *c)
 {
-    list_with_words(c,
-                    odb_query(c->o->db,
-                              METER_COLUMNS "m.meter_id > ?2 ORDER BY m.meter_id LIMIT ?3",
-                              ODB(ODB_T(c->after), ODB_I(c->limit + 1))),
-                    &meter_message, METER_STATE, -1);
+    api_list_rows(c,
+                  odb_query(c->o->db, METER_COLUMNS "m.meter_id > ?2 ORDER BY m.meter_id LIMIT ?3",
+                            ODB(ODB_T(c->after), ODB_I(c->limit + 1))),
+                  &meter_message, "meter_id");
 }
 
 static void get_meter(struct api_call *c)
 {
-    struct odb_query *q =
-        odb_query(c->o->db, METER_COLUMNS "m.meter_id = ?2", ODB(ODB_T(c->words[0])));
-    int r = odb_next(c->o->db, q);
-
-    if (r == 1)
-        api_answer(c, 200, row_with_words(q, &meter_message, METER_STATE, -1));
-    else if (r == 0)
-        api_refuse(c, 404, "not_found", NULL, "there is no such meter");
-    odb_end(q);
-    if (r < 0) {
-        (void)ho_db_fail(c->o);
-        api_fail(c);
-    }
+    api_one_row(c, odb_query(c->o->db, METER_COLUMNS "m.meter_id = ?2", ODB(ODB_T(c->words[0]))),
+                &meter_message, "there is no such meter");
 }
 
 /* The meter of the path, or the answer is made. */
@@ -285,7 +252,7 @@ static void list_receipts(struct api_call *c)
     int64_t after;
 
     if (begins_behind(c, &after))
-        list_with_words(
+        api_list_rows(
             c,
             odb_query(c->o->db,
                       "SELECT seq, command, life_state, key_epoch, NULLIF(account_no, 0), at_s, "
@@ -293,7 +260,7 @@ static void list_receipts(struct api_call *c)
                       "hash, brought_by, verified_at_ms FROM receipt WHERE org_id = ?1 AND "
                       "meter_id = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4",
                       ODB(ODB_T(c->words[0]), ODB_I(after), ODB_I(c->limit + 1))),
-            &receipt_message, 2, 1);
+            &receipt_message, "seq");
 }
 
 static const struct api_route routes[] = {

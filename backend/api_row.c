@@ -1,123 +1,133 @@
 /* api_row.c - rows of the database as objects of a message; fields of a body; see api.h. */
 #include "backend/api.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "backend/json_out.h"
 #include "common/text.h"
 
 #define BYTES_MAX 512
 
-static json_t *bytes_of(struct odb_query *q, int column, enum api_type type)
+/* Bytes of the length that their type has; else the answer cannot be made. */
+static void write_bytes(struct buf *b, struct gf_span s, enum api_type type)
 {
-    struct gf_span s = odb_bytes(q, column);
-    char text[2 * BYTES_MAX + 1];
+    char text[2 * BYTES_MAX + 1] = "";
 
     if (type == API_UUID && s.n == GF_UUID_LEN)
         gf_uuid_text(s.p, text);
     else if (type == API_HEX && s.n <= BYTES_MAX)
         gf_hex(s.p, s.n, text);
     else
-        return NULL;
-    return json_string(text);
+        b->bad = true;
+    json_text(b, text, strlen(text));
 }
 
-static json_t *text_of(struct odb_query *q, int column, const struct api_field *f)
+static void write_text(struct buf *b, struct odb_query *q, int column, const struct api_field *f)
 {
-    size_t cap = (f->max > 0 ? (size_t)f->max : 256) + 1;
-    char small[1024], *text = cap <= sizeof small ? small : malloc(cap);
-    json_t *json = NULL;
+    struct gf_span s;
 
-    if (text != NULL) {
-        odb_text(q, column, text, cap);
-        json = json_string(text);
+    if (f->word_of != NULL) {
+        const char *word = f->word_of(odb_int(q, column));
+
+        json_text(b, word, strlen(word));
+        return;
     }
-    if (text != small)
-        free(text);
-    return json;
+    s = odb_text_span(q, column);
+    json_text(b, (const char *)s.p, s.n);
 }
 
-static json_t *value_of(struct odb_query *q, int column, const struct api_field *f)
+static void write_value(struct buf *b, struct odb_query *q, int column, const struct api_field *f)
 {
     switch (f->type) {
     case API_INT:
-        return json_integer(odb_int(q, column));
+        json_int(b, odb_int(q, column));
+        return;
     case API_BOOL:
-        return json_boolean(odb_int(q, column) != 0);
+        buf_text(b, odb_int(q, column) != 0 ? "true" : "false");
+        return;
     case API_UUID:
     case API_HEX:
-        return bytes_of(q, column, f->type);
+        write_bytes(b, odb_bytes(q, column), f->type);
+        return;
     case API_TEXT:
     case API_ID:
     case API_DATE:
     case API_WORD:
     case API_SECRET:
     case API_LINES:
-        return text_of(q, column, f);
+        write_text(b, q, column, f);
+        return;
     case API_OBJECT:
     case API_LIST:
     case API_TEXTS:
     case API_TYPES:
         break;
     }
-    return NULL;
+    b->bad = true;
+}
+
+void api_write_row(struct buf *b, struct odb_query *q, const struct api_message *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (odb_is_null(q, (int)i))
+            continue;
+        json_name(b, m->fields[i].name);
+        write_value(b, q, (int)i, &m->fields[i]);
+    }
 }
 
 json_t *api_row(struct odb_query *q, const struct api_message *m)
 {
-    json_t *row = json_object();
+    struct buf text = { 0 };
+    json_t *row = NULL;
 
-    for (size_t i = 0; row != NULL && i < m->n; i++) {
-        if (odb_is_null(q, (int)i))
-            continue;
-        if (json_object_set_new(row, m->fields[i].name, value_of(q, (int)i, &m->fields[i])) != 0) {
-            json_decref(row);
-            row = NULL;
-        }
-    }
+    buf_text(&text, "{");
+    api_write_row(&text, q, m);
+    buf_text(&text, "}");
+    if (!text.bad)
+        row = json_loadb((const char *)text.p, text.n, 0, NULL);
+    buf_free(&text);
     return row;
 }
 
-/* A field as `after` says it. */
-static void key_text(const json_t *row, const char *key, char ret[static 128])
+/* Which column the field of this name is. */
+static int column_of(const struct api_message *m, const char *name)
 {
-    const json_t *v = json_object_get(row, key);
+    int i = 0;
 
-    if (json_is_integer(v))
-        (void)snprintf(ret, 128, "%" PRId64, (int64_t)json_integer_value(v));
-    else
-        (void)gf_copy(ret, 128, json_is_string(v) ? json_string_value(v) : "");
+    while ((size_t)i < m->n && strcmp(m->fields[i].name, name) != 0)
+        i++;
+    return i;
 }
 
-void api_list_end(struct api_call *c, struct api_list *l, struct odb_query *q, int r)
+/* A key as `after` says it. */
+static void key_text(struct odb_query *q, int column, enum api_type type, char ret[static 128])
 {
-    if (r < 0) {
-        if (c->o->fail.code == 0)
-            (void)ho_db_fail(c->o);
-        json_decref(l->items);
-        api_fail(c);
-    } else {
-        api_list_answer(c, l);
-    }
-    odb_end(q);
+    uint8_t id[GF_UUID_LEN];
+
+    if (type == API_UUID && odb_copy(q, column, id, sizeof id))
+        gf_uuid_text(id, ret);
+    else
+        odb_text(q, column, ret, 128);
 }
 
 void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_message *m,
                    const char *key)
 {
+    const int column = column_of(m, key);
     struct api_list list;
+    struct buf *b;
     char last[128];
     int r;
 
     api_list_begin(&list);
     while ((r = odb_next(c->o->db, q)) == 1) {
-        json_t *row = api_row(q, m);
-
-        key_text(row, key, last);
-        if (!api_list_add(c, &list, last, row))
+        key_text(q, column, m->fields[column].type, last);
+        if ((b = api_list_next(c, &list, last)) == NULL)
             break;
+        buf_text(b, "{");
+        api_write_row(b, q, m);
+        buf_text(b, "}");
     }
     api_list_end(c, &list, q, r);
 }
@@ -128,7 +138,11 @@ void api_one_row(struct api_call *c, struct odb_query *q, const struct api_messa
     int r = odb_next(c->o->db, q);
 
     if (r == 1) {
-        api_answer(c, 200, api_row(q, m));
+        struct buf *b = api_begin(c, 200);
+
+        buf_text(b, "{");
+        api_write_row(b, q, m);
+        buf_text(b, "}");
     } else if (r == 0) {
         api_refuse(c, 404, "not_found", NULL, sentence);
     } else {

@@ -5,6 +5,8 @@
 #include "backend/buf.h"
 #include "common/bytes.h"
 
+struct api_route;
+
 /* All borrowed for the time of the call; texts are never NULL. */
 struct http_request {
     const char *method;       /* "POST" */
@@ -19,6 +21,7 @@ struct http_request {
     const char *id;            /* of this request, for logs; NULL for none */
     bool is_mutual; /* came over the listener that requires a client certificate */
     struct gf_span body;
+    const struct api_route *route; /* of api.h, where it was looked for already; NULL: not, or none */
 };
 
 struct http_response {

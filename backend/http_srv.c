@@ -33,11 +33,13 @@
 
 #define HEADERS_MAX (16 * 1024)
 #define LISTENERS_MAX 4
+#define RECORD_MAX (16 * 1024) /* bytes of a record of TLS */
 #define STOP_S 10 /* for what is under way when it is told to end */
 
 struct listener {
     struct http_srv *srv;
     struct evhttp *http;
+    struct event *turn; /* runs handler.turn_done at the end of the loop's turn */
     struct evconnlistener *accepting;
     SSL_CTX *tls; /* NULL: plain */
     bool is_mutual;
@@ -79,6 +81,7 @@ struct connection {
     struct connection *next, **at;
     struct bufferevent *bev;
     struct event *lifetime, *request, *begun;
+    char identity[64];             /* of its certificate, once a request has come; "": none */
     char group[ADDRESS_GROUP_MAX]; /* of its address; "": not counted (yet, or any more) */
     bool is_known;   /* its address was looked at */
     bool is_busy;    /* a request of it is under way */
@@ -304,11 +307,19 @@ static void on_sent(struct evhttp_request *req, void *arg)
     answered(c->srv);
 }
 
+/* Head and body in one record of TLS, and one call of the system, where they fit. */
+static void join(struct evbuffer *out)
+{
+    if (evbuffer_get_length(out) <= RECORD_MAX)
+        (void)evbuffer_pullup(out, -1);
+}
+
 /* A job is done: tell, and give its answer to the connection if that is still there. */
 static void finish(struct http_srv *s, struct http_job *job)
 {
     struct evhttp_request *req = job->owner;
     struct connection *c = connection_of(req);
+    struct listener *l = job->listener;
 
     if (job->handler->done != NULL)
         job->handler->done(job->handler->ctx, &job->request, &job->response,
@@ -317,7 +328,11 @@ static void finish(struct http_srv *s, struct http_job *job)
         c->is_writing = true;
         evhttp_request_set_on_complete_cb(req, on_sent, c);
     }
+    if (l->turn != NULL)
+        event_active(l->turn, EV_TIMEOUT, 0);
     answer(s, req, job->id, &job->response);
+    if (c != NULL)
+        join(bufferevent_get_output(c->bev));
     if (c == NULL) /* it has ended, or is a plain one */
         answered(s);
     free_job(job);
@@ -342,21 +357,23 @@ static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct ht
            && gf_copy(job->query, sizeof job->query, query != NULL ? query : "")
            && gf_copy(job->authorization, sizeof job->authorization,
                       http_single_header(req, "Authorization"))
-           && gf_copy(job->signature, sizeof job->signature, http_single_header(req, "Gasm-Signature"));
+           && gf_copy(job->signature, sizeof job->signature,
+                      http_single_header(req, "Gasm-Signature"));
 }
 
 /* What came, as a job. False: job->response says why not. */
-static bool read_request(struct listener *l, struct evhttp_request *req, struct http_job *job)
+static bool read_request(struct listener *l, struct connection *c, struct evhttp_request *req,
+                         struct http_job *job)
 {
     struct evbuffer *in = evhttp_request_get_input_buffer(req);
     size_t n = evbuffer_get_length(in);
-    SSL *ssl = ssl_of(req);
     struct http_response *ret = &job->response;
     const uint8_t *body = n > 0 ? evbuffer_pullup(in, -1) : (const uint8_t *)"";
 
-    if (ssl != NULL)
-        http_identity(ssl, job->identity, sizeof job->identity);
-    if ((ssl == NULL) != (l->tls == NULL) || (l->is_mutual && job->identity[0] == '\0'))
+    if (c != NULL && c->identity[0] == '\0')
+        http_identity(bufferevent_openssl_get_ssl(c->bev), c->identity, sizeof c->identity);
+    (void)gf_copy(job->identity, sizeof job->identity, c != NULL ? c->identity : "");
+    if ((c == NULL) != (l->tls == NULL) || (l->is_mutual && job->identity[0] == '\0'))
         make_refusal(ret, 403, "certificate", "a client certificate of this head office is needed");
     else if (n > l->body_max)
         make_refusal(ret, 413, "too_large",
@@ -395,6 +412,7 @@ static void on_request(struct evhttp_request *req, void *arg)
         return;
     }
     job->owner = req;
+    job->listener = l;
     job->handler = &l->handler;
     job->began_us = now_us();
     s->under_way++;
@@ -402,7 +420,7 @@ static void on_request(struct evhttp_request *req, void *arg)
         c->is_busy = true;
         (void)evtimer_del(c->request);
     }
-    bool is_in = read_request(l, req, job)
+    bool is_in = read_request(l, c, req, job)
                  && (l->handler.admit == NULL
                      || l->handler.admit(l->handler.ctx, &job->request, &lane, &job->response));
     if (is_in && s->work != NULL && http_work_put(s->work, lane, job))
@@ -435,10 +453,20 @@ static void on_done(evutil_socket_t fd, short events, void *arg)
 static void close_listener(struct listener *l)
 {
     l->accepting = NULL;
+    if (l->turn != NULL)
+        event_free(l->turn);
     if (l->http != NULL)
         evhttp_free(l->http);
     SSL_CTX_free(l->tls);
     *l = (struct listener){ 0 };
+}
+
+static void on_turn(evutil_socket_t fd, short events, void *arg)
+{
+    const struct http_handler *handler = &((struct listener *)arg)->handler;
+
+    (void)fd, (void)events;
+    handler->turn_done(handler->ctx);
 }
 
 static void set_up(struct listener *l, const struct http_listen *how)
@@ -482,7 +510,9 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
     }
     struct evhttp_bound_socket *bound = NULL;
     l->http = evhttp_new(s->base);
-    if (l->http != NULL && http_address_of(fd, ret))
+    if (l->handler.turn_done != NULL)
+        l->turn = evtimer_new(s->base, on_turn, l);
+    if (l->http != NULL && (l->turn != NULL || l->handler.turn_done == NULL) && http_address_of(fd, ret))
         bound = evhttp_accept_socket_with_handle(l->http, fd);
     if (bound == NULL) {
         (void)close(fd);

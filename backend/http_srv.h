@@ -25,12 +25,15 @@ struct http_handler {
     void *ctx;
     /* Makes the answer to a request: ret->body is freed by the server. */
     void (*handle)(void *ctx, const struct http_request *request, struct http_response *ret);
-    /* May it come in, and by which lane? False: *ret is the answer. NULL: everything may. */
-    bool (*admit)(void *ctx, const struct http_request *request, enum http_lane *ret_lane,
+    /* May it come in, and by which lane? False: *ret is the answer. It may note the route in the
+     * request. NULL: everything may. */
+    bool (*admit)(void *ctx, struct http_request *request, enum http_lane *ret_lane,
                   struct http_response *ret);
     /* us: from its arrival to its answer. NULL: nobody wants to know. */
     void (*done)(void *ctx, const struct http_request *request,
                  const struct http_response *response, int64_t us);
+    /* After all `done` of a turn of the loop, before any of their answers leaves. NULL: none. */
+    void (*turn_done)(void *ctx);
 };
 
 /* A socket to listen on. Borrowed during the call. */

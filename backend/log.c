@@ -1,11 +1,10 @@
 /* log.c - events as lines of JSON; see log.h. */
 #include "backend/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/buf.h"
+#include "backend/json_out.h"
 #include "common/text.h"
 
 static void add_text(struct buf *b, const char *text)
@@ -13,18 +12,7 @@ static void add_text(struct buf *b, const char *text)
     char seen[512];
 
     gf_visible(seen, sizeof seen, text, strlen(text));
-    buf_add(b, "\"", 1);
-    for (const char *p = seen; *p != '\0';) {
-        size_t n = strcspn(p, "\"\\");
-
-        buf_add(b, p, n);
-        p += n;
-        if (*p != '\0') {
-            buf_add(b, "\\", 1);
-            buf_add(b, p++, 1);
-        }
-    }
-    buf_add(b, "\"", 1);
+    json_text(b, seen, strlen(seen));
 }
 
 void log_event(const struct log *log, enum log_level level, const char *event,
@@ -43,11 +31,11 @@ void log_event(const struct log *log, enum log_level level, const char *event,
               words[level]);
     add_text(&line, event);
     for (size_t i = 0; i < n; i++) {
-        buf_print(&line, ",\"%s\":", values[i].name);
+        json_name(&line, values[i].name);
         if (values[i].text != NULL)
             add_text(&line, values[i].text);
         else
-            buf_print(&line, "%" PRId64, values[i].number);
+            json_int(&line, values[i].number);
     }
     buf_text(&line, "}\n");
     if (!line.bad)

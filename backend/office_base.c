@@ -144,10 +144,12 @@ int ho_log(struct office *o, const char *who, const char *what, const char *deta
 
 int ho_find_device(struct office *o, const uint8_t id[static GF_UUID_LEN], struct ho_device *ret)
 {
-    struct odb_query *q = odb_query(o->db,
-                                    "SELECT staff_no, revoked_at_ms, chain_seq, chain_hash, "
-                                    "claimed_seq FROM device WHERE org_id = ?1 AND device_id = ?2",
-                                    ODB(ODB_B(id, GF_UUID_LEN)));
+    struct odb_query *q = odb_query(
+        o->db,
+        "SELECT d.staff_no, d.revoked_at_ms, d.chain_seq, d.chain_hash, d.claimed_seq, s.role FROM "
+        "device d LEFT JOIN staff s ON s.org_id = d.org_id AND s.staff_no = d.staff_no AND "
+        "s.left_at_ms IS NULL WHERE d.org_id = ?1 AND d.device_id = ?2",
+        ODB(ODB_B(id, GF_UUID_LEN)));
     int r = odb_next(o->db, q);
 
     if (r == 1) {
@@ -157,6 +159,7 @@ int ho_find_device(struct office *o, const uint8_t id[static GF_UUID_LEN], struc
         memcpy(ret->id, id, GF_UUID_LEN);
         odb_text(q, 0, ret->staff_no, sizeof ret->staff_no);
         (void)odb_copy(q, 3, ret->chain_hash, sizeof ret->chain_hash);
+        odb_text(q, 5, ret->role, sizeof ret->role);
     }
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : r;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/api.h"
+#include "backend/json_out.h"
 #include "backend/log.h"
 #include "common/text.h"
 
@@ -108,32 +109,74 @@ void api_fail(struct api_call *c)
 
 /* ---- lists ---- */
 
+struct buf *api_begin(struct api_call *c, int status)
+{
+    buf_clear(&c->ret->body);
+    c->ret->status = status;
+    c->ret->content_type = "application/json";
+    return &c->ret->body;
+}
+
 void api_list_begin(struct api_list *l)
 {
-    *l = (struct api_list){ .items = json_array() };
+    *l = (struct api_list){ 0 };
+}
+
+/* The answer's bytes, begun when the first of them is written. */
+static struct buf *list_body(struct api_call *c, struct api_list *l)
+{
+    if (!l->has_begun)
+        buf_text(api_begin(c, 200), "{\"items\":[");
+    l->has_begun = true;
+    return &c->ret->body;
+}
+
+struct buf *api_list_next(struct api_call *c, struct api_list *l, const char *key)
+{
+    struct buf *b = list_body(c, l);
+
+    l->more = l->n == c->limit;
+    if (l->more)
+        return NULL;
+    l->n++;
+    (void)gf_copy(l->last, sizeof l->last, key);
+    json_comma(b);
+    return b;
+}
+
+static int add_bytes(const char *from, size_t n, void *to)
+{
+    buf_add(to, from, n);
+    return 0;
 }
 
 bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item)
 {
-    if (json_array_size(l->items) >= (size_t)c->limit) {
-        json_decref(item);
-        l->more = true;
-        return false;
-    }
-    if (item == NULL || json_array_append_new(l->items, item) != 0) {
-        c->ret->body.bad = true; /* answered as want of memory */
-        return false;
-    }
-    (void)gf_copy(l->last, sizeof l->last, key);
-    return true;
+    struct buf *b = api_list_next(c, l, key);
+    bool ok = b != NULL && json_dump_callback(item, add_bytes, b, JSON_COMPACT) == 0;
+
+    if (b != NULL && !ok)
+        b->bad = true; /* answered as want of memory */
+    json_decref(item);
+    return ok;
 }
 
-void api_list_answer(struct api_call *c, struct api_list *l)
+void api_list_end(struct api_call *c, struct api_list *l, struct odb_query *q, int r)
 {
-    json_t *next = l->more ? json_string(l->last) : json_null();
-    bool is_bad = c->ret->body.bad;
+    struct buf *b;
 
-    api_answer(c, 200, json_pack("{s:o, s:o}", "items", l->items, "next", next));
-    c->ret->body.bad = c->ret->body.bad || is_bad;
-    l->items = NULL;
+    odb_end(q);
+    if (r < 0) {
+        if (c->o->fail.code == 0)
+            (void)ho_db_fail(c->o);
+        api_fail(c);
+        return;
+    }
+    b = list_body(c, l);
+    buf_text(b, "],\"next\":");
+    if (l->more)
+        json_text(b, l->last, strlen(l->last));
+    else
+        buf_text(b, "null");
+    buf_text(b, "}");
 }

@@ -144,6 +144,7 @@ int ho_restore_counters(struct odb *db);
 struct ho_device {
     uint8_t id[GF_UUID_LEN];
     char staff_no[25];
+    char role[16]; /* of that person; "": has left */
     bool is_revoked;
     uint64_t chain_seq;
     uint8_t chain_hash[32];

@@ -28,7 +28,8 @@ struct service {
     struct http_srv *srv;
     struct rate *rate;
     struct metrics *metrics;
-    struct log log;
+    struct log log, turn_log;
+    struct buf lines; /* of turn_log */
     struct rate_rule rules[SERVICE_RATES];
     int64_t started_s;
     size_t n_routes;
@@ -67,14 +68,16 @@ static void caller_name(const struct http_request *request, enum service_rate cl
     (void)snprintf(ret, 80, "%d %s", (int)class, request->is_mutual ? request->identity : group);
 }
 
-static bool admit(void *ctx, const struct http_request *request, enum http_lane *ret_lane,
+static bool admit(void *ctx, struct http_request *request, enum http_lane *ret_lane,
                   struct http_response *ret)
 {
     struct service *s = ctx;
-    enum service_rate class = service_rate_of(request);
+    enum service_rate class;
     int64_t now = s->o->ports.clock->mono_ms(s->o->ports.clock->ctx);
     char name[80];
 
+    request->route = api_find_route(request, NULL, NULL);
+    class = rate_of(request->route, request->is_mutual);
     caller_name(request, class, name);
     ret->retry_after_s = rate_take(s->rate, name, &s->rules[class], now);
     if (ret->retry_after_s == 0 && class == SERVICE_SLOW)
@@ -125,19 +128,33 @@ static void done(void *ctx, const struct http_request *request,
                  const struct http_response *response, int64_t us)
 {
     struct service *s = ctx;
-    const struct api_route *route = api_find_route(request, NULL, NULL);
     enum log_level level = response->status >= 500 ? LOG_ERROR : LOG_INFO;
     size_t i = 0;
 
-    while (i < s->n_routes && s->routes[i] != route)
+    while (i < s->n_routes && s->routes[i] != request->route)
         i++;
     metrics_request(s->metrics, i, response->status, us);
-    log_event(&s->log, level, "request",
+    log_event(&s->turn_log, level, "request",
               LOG_VALUES(LOG_T("route", i < s->n_routes ? s->names[i] : "none"),
                          LOG_I("status", response->status), LOG_I("ms", us / 1000),
                          LOG_T("who", request->identity[0] != '\0' ? request->identity : ""),
                          LOG_T("peer", request->peer),
                          LOG_T("id", request->id != NULL ? request->id : "")));
+}
+
+/* Lines of requests are written once for each turn of the loop. */
+static void keep_line(void *ctx, const char *line, size_t n)
+{
+    buf_add(ctx, line, n);
+}
+
+static void turn_done(void *ctx)
+{
+    struct service *s = ctx;
+
+    if (s->lines.n > 0)
+        s->log.writer.write(s->log.writer.ctx, (const char *)s->lines.p, s->lines.n);
+    buf_clear(&s->lines);
 }
 
 static void standing(void *ctx, struct metrics_now *ret)
@@ -232,7 +249,7 @@ static int listen_on(struct service *s, enum face face, const char *address,
         .handshake_s = HANDSHAKE_S,
         .connections_max = CONNECTIONS_MAX,
         .address_max = ADDRESS_MAX,
-        .handler = { .ctx = s, .handle = handle, .admit = admit, .done = done },
+        .handler = { .ctx = s, .handle = handle, .admit = admit, .done = done, .turn_done = turn_done },
     };
 
     if (is_plain)
@@ -270,6 +287,7 @@ static int serve(struct service *s, struct gf_fail *why)
               LOG_VALUES(LOG_T("url", url), LOG_T("public", public_url)));
     options->ready(options->ctx, url, public_url, metrics_url);
     r = http_srv_run(s->srv);
+    turn_done(s);
     log_event(&s->log, r == HTTP_SRV_CUT ? LOG_WARNING : LOG_INFO, "stopped",
               LOG_VALUES(LOG_I("cut_off", r == HTTP_SRV_CUT)));
     if (r == HTTP_SRV_CUT) /* its transaction is undone: the database takes any end for that */
@@ -287,6 +305,7 @@ int service_run(struct office *o, const struct service_options *options, struct 
     s->o = o;
     s->options = options;
     s->log = (struct log){ o->ports.clock, options->log };
+    s->turn_log = (struct log){ o->ports.clock, { &s->lines, keep_line } };
     s->started_s = ho_now_ms(o) / 1000;
     odb_set_wait(o->db, LOCK_WAIT_MS);
     set_rules(s);
@@ -301,6 +320,7 @@ int service_run(struct office *o, const struct service_options *options, struct 
         r = serve(s, why);
     s->srv = http_srv_free(s->srv); /* the worker ends: the office is this thread's again */
     o->watch = (struct ho_watch){ 0 };
+    buf_free(&s->lines);
     (void)rate_free(s->rate);
     (void)metrics_free(s->metrics);
     free(s);
