@@ -49,6 +49,10 @@ int ho_key_issue(struct office *o, const struct ho_order *order, sync_KeyIssue *
 int ho_void_tickets(struct office *o, const char *staff_no);
 int ho_void_order_tickets(struct office *o, const uint8_t order_id[static GF_UUID_LEN]);
 
+/* Head office has no ticket of this number: may it have been issued behind the backup that head office
+ * was restored from? Its number is one of those that are left out since. 1, 0 or a failure. */
+int ho_ticket_lost(struct office *o, const char *meter_id, uint64_t serial);
+
 /* ---- a customer's ---- */
 
 #define HO_CUSTOMER_TICKET_S (30 * 86400)

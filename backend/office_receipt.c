@@ -205,6 +205,21 @@ static int check_totals(struct office *o, const struct ho_arrival *a, struct ho_
                                ret);
 }
 
+/* Head office does not have the ticket: it may have lost it, and the log says so. */
+static int check_lost(struct office *o, const struct ho_arrival *a, struct ho_verdict *ret)
+{
+    int r = ho_ticket_lost(o, a->meter->id, a->r.ticket_serial);
+
+    if (r == 0)
+        return contradiction(o, a, "ticket_serial", "names a ticket that was never issued", ret);
+    if (r == 1
+        && ho_log(o, "office", "lost ticket used", "%s serial %llu, receipt %llu", a->meter->id,
+                  (unsigned long long)a->r.ticket_serial, (unsigned long long)a->r.seq)
+               != 0)
+        r = o->fail.code;
+    return r;
+}
+
 /* The ticket that it names was issued. 1: yes, or it names none; 0: the verdict is set; or a
  * failure. */
 static int check_ticket(struct office *o, const struct ho_arrival *a, struct ho_receipt_memory *m,
@@ -221,7 +236,7 @@ static int check_ticket(struct office *o, const struct ho_arrival *a, struct ho_
         < 0)
         return ho_db_fail(o);
     if (known == 0)
-        return contradiction(o, a, "ticket_serial", "names a ticket that was never issued", ret);
+        return check_lost(o, a, ret);
     m->serial = a->r.ticket_serial;
     return 1;
 }

@@ -163,6 +163,16 @@ static int last_serial(struct office *o, const char *meter_id, int64_t *ret)
     return 0;
 }
 
+int ho_ticket_lost(struct office *o, const char *meter_id, uint64_t serial)
+{
+    int64_t last = 0;
+    int r = 0;
+
+    if (ho_restore_skip(o, 0) > 0)
+        r = last_serial(o, meter_id, &last);
+    return r != 0 ? r : serial <= (uint64_t)last;
+}
+
 /* Keep a ticket of an order, or (NULL) of a customer: its subject is whose it is. */
 static int store_ticket(struct office *o, const gasm_Ticket *t, const struct ho_order *order,
                         const char *customer_no)

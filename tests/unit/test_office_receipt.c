@@ -221,6 +221,38 @@ static void it_has_to_be_the_orders(void **state)
                      1);
 }
 
+/* A restored office has lost tickets: those of the numbers that it leaves out. */
+static void a_ticket_behind_the_backup_is_good(void **state)
+{
+    const char *logged = "SELECT COUNT(*) FROM audit_log WHERE what = 'lost ticket used'";
+    struct oaid_meter second;
+    int64_t last;
+
+    (void)state;
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_INSTALL_KEY, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_KEY_ACTIVATED, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    last = oaid_sql_number(&office,
+                           "SELECT MAX(serial) FROM ticket WHERE meter_id = '" AID_METER_1 "'");
+    meter.next.account_no = job.account_no;
+    second = meter;
+    second.serial[1] = (uint64_t)last + 1000;
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_CONFLICT, "ticket_serial");
+    oaid_sql(&office, "INSERT INTO setting (org_id, name, value) VALUES (1, 'restored at ms', "
+                      "'9999999999999')");
+    second = meter;
+    second.serial[1] = (uint64_t)last + 1001;
+    bring(&laptop, receipt, oaid_execute(&second, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_CONFLICT, "ticket_serial");
+    assert_int_equal(oaid_sql_number(&office, logged), 0);
+    meter.serial[1] = (uint64_t)last + 1000;
+    bring(&laptop, receipt, oaid_execute(&meter, gasm_Command_OPEN_ACCOUNT, 0, receipt),
+          sync_VerdictKind_APPLIED, "");
+    assert_int_equal(oaid_sql_number(&office, logged), 1);
+}
+
 static void the_key_becomes_active_with_its_first_receipt(void **state)
 {
     (void)state;
@@ -358,6 +390,7 @@ int main(void)
         T(the_first_receipt_has_none_before_it),
         T(the_one_before_has_to_be_what_the_next_names),
         T(it_has_to_be_the_orders),
+        T(a_ticket_behind_the_backup_is_good),
         T(the_key_becomes_active_with_its_first_receipt),
         T(a_used_up_ticket_is_replaced),
         T(a_receipt_needs_no_order),
