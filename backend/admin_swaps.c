@@ -22,12 +22,20 @@ static const struct admin_option list_options[] = {
 
 static int run_list(struct admin *a, const struct admin_args *args, struct gf_fail *why)
 {
-    json_t *list = json_array();
+    static const char *const states[] = { "planned", "closed", "settled", "cancelled" };
+    const char *state = admin_value(args, "state");
     struct swap_case c = { .number = "" };
     char after[32] = "";
+    json_t *list;
+    size_t i = 0;
     int r;
 
-    while ((r = swap_next(a->office, after, admin_value(args, "state"), &c)) == 1) {
+    while (state != NULL && i < sizeof states / sizeof states[0] && strcmp(state, states[i]) != 0)
+        i++;
+    if (i == sizeof states / sizeof states[0])
+        return gf_fail(why, GF_E_FORMAT, "state", "planned, closed, settled or cancelled");
+    list = json_array();
+    while ((r = swap_next(a->office, after, state, &c)) == 1) {
         (void)snprintf(after, sizeof after, "%s", c.number);
         if (json_array_append_new(list, case_json(&c)) != 0)
             break;
