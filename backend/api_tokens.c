@@ -106,12 +106,36 @@ static const struct api_field correction_fields[] = {
 };
 const struct api_message api_correction_message = API_MESSAGE("Correction", correction_fields);
 
+/* A technician sees the tokens of accounts that an own open order is about: the order's, and of a
+ * swap the old meter's too. What else there is is answered as if it were not there. */
+static bool may_see(struct api_call *c, uint64_t account_no)
+{
+    int64_t n = 1;
+
+    if (c->role == API_TECHNICIAN
+        && odb_number(c->o->db, &n,
+                      "SELECT COUNT(*) FROM work_order w LEFT JOIN swap_case s ON s.org_id = "
+                      "w.org_id AND s.case_id = w.swap_case WHERE w.org_id = ?1 AND w.staff_no = "
+                      "?2 AND w.state IN ('assigned', 'on-site') AND (w.account_no = ?3 OR "
+                      "s.old_account_no = ?3)",
+                      ODB(ODB_T(c->who), ODB_I(account_no)))
+               < 0) {
+        (void)ho_db_fail(c->o);
+        api_fail(c);
+        return false;
+    }
+    if (n == 0)
+        api_refuse(c, 404, "not_found", NULL, "no open order of yours is about such an account");
+    return n > 0;
+}
+
 void api_list_tokens(struct api_call *c)
 {
     uint64_t account_no;
     int64_t after;
 
-    if (!api_account_word(c, c->words[0], &account_no) || !api_after_number(c, 0, &after))
+    if (!api_account_word(c, c->words[0], &account_no) || !may_see(c, account_no)
+        || !api_after_number(c, 0, &after))
         return;
     api_list_rows(c,
                   odb_query(c->o->db,
@@ -195,7 +219,7 @@ void api_get_token(struct api_call *c)
     uint64_t account_no;
     int64_t sequence;
 
-    if (!api_account_word(c, c->words[0], &account_no))
+    if (!api_account_word(c, c->words[0], &account_no) || !may_see(c, account_no))
         return;
     if (gf_parse_int(c->words[1], 1, LITRES_MAX, &sequence) != 0)
         api_refuse(c, 404, "not_found", NULL, NO_SUCH);

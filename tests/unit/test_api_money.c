@@ -154,7 +154,7 @@ static void a_token_with_its_carriers(void **state)
 
     (void)state;
     pay(ID_1, 857);
-    json = oaid_call(&m.office, "GET", "/v1/accounts/1001/tokens/1", technician, NULL, 200);
+    json = oaid_call(&m.office, "GET", "/v1/accounts/1001/tokens/1", clerk, NULL, 200);
     assert_string_equal(oaid_text(json, "state"), "pending");
     assert_int_equal(oaid_whole(json, "litres"), 1000);
     assert_int_equal(oaid_whole(json, "price_minor"), 857);
@@ -175,6 +175,52 @@ static void a_token_with_its_carriers(void **state)
     refused("GET", "/v1/accounts/1001/tokens/2", clerk, NULL, 404, "not_found", NULL);
     refused("GET", "/v1/accounts/1001/tokens/x", clerk, NULL, 404, "not_found", NULL);
     refused("GET", "/v1/accounts/x/tokens", clerk, NULL, 404, "not_found", NULL);
+}
+
+static void technician_sees(int want)
+{
+    static const char *const paths[] = { "/v1/accounts/1001/tokens", "/v1/accounts/1001/tokens/1" };
+
+    for (size_t i = 0; i < 2; i++)
+        oaid_call_is(&m.office, "GET", paths[i], technician, NULL, want,
+                     want == 404 ? "not_found" : NULL, NULL);
+}
+
+/* Tokens are credit that can be typed in: who works at meters gets those of the own open orders. */
+static void technicians_see_what_their_orders_are_about(void **state)
+{
+    static const struct {
+        const char *change;
+        int want;
+    } steps[] = {
+        { "UPDATE work_order SET state = 'planned'", 404 },
+        { "UPDATE work_order SET state = 'assigned'", 200 },
+        { "UPDATE work_order SET staff_no = 'S001'", 404 },
+        { "UPDATE work_order SET staff_no = 'T1', state = 'on-site'", 200 },
+        { "UPDATE work_order SET state = 'done'", 404 },
+        { "UPDATE work_order SET state = 'assigned', account_no = 1002", 404 },
+        { "INSERT INTO swap_case (org_id, case_id, number, supply_point, reason, old_meter_id, "
+          "new_meter_id, old_account_no, new_account_no, cap_l, not_after_s, terms, state, "
+          "made_at_ms, made_by) SELECT 1, order_id, 'S-1', supply_point, 'due', meter_id, "
+          "meter_id, 1001, 1002, 1, 1, order_id, 'planned', 0, 'K1' FROM work_order",
+          404 },
+        { "UPDATE work_order SET swap_case = order_id", 200 },
+        { "UPDATE work_order SET state = 'unable'", 404 },
+    };
+
+    (void)state;
+    pay(ID_1, 857);
+    technician_sees(404);
+    oaid_sql(&m.office,
+             "INSERT INTO work_order (org_id, order_id, number, kind, meter_id, supply_point, "
+             "customer_no, staff_no, account_no, state, due, priority, purge_volume_l, "
+             "purge_limit_s, parameters, note, made_at_ms) SELECT 1, x'00', 'W-1', 'check', "
+             "meter_id, supply_point, customer_no, 'T1', 1001, 'planned', '', 1, 1, 1, '', '', 0 "
+             "FROM account WHERE account_no = 1001");
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        oaid_sql(&m.office, steps[i].change);
+        technician_sees(steps[i].want);
+    }
 }
 
 static json_t *correction(const char *id, const char *kind, int64_t litres)
@@ -340,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(payments_in_pages, begin, end),
         cmocka_unit_test_setup_teardown(only_who_may, begin, end),
         cmocka_unit_test_setup_teardown(a_token_with_its_carriers, begin, end),
+        cmocka_unit_test_setup_teardown(technicians_see_what_their_orders_are_about, begin, end),
         cmocka_unit_test_setup_teardown(a_correction_is_a_token, begin, end),
         cmocka_unit_test_setup_teardown(one_wants_another_approves, begin, end),
         cmocka_unit_test_setup_teardown(nobody_approves_the_own_one, begin, end),

@@ -227,7 +227,10 @@ static void a_stranger_locks_nobody_out(void **state)
         const char *peer;
         int want;
     } tries[] = {
-        { "198.51.100.9", 429 }, { "192.0.2.7", 200 }, { "203.0.113.5", 200 }, { "198.51.100.9", 429 }
+        { "198.51.100.9", 429 },
+        { "192.0.2.7", 200 },
+        { "203.0.113.5", 200 },
+        { "198.51.100.9", 429 },
     };
     struct oaid_request r = { .method = "POST", .path = "/v1/customer/login", .who = "" };
 

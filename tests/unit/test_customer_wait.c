@@ -131,7 +131,7 @@ static void strangers_have_a_ceiling_together(void **state)
     assert_int_equal(wait_s("ada", one_of_many(1000)), 0);
     wrong("ada", one_of_many(1000));
     assert_int_equal(wait_s("ada", one_of_many(1001)), 360);
-    right(THIEF); /* it waited, and knew the password: no longer strange, and nothing is paid back */
+    right(THIEF); /* knew it after all: no longer strange, but what was wrong stays counted */
     assert_int_equal(wait_s("ada", THIEF), 0);
     assert_int_equal(wait_s("ada", one_of_many(1001)), 360);
 }
