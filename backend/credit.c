@@ -125,33 +125,38 @@ static int64_t sum_of(int64_t all_l, int64_t arrived_l, uint64_t shown_l)
     return (int64_t)shown_l > arrived_l ? all_l + ((int64_t)shown_l - arrived_l) : all_l;
 }
 
-/* Of each kind, from one pass over the account's tokens; without that of a refund under way. */
+/* Of each kind, from one pass over an index of the account's tokens; without that of a refund under
+ * way. */
 static int sum_tokens(struct office *o, uint64_t account_no, const uint64_t shown_l[CREDIT_CEILINGS],
                       int64_t ret[CREDIT_CEILINGS])
 {
     struct refund refund = { 0 };
     struct odb_query *q;
-    char name[16];
+    int64_t all_l[CREDIT_CEILINGS] = { 0 }, arrived_l[CREDIT_CEILINGS] = { 0 };
+    char state[16], name[16];
     int r = refund_under_way(o, account_no, &refund);
 
     if (r < 0)
         return r;
-    for (unsigned i = 0; i < CREDIT_CEILINGS; i++)
-        ret[i] = sum_of(0, 0, shown_l[i]);
     q = odb_query(o->db,
-                  "SELECT kind, CAST(COALESCE(SUM(litres), 0) AS BIGINT), CAST(COALESCE(SUM(CASE "
-                  "WHEN state = 'posted' THEN litres ELSE 0 END), 0) AS BIGINT) FROM token WHERE "
-                  "org_id = ?1 AND account_no = ?2 AND state <> 'voided' AND sequence <> ?3 GROUP "
-                  "BY kind",
+                  "SELECT state, kind, CAST(SUM(litres) AS BIGINT) FROM token WHERE org_id = ?1 "
+                  "AND account_no = ?2 AND state <> 'voided' AND sequence <> ?3 GROUP BY state, "
+                  "kind",
                   ODB(ODB_I(account_no), ODB_I(refund.sequence)));
     while ((r = odb_next(o->db, q)) == 1) {
-        odb_text(q, 0, name, sizeof name);
+        odb_text(q, 0, state, sizeof state);
+        odb_text(q, 1, name, sizeof name);
 
         const struct credit_kind *kind = credit_kind_find(name);
-        if (kind != NULL && kind->sign != 0)
-            ret[kind->ceiling] = sum_of(odb_int(q, 1), odb_int(q, 2), shown_l[kind->ceiling]);
+        if (kind == NULL || kind->sign == 0)
+            continue;
+        all_l[kind->ceiling] += odb_int(q, 2);
+        if (strcmp(state, "posted") == 0)
+            arrived_l[kind->ceiling] += odb_int(q, 2);
     }
     odb_end(q);
+    for (unsigned i = 0; i < CREDIT_CEILINGS; i++)
+        ret[i] = sum_of(all_l[i], arrived_l[i], shown_l[i]);
     return r < 0 ? ho_db_fail(o) : 0;
 }
 

@@ -78,7 +78,7 @@ const struct odb_table odb_tables[] = {
     {TABLE(token), .key = "account_no, sequence", .unique = {"op_id", "cause_id, kind"},
      .refers = {"account_no > account (account_no)", "meter_id > meter (meter_id)",
                 "payment_id > payment (payment_id)"},
-     .indexes = {"state, made_at_ms", "swap_case"},
+     .indexes = {"state, made_at_ms", "swap_case", "account_no, state, kind, litres, sequence"},
      .what =
          "credit issued to meters. litres: what it changes by, the four ceilings: what it carries"},
     {TABLE(provider), .key = "name",

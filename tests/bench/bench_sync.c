@@ -1,8 +1,8 @@
 /* bench_sync.c - records of laptops into head office's database, against raw insertion of the same
  * rows; see docs/bench.md.
  *
- * Each round makes requests, has them answered, and has raw_rows.h insert the same rows of items and
- * receipts once more. Asked is office_handle() itself; and the service over TLS 1.3 with client
+ * Each round makes requests, has them answered, and has raw_rows.h insert every row that they made
+ * once more. Asked is office_handle() itself; and the service over TLS 1.3 with client
  * certificates, in a process of its own, with handlers on the thread of TLS and on one of their own.
  */
 #include <setjmp.h>
@@ -25,7 +25,7 @@
 #include "tests/bench/device.h"
 #include "tests/bench/raw_rows.h"
 
-#define ROUNDS 7
+#define ROUNDS 5
 #define LAPTOPS 2
 
 static struct oaid_office office;
@@ -243,7 +243,7 @@ static void rounds(const char *how, unsigned ask, size_t n, enum brings what)
         (void)raw_insert(raw, all, receipts);
 
         struct raw_cost cost = raw_insert(raw, all, receipts);
-        bench_need(cost.rows == all + receipts, "every record has its rows");
+        bench_need(cost.rows == all + 5 * receipts, "every record has its rows");
         wall[1][i] = (double)all * 1e6 / cost.wall_us;
         cpu[1][i] = (double)all * 1e6 / cost.cpu_us;
     }

@@ -11,7 +11,7 @@
 #include "backend/odb_tables.h"
 #include "tests/bench/bench.h"
 
-#define ROWS_MAX 1024
+#define ROWS_MAX 4096
 #define COLUMNS_MAX 64
 #define LIST_MAX 1024
 #define SQL_MAX 4096
@@ -51,25 +51,36 @@ static void insert_sql(const struct odb_table *t, char sign, char *ret)
     (void)snprintf(ret + strlen(ret), SQL_MAX - strlen(ret), ")");
 }
 
+/* What a batch writes, parents first: the same row there, the order of the rows, and how many there
+ * are of each record and of each receipt. */
+#define TABLES 5
+static const struct {
+    const char *name, *same, *order;
+    size_t of_item, of_receipt;
+} copied[TABLES] = {
+    { "item", "b.item_id = a.item_id", "seq", 1, 0 },
+    { "receipt", "b.meter_id = a.meter_id AND b.seq = a.seq", "seq", 0, 1 },
+    { "journal", "b.op_id = a.op_id AND b.kind = a.kind", "op_id, kind", 0, 1 },
+    { "posting", "b.op_id = a.op_id AND b.kind = a.kind AND b.line = a.line", "op_id, kind, line", 0,
+      2 },
+    { "audit_log", "b.n = a.n", "n", 0, 1 },
+};
+
 /* The rows of head office that the other organisation does not have. */
-static void missing_sql(const struct odb_table *t, const char *same, size_t most, char *ret)
+static void missing_sql(size_t t, size_t most, char *ret)
 {
+    const char *name = copied[t].name;
     char list[LIST_MAX];
 
-    columns(t, list);
+    columns(table(name), list);
     (void)snprintf(ret, SQL_MAX,
                    "SELECT %s FROM %s a WHERE a.org_id = 1 AND NOT EXISTS (SELECT 1 FROM %s b WHERE "
-                   "b.org_id = 99 AND %s) ORDER BY seq LIMIT %zu",
-                   list, t->name, t->name, same, most);
+                   "b.org_id = 99 AND %s) ORDER BY %s LIMIT %zu",
+                   list, name, name, copied[t].same, copied[t].order, most);
 }
 
-static const struct {
-    const char *name, *same;
-} copied[] = { { "item", "b.item_id = a.item_id" },
-               { "receipt", "b.meter_id = a.meter_id AND b.seq = a.seq" } };
-
-static const char *const parents[] = { "staff",   "device",    "meter",     "customer",
-                                       "supply_point", "account", "work_order" };
+static const char *const parents[] = { "staff",        "device",  "meter",      "customer",
+                                       "supply_point", "account", "work_order", "ledger_account" };
 
 /* ---- what it costs ---- */
 
@@ -119,16 +130,16 @@ static size_t lite_read(struct raw *r, const char *sql, int n, sqlite3_value **r
     return rows;
 }
 
-static struct raw_cost lite_insert(struct raw *r, const size_t most[2])
+static struct raw_cost lite_insert(struct raw *r, const size_t most[static TABLES])
 {
-    static sqlite3_value *values[2][ROWS_MAX * COLUMNS_MAX];
-    sqlite3_stmt *stmt[2];
-    size_t rows[2], width[2];
+    static sqlite3_value *values[TABLES][ROWS_MAX * COLUMNS_MAX];
+    sqlite3_stmt *stmt[TABLES];
+    size_t rows[TABLES], width[TABLES], all = 0;
     char sql[SQL_MAX];
 
-    for (size_t t = 0; t < 2; t++) {
+    for (size_t t = 0; t < TABLES; t++) {
         width[t] = table(copied[t].name)->n_columns;
-        missing_sql(table(copied[t].name), copied[t].same, most[t], sql);
+        missing_sql(t, most[t], sql);
         rows[t] = lite_read(r, sql, (int)width[t], values[t]);
         insert_sql(table(copied[t].name), '?', sql);
         stmt[t] = lite_prepare(r, sql);
@@ -136,7 +147,7 @@ static struct raw_cost lite_insert(struct raw *r, const size_t most[2])
 
     struct raw_cost cost = now();
     lite_exec(r, "BEGIN IMMEDIATE");
-    for (size_t t = 0; t < 2; t++)
+    for (size_t t = 0; t < TABLES; t++)
         for (size_t row = 0; row < rows[t]; row++) {
             for (size_t i = 0; i < width[t]; i++)
                 (void)sqlite3_bind_value(stmt[t], (int)i + 1, values[t][row * width[t] + i]);
@@ -146,12 +157,13 @@ static struct raw_cost lite_insert(struct raw *r, const size_t most[2])
         }
     lite_exec(r, "COMMIT");
     cost = since(cost);
-    for (size_t t = 0; t < 2; t++) {
+    for (size_t t = 0; t < TABLES; t++) {
         (void)sqlite3_finalize(stmt[t]);
         for (size_t i = 0; i < rows[t] * width[t]; i++)
             sqlite3_value_free(values[t][i]);
+        all += rows[t];
     }
-    cost.rows = rows[0] + rows[1];
+    cost.rows = all;
     return cost;
 }
 
@@ -183,26 +195,27 @@ static void pg_insert_row(struct raw *r, const char *statement, const PGresult *
     PQclear(pg_done(r, PQexecPrepared(r->pg, statement, n, values, lengths, formats, 1)));
 }
 
-static struct raw_cost pg_insert(struct raw *r, const size_t most[2])
+static struct raw_cost pg_insert(struct raw *r, const size_t most[static TABLES])
 {
-    PGresult *rows[2];
+    PGresult *rows[TABLES];
     char sql[SQL_MAX];
 
-    for (size_t t = 0; t < 2; t++) {
-        missing_sql(table(copied[t].name), copied[t].same, most[t], sql);
+    for (size_t t = 0; t < TABLES; t++) {
+        missing_sql(t, most[t], sql);
         rows[t] = pg_done(r, PQexecParams(r->pg, sql, 0, NULL, NULL, NULL, NULL, 1));
     }
 
     struct raw_cost cost = now();
     pg_exec(r, "BEGIN");
-    for (size_t t = 0; t < 2; t++)
+    for (size_t t = 0; t < TABLES; t++)
         for (int row = 0; row < PQntuples(rows[t]); row++)
             pg_insert_row(r, copied[t].name, rows[t], row);
     pg_exec(r, "COMMIT");
     cost = since(cost);
-    cost.rows = (size_t)PQntuples(rows[0]) + (size_t)PQntuples(rows[1]);
-    PQclear(rows[0]);
-    PQclear(rows[1]);
+    for (size_t t = 0; t < TABLES; t++) {
+        cost.rows += (size_t)PQntuples(rows[t]);
+        PQclear(rows[t]);
+    }
     return cost;
 }
 
@@ -215,7 +228,8 @@ static void copy_parents(struct raw *r)
     for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
         columns(table(parents[i]), list);
         (void)snprintf(sql, sizeof sql,
-                       "INSERT INTO %s (org_id, %s) SELECT 99, %s FROM %s WHERE org_id = 1",
+                       "INSERT INTO %s (org_id, %s) SELECT 99, %s FROM %s WHERE org_id = 1 ON "
+                       "CONFLICT DO NOTHING",
                        parents[i], list, list, parents[i]);
         if (r->pg != NULL)
             pg_exec(r, sql);
@@ -234,7 +248,7 @@ struct raw *raw_open(const struct oaid_office *a)
         r->pg = PQconnectdb(a->db_url);
         bench_need(PQstatus(r->pg) == CONNECTION_OK, PQerrorMessage(r->pg));
         pg_exec(r, "SET search_path = gasoffice");
-        for (size_t t = 0; t < 2; t++) {
+        for (size_t t = 0; t < TABLES; t++) {
             insert_sql(table(copied[t].name), '$', sql);
             PQclear(pg_done(r, PQprepare(r->pg, copied[t].name, sql, 0, NULL)));
         }
@@ -246,8 +260,7 @@ struct raw *raw_open(const struct oaid_office *a)
         lite_exec(r, "PRAGMA synchronous = FULL");
         lite_exec(r, "PRAGMA foreign_keys = ON");
     }
-    copy_parents(r);
-    (void)raw_insert(r, ROWS_MAX, ROWS_MAX);
+    (void)raw_insert(r, ROWS_MAX / 2, ROWS_MAX / 2);
     return r;
 }
 
@@ -260,7 +273,10 @@ void raw_close(struct raw *r)
 
 struct raw_cost raw_insert(struct raw *r, size_t items, size_t receipts)
 {
-    const size_t most[] = { items, receipts };
+    size_t most[TABLES];
 
+    copy_parents(r);
+    for (size_t t = 0; t < TABLES; t++)
+        most[t] = items * copied[t].of_item + receipts * copied[t].of_receipt;
     return r->pg != NULL ? pg_insert(r, most) : lite_insert(r, most);
 }

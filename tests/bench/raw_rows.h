@@ -25,7 +25,8 @@ struct raw_cost {
     double wall_us, cpu_us;
 };
 
-/* Insert rows that are not there yet: so many of table item, so many of table receipt, oldest first. */
+/* Insert rows that are not there yet: those of so many records and of so many receipts of use, with
+ * the rows of the books and of the audit log that each of these made. */
 struct raw_cost raw_insert(struct raw *r, size_t items, size_t receipts);
 
 #endif
