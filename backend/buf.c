@@ -35,6 +35,11 @@ static bool reserve(struct buf *b, size_t n)
     return true;
 }
 
+uint8_t *buf_room(struct buf *b, size_t n)
+{
+    return reserve(b, n) ? b->p + b->n : NULL;
+}
+
 void buf_add(struct buf *b, const void *from, size_t n)
 {
     if (n == 0 || !reserve(b, n))

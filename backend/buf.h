@@ -18,6 +18,9 @@ struct buf {
 void buf_add(struct buf *b, const void *from, size_t n);
 void buf_text(struct buf *b, const char *text);
 
+/* Room for n bytes at the end: the caller fills some of them, and counts these (b->n). NULL: none. */
+uint8_t *buf_room(struct buf *b, size_t n);
+
 /* Add a text as printf(3) makes it. */
 __attribute__((format(printf, 2, 3))) void buf_print(struct buf *b, const char *format, ...);
 

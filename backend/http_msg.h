@@ -21,7 +21,7 @@ struct http_request {
     const char *id;            /* of this request, for logs; NULL for none */
     bool is_mutual; /* came over the listener that requires a client certificate */
     struct gf_span body;
-    const struct api_route *route; /* of api.h, where it was looked for already; NULL: not, or none */
+    const struct api_route *route; /* of api.h, where it was found already; NULL: look for it */
 };
 
 struct http_response {

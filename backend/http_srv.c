@@ -512,7 +512,8 @@ int http_srv_listen(struct http_srv *s, const struct http_listen *how,
     l->http = evhttp_new(s->base);
     if (l->handler.turn_done != NULL)
         l->turn = evtimer_new(s->base, on_turn, l);
-    if (l->http != NULL && (l->turn != NULL || l->handler.turn_done == NULL) && http_address_of(fd, ret))
+    if (l->http != NULL && (l->turn != NULL || l->handler.turn_done == NULL)
+        && http_address_of(fd, ret))
         bound = evhttp_accept_socket_with_handle(l->http, fd);
     if (bound == NULL) {
         (void)close(fd);

@@ -3,18 +3,32 @@
 
 #include <string.h>
 
+/* Is there an element before the place where the next one comes? */
+static bool wants_comma(const struct buf *b)
+{
+    return b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[';
+}
+
 void json_comma(struct buf *b)
 {
-    if (b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[')
+    if (wants_comma(b))
         buf_add(b, ",", 1);
 }
 
 void json_name(struct buf *b, const char *name)
 {
-    json_comma(b);
-    buf_add(b, "\"", 1);
-    buf_add(b, name, strlen(name));
-    buf_add(b, "\":", 2);
+    const size_t n = strlen(name), comma = wants_comma(b) ? 1 : 0;
+    uint8_t *at = buf_room(b, n + 4);
+
+    if (at == NULL)
+        return;
+    at[0] = ',';
+    at += comma;
+    b->n += comma + n + 3;
+    *at++ = '"';
+    memcpy(at, name, n);
+    at[n] = '"';
+    at[n + 1] = ':';
 }
 
 /* The short escape of a byte, 0 when it has none. */
@@ -36,21 +50,38 @@ static void escape(struct buf *b, unsigned char c)
     buf_add(b, text, is_short != '\0' ? 2 : sizeof text);
 }
 
+/* How many bytes stand as they are. */
+static size_t plain(const char *text, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
+        i++;
+    return i;
+}
+
 void json_text(struct buf *b, const char *text, size_t n)
 {
-    size_t from = 0;
+    size_t from = 0, run = plain(text, n);
+    uint8_t *at = run == n ? buf_room(b, n + 2) : NULL;
 
-    buf_add(b, "\"", 1);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_add(b, text + from, i - from);
-        escape(b, c);
-        from = i + 1;
+    if (at != NULL) { /* most are: nothing to escape */
+        at[0] = '"';
+        if (n > 0)
+            memcpy(at + 1, text, n);
+        at[n + 1] = '"';
+        b->n += n + 2;
+        return;
     }
-    buf_add(b, text + from, n - from);
+    buf_add(b, "\"", 1);
+    for (;;) {
+        buf_add(b, text + from, run);
+        from += run;
+        if (from == n)
+            break;
+        escape(b, (unsigned char)text[from++]);
+        run = plain(text + from, n - from);
+    }
     buf_add(b, "\"", 1);
 }
 

@@ -1,6 +1,6 @@
 /* json_out.h - JSON written straight into bytes that grow: rows of answers, lines of the log.
  *
- *     buf_text(b, "{"); json_name(b, "n"); json_int(b, 7); json_name(b, "who"); ... buf_text(b, "}");
+ *     buf_text(b, "{"); json_name(b, "n"); json_int(b, 7); json_name(b, "m"); ... buf_text(b, "}");
  *
  * Only writes; what comes is read by jansson. Want of memory shows in the buf.
  */

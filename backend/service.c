@@ -249,7 +249,11 @@ static int listen_on(struct service *s, enum face face, const char *address,
         .handshake_s = HANDSHAKE_S,
         .connections_max = CONNECTIONS_MAX,
         .address_max = ADDRESS_MAX,
-        .handler = { .ctx = s, .handle = handle, .admit = admit, .done = done, .turn_done = turn_done },
+        .handler = { .ctx = s,
+                     .handle = handle,
+                     .admit = admit,
+                     .done = done,
+                     .turn_done = turn_done },
     };
 
     if (is_plain)
