@@ -162,6 +162,48 @@ static void a_cancelled_swap_that_was_not_done_stays(void **state)
     end();
 }
 
+/* The first paper is of a removal that was ordered instead, of the meter that the swap had closed by
+ * then: it ends the customer's binding. When the swap is seen to have been done, that goes over to the
+ * new meter. */
+static void a_revived_swap_takes_the_binding_along(void **state)
+{
+    struct ho_new_order n = site_order_of("removal", SITE_OLD, NULL);
+    struct swap_case c;
+    gasm_Request r;
+    char removal[32];
+    size_t had;
+
+    (void)state;
+    begin(700);
+    site_send_all(&site, &old, number);
+    c = swap_now();
+    assert_int_equal(site_cancel(&site, c.case_id), 0);
+    site_close(&site, &old, true);
+    site_read(&site, &old);
+    had = old.n;
+    site_order(&site, &n, removal);
+    site_fetch(&site);
+    r = site_request(&site, &old, gasm_Command_SET_CLOCK);
+    r.which_body = gasm_Request_set_clock_tag;
+    r.body.set_clock.utc_s = old.w->utc_ms / 1000 + 1;
+    site_do(&site, &old, &r);
+    site_read(&site, &old);
+    site_send(&site, &old, removal, had + 1, old.n);
+    assert_string_equal(swap_now().state, "cancelled");
+    assert_int_equal(count_of("SELECT COUNT(*) FROM binding WHERE ended_at_ms IS NULL"), 0);
+    site_commission(&site, &new);
+    assert_int_equal(site_import(&site, &new, &old), gasm_Refusal_OK);
+    site_send_all(&site, &new, number);
+    expect_new_meter_in_use(SITE_NEW);
+    site_send(&site, &old, number, 1, had);
+    assert_int_equal(site_certificate(&site, old.certificate, old.certificate_n), 0);
+    c = swap_now();
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_RESIDUAL, c.new_account_no), 700);
+    end();
+}
+
 /* ---- the opening comes last ---- */
 
 /* Send all receipts of the new meter but that of its opening, which is number *ret. */
@@ -332,6 +374,7 @@ int main(void)
         cmocka_unit_test(one_operation_id_on_two_meters),
         cmocka_unit_test(a_cancelled_swap_that_was_done_goes_on),
         cmocka_unit_test(a_cancelled_swap_that_was_not_done_stays),
+        cmocka_unit_test(a_revived_swap_takes_the_binding_along),
         cmocka_unit_test(a_late_opening_moves_nothing_back),
         cmocka_unit_test(a_dead_meters_tokens_go_over_once),
         cmocka_unit_test(a_removal_leaves_the_settlement_in_transit),
