@@ -24,16 +24,19 @@ customers() { awk -v n="$1" 'BEGIN { print "customer_no,name,phone,supply_point,
 meters() { awk -v n="$1" -v key="$WRAPPED" 'BEGIN { print "meter_id,type,pulse_l,verification_date,bt_address,wrapped_key"
     for (i = 0; i < n; i++) printf "GM%08d%02d,4,1,2026-06-01,-,%s\n", i, 98 - (16220000000000 + i * 100) % 97, key }'; }
 
-# peak CMD... - run it; $OUT is its peak resident size in KiB
+# peak CMD... - run it; $OUT is the most memory of its own that it had, in KiB. Pages of files are not counted: how many
+# of a program's and its libraries' are mapped depends on what the machine holds in its cache.
 peak() {
     OUT=$($PYTHON - "$@" <<'END'
-import os, sys
-pid = os.fork()
-if pid == 0:
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
-    os.execv(sys.argv[1], sys.argv[1:])
-_, status, usage = os.wait4(pid, 0)
-print(usage.ru_maxrss if status == 0 else "failed: %d" % status)
+import re, subprocess, sys, time
+job = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)  # comes back when it is the program
+most = 0
+while job.poll() is None:
+    with open(f"/proc/{job.pid}/status") as status:
+        found = re.search(r"RssAnon:\s+(\d+)", status.read())
+    most = max(most, int(found[1]) if found else 0)
+    time.sleep(0.002)
+print(most if job.returncode == 0 and most > 0 else f"failed: {job.returncode}, {most} KiB")
 END
     )
 }
