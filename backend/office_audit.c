@@ -272,7 +272,7 @@ static int check_tickets(struct ho_audit *a)
     struct odb_query *q =
         odb_query(o->db,
                   "SELECT t.meter_id, t.serial, t.epoch, t.staff_no, t.customer_no, t.bytes, "
-                  "t.not_after_s, w.order_id, w.account_no, t.use_count FROM ticket t LEFT JOIN "
+                  "t.not_after_s, w.order_id, w.account_no, t.use_count, t.role, t.rights FROM ticket t LEFT JOIN "
                   "work_order w ON w.org_id = t.org_id AND w.order_id = t.order_id WHERE t.org_id "
                   "= ?1 ORDER BY t.meter_id, t.serial",
                   ODB_NONE);
@@ -287,7 +287,8 @@ static int check_tickets(struct ho_audit *a)
             || memcmp(t.meter_id, meter_id, GF_METER_ID_LEN) != 0
             || t.serial != (uint64_t)odb_int(q, 1) || t.epoch != (uint32_t)odb_int(q, 2)
             || !is_holders(q, &t) || t.not_after_s != odb_int(q, 6)
-            || t.use_count != (uint64_t)odb_int(q, 9)
+            || t.use_count != (uint64_t)odb_int(q, 9) || (int64_t)t.role != odb_int(q, 10)
+            || t.rights != (uint64_t)odb_int(q, 11)
             || (t.account_no != 0 && t.account_no != (uint64_t)odb_int(q, 8)))
             ho_broken(a, HO_TICKETS, "ticket %s serial %lld", meter_id, (long long)odb_int(q, 1));
     }
@@ -336,15 +337,30 @@ static void check_record(struct ho_audit *a, struct device_chain *c, uint64_t se
     memcpy(c->hash, hash, 32);
 }
 
+/* The columns beside an item's bytes. */
+static bool is_item_as_it_says(struct odb_query *q)
+{
+    uint8_t id[GF_UUID_LEN], order_id[GF_UUID_LEN], run_id[GF_UUID_LEN];
+    sync_Item item;
+
+    return odb_copy(q, 7, id, sizeof id) && odb_copy(q, 9, order_id, sizeof order_id)
+           && odb_copy(q, 10, run_id, sizeof run_id)
+           && mc_pb_decode(sync_Item_fields, odb_bytes(q, 6), &item) == 0
+           && memcmp(item.id, id, sizeof id) == 0 && (int64_t)item.kind == odb_int(q, 8)
+           && memcmp(item.job_id, order_id, sizeof order_id) == 0
+           && memcmp(item.run_id, run_id, sizeof run_id) == 0;
+}
+
 static int check_items(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q = odb_query(
         o->db,
-        "SELECT d.device_id, d.chain_start, d.chain_seq, d.chain_hash, x.seq, x.hash, x.bytes FROM "
-        "device d JOIN (SELECT org_id, device_id, seq, hash, bytes FROM item UNION ALL SELECT "
-        "org_id, device_id, seq, hash, bytes FROM stray WHERE seq IS NOT NULL) x ON x.org_id = "
-        "d.org_id AND x.device_id = d.device_id WHERE d.org_id = ?1 ORDER BY d.device_id, x.seq",
+        "SELECT d.device_id, d.chain_start, d.chain_seq, d.chain_hash, x.seq, x.hash, x.bytes, "
+        "x.item_id, x.kind, x.order_id, x.run_id FROM device d JOIN (SELECT org_id, device_id, "
+        "seq, hash, bytes, item_id, kind, order_id, run_id FROM item UNION ALL SELECT org_id, "
+        "device_id, seq, hash, bytes, NULL, NULL, NULL, NULL FROM stray WHERE seq IS NOT NULL) x "
+        "ON x.org_id = d.org_id AND x.device_id = d.device_id WHERE d.org_id = ?1 ORDER BY d.device_id, x.seq",
         ODB_NONE);
     struct device_chain c = { .is_known = false };
     uint8_t id[GF_UUID_LEN], hash[32];
@@ -369,6 +385,9 @@ static int check_items(struct ho_audit *a)
                     memcpy(c.hash, first.prev_hash, 32);
             }
         }
+        if (!odb_is_null(q, 7) && !is_item_as_it_says(q))
+            ho_broken(a, HO_ITEMS_CHAIN, "laptop %s record %lld is registered otherwise than it says",
+                      c.name, (long long)odb_int(q, 4));
         check_record(a, &c, (uint64_t)odb_int(q, 4), hash, odb_bytes(q, 6));
     }
     odb_end(q);
@@ -494,7 +513,8 @@ int ho_audit_run(struct office *o, struct ho_audit *ret)
         check_keys,        check_tickets,     check_items,         check_empty_devices,
         check_certificates, ho_audit_entries, ho_audit_logged,     ho_audit_sums,
         ho_audit_accounts, ho_audit_swaps,    ho_audit_money,      ho_audit_tariffs,
-        ho_audit_tokens,   ho_audit_closings, check_log,
+        ho_audit_tokens,   ho_audit_closings, ho_audit_tiers,      ho_audit_states,
+        ho_audit_places,   ho_audit_logged_rows, check_log,
     };
 
     *ret = (struct ho_audit){ .o = o };

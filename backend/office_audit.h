@@ -39,6 +39,13 @@
     X(TOKENS, "each account's tokens follow one another and carry their running sums")             \
     X(RECHARGES, "no meter took credit without a token that was issued")                           \
     X(CLOSINGS, "each closing certificate verifies, and says what its receipt says")               \
+    X(TIERS, "each sale starts at the litre where the sales of its customer at its place ended")   \
+    X(ACCOUNT_ENDS, "each account is open or closed as its receipts, closing, swaps say")          \
+    X(TOKEN_STATES, "each token is pending, taken or void as its meter and the ledger say")        \
+    X(REFUNDS, "each refund is where its tokens, its payment and the ledger are")                  \
+    X(SWAP_STATES, "each swap is where its accounts, its papers and its estimate are")             \
+    X(PLACES, "at each place is the meter of its open account, and no other, or a swap says why")  \
+    X(LOGGED_ROWS, "what the audit log says was made or done is there")                            \
     X(LOG_CHAIN, "the audit log is whole")
 
 enum ho_statement {
@@ -75,8 +82,8 @@ __attribute__((format(printf, 3, 4))) void ho_broken(struct ho_audit *a, enum ho
 __attribute__((format(printf, 3, 4))) void ho_note(struct ho_audit *a, enum ho_statement s,
                                                    const char *text, ...);
 
-/* The checks of other files, by file: office_audit_receipts.c, _books.c, _accounts.c, _tokens.c. 0
- * or a failure of the database. */
+/* The checks of other files, by file: office_audit_receipts.c, _books.c, _accounts.c, _tokens.c,
+ * _tiers.c, _states.c, _places.c, _logged.c. 0 or a failure of the database. */
 int ho_audit_receipts(struct ho_audit *a);
 int ho_audit_entries(struct ho_audit *a);
 int ho_audit_logged(struct ho_audit *a);
@@ -87,5 +94,9 @@ int ho_audit_closings(struct ho_audit *a);
 int ho_audit_tokens(struct ho_audit *a);
 int ho_audit_tariffs(struct ho_audit *a);
 int ho_audit_money(struct ho_audit *a);
+int ho_audit_tiers(struct ho_audit *a);
+int ho_audit_states(struct ho_audit *a);
+int ho_audit_places(struct ho_audit *a);
+int ho_audit_logged_rows(struct ho_audit *a);
 
 #endif

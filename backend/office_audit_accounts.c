@@ -293,7 +293,9 @@ static int check_case(struct ho_audit *a, struct odb_query *q)
     else if (is_over && transit != 0)
         ho_broken(a, HO_SWAPS, "swap %s is %s, and %lld l are in transit", number, state,
                   (long long)transit);
-    else if (transit != 0 || strcmp(state, "closed") == 0)
+    else if (transit == 0 && strcmp(state, "closed") == 0)
+        ho_broken(a, HO_SWAPS, "swap %s is closed, and nothing is in transit", number);
+    else if (transit != 0)
         ho_note(a, HO_SWAPS, "swap %s: %lld l in transit, %lld days old", number,
                 (long long)transit, (long long)((ho_now_ms(o) - odb_int(q, 3)) / 86400000));
     return 0;

@@ -262,6 +262,28 @@ static void add_amount(struct sums *s, int64_t amount)
         s->is_odd = true;
 }
 
+/* Postings whose ledger account is gone do not show in a join. */
+static int list_lost(struct ho_audit *a)
+{
+    struct odb_query *q = odb_query(
+        a->o->db,
+        "SELECT p.unit, p.code, p.owner FROM posting p WHERE p.org_id = ?1 AND NOT EXISTS (SELECT "
+        "1 FROM ledger_account l WHERE l.org_id = p.org_id AND l.unit = p.unit AND l.code = p.code "
+        "AND l.owner = p.owner) GROUP BY p.unit, p.code, p.owner ORDER BY p.unit, p.code, p.owner",
+        ODB_NONE);
+    char unit[LEDGER_UNIT_MAX], code[24], owner[LEDGER_OWNER_MAX];
+    int r;
+
+    while ((r = odb_next(a->o->db, q)) == 1) {
+        odb_text(q, 0, unit, sizeof unit);
+        odb_text(q, 1, code, sizeof code);
+        odb_text(q, 2, owner, sizeof owner);
+        ho_broken(a, HO_SUMS, "ledger account %s %s %s is gone, it has postings", unit, code, owner);
+    }
+    odb_end(q);
+    return r < 0 ? ho_db_fail(a->o) : 0;
+}
+
 int ho_audit_sums(struct ho_audit *a)
 {
     struct office *o = a->o;
@@ -290,5 +312,5 @@ int ho_audit_sums(struct ho_audit *a)
     }
     odb_end(q);
     end_sums(a, &s);
-    return r < 0 ? ho_db_fail(o) : 0;
+    return r < 0 ? ho_db_fail(o) : list_lost(a);
 }

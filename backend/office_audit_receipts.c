@@ -30,7 +30,8 @@ struct row {
     char meter_id[GF_METER_ID_TEXT];
     uint64_t seq;
     struct gf_span bytes;
-    uint8_t hash[32], prev_hash[32];
+    uint8_t hash[32], prev_hash[32], op_id[16];
+    bool has_op_id, is_odd; /* odd: a column has another length than it has to */
     int64_t gap, command, key_epoch, account_no, life_state, at_s, flowed_l, cleared_l,
         ticket_serial, clock_valid;
     int64_t token_account_no; /* of a recharge: of the token that has its operation id; else 0 */
@@ -40,7 +41,7 @@ struct row {
 static const char columns[] =
     "SELECT r.meter_id, r.seq, r.bytes, r.hash, r.prev_hash, r.gap, r.command, r.key_epoch, "
     "r.account_no, r.life_state, r.at_s, r.flowed_l, r.cleared_l, r.ticket_serial, r.clock_valid, "
-    "COALESCE(t.account_no, 0), t.content FROM receipt r LEFT JOIN token t ON t.org_id = r.org_id "
+    "COALESCE(t.account_no, 0), t.content, r.op_id FROM receipt r LEFT JOIN token t ON t.org_id = r.org_id "
     "AND t.op_id = r.op_id AND r.command = ?2 WHERE r.org_id = ?1 ORDER BY r.meter_id, r.seq";
 
 static void read_row(struct odb_query *q, struct row *ret)
@@ -48,8 +49,10 @@ static void read_row(struct odb_query *q, struct row *ret)
     odb_text(q, 0, ret->meter_id, sizeof ret->meter_id);
     ret->seq = (uint64_t)odb_int(q, 1);
     ret->bytes = odb_bytes(q, 2);
-    (void)odb_copy(q, 3, ret->hash, sizeof ret->hash);
-    (void)odb_copy(q, 4, ret->prev_hash, sizeof ret->prev_hash);
+    ret->is_odd = !odb_copy(q, 3, ret->hash, sizeof ret->hash)
+                  || !odb_copy(q, 4, ret->prev_hash, sizeof ret->prev_hash)
+                  || odb_copy(q, 17, ret->op_id, sizeof ret->op_id) == odb_is_null(q, 17);
+    ret->has_op_id = !odb_is_null(q, 17);
     ret->gap = odb_int(q, 5);
     ret->command = odb_int(q, 6);
     ret->key_epoch = odb_int(q, 7);
@@ -77,7 +80,9 @@ static bool find_root(struct ho_audit *a, struct walk *w, uint32_t epoch)
 
 static bool same_columns(const struct row *row, const gasm_Receipt *r)
 {
-    return memcmp(r->meter_id, row->meter_id, GF_METER_ID_LEN) == 0 && r->seq == row->seq
+    return !row->is_odd && row->has_op_id == (r->op_id.size > 0)
+           && memcmp(r->op_id.bytes, row->op_id, r->op_id.size) == 0
+           && memcmp(r->meter_id, row->meter_id, GF_METER_ID_LEN) == 0 && r->seq == row->seq
            && memcmp(r->prev_hash, row->prev_hash, sizeof row->prev_hash) == 0
            && r->command == row->command && r->key_epoch == row->key_epoch
            && r->account_no == (uint64_t)row->account_no && r->state == row->life_state
@@ -129,7 +134,10 @@ static void check_chain(struct ho_audit *a, struct walk *w, const struct row *ro
                       "receipt %s %llu came with the one before it, which is gone", row->meter_id,
                       seq);
         w->is_whole = false;
-    } else if (memcmp(r->prev_hash, before == 0 ? none : w->hash, sizeof none) != 0)
+    } else if (row->gap != 0)
+        ho_broken(a, HO_RECEIPTS_CHAIN, "receipt %s %llu is said to have a gap before it",
+                  row->meter_id, seq);
+    else if (memcmp(r->prev_hash, before == 0 ? none : w->hash, sizeof none) != 0)
         ho_broken(a, HO_RECEIPTS_CHAIN, "receipt %s %llu does not follow receipt %llu",
                   row->meter_id, seq, before);
 }

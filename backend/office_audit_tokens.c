@@ -33,10 +33,7 @@ struct walk {
     int64_t taken_back_l;     /* by a refused refund: from some token on they count again */
     bool skipped;             /* numbers were left out, as a restored office does */
     bool was_restored;
-    /* of sales */
-    struct tariff tariff;
-    int64_t period_s, to_l;
-    bool has_sale;
+    struct tariff tariff;     /* of the sale before */
 };
 
 static const char token_columns[] =
@@ -50,9 +47,9 @@ static const char token_columns[] =
     "t.refunds_seq LEFT JOIN refund r ON r.org_id = t.org_id AND r.account_no = t.account_no "
     "AND r.by_sequence = t.sequence LEFT JOIN posting p ON p.org_id = t.org_id AND p.op_id = "
     "t.op_id AND p.kind = t.kind AND p.code = 'in-tokens' LEFT JOIN posting c ON c.org_id = "
-    "t.org_id AND c.op_id = t.op_id AND c.kind = t.kind AND c.code = 'customer' LEFT JOIN posting "
-    "k ON k.org_id = t.org_id AND k.op_id = t.op_id AND k.kind = t.kind AND k.code = "
-    "'token-money' LEFT JOIN posted_totals m ON "
+    "t.org_id AND c.op_id = t.op_id AND c.kind = t.kind AND c.code = 'customer' AND c.unit || '' = "
+    "t.currency LEFT JOIN posting k ON k.org_id = t.org_id AND k.op_id = t.op_id AND k.kind = "
+    "t.kind AND k.code = 'token-money' AND k.unit || '' = t.currency LEFT JOIN posted_totals m ON "
     "m.org_id = t.org_id AND m.meter_id = t.meter_id AND m.account_no = t.account_no WHERE "
     "t.org_id = ?1 ORDER BY t.account_no, t.sequence";
 
@@ -222,7 +219,7 @@ static int find_tariff(struct office *o, struct walk *w, const char *id)
 
 static int check_price(struct ho_audit *a, struct walk *w, const struct token *t)
 {
-    int64_t cost = -1, start_s, rounding;
+    int64_t cost = -1, rounding;
     int r = find_tariff(a->o, w, t->tariff_id);
 
     ho_checked(a, HO_PRICES);
@@ -233,7 +230,6 @@ static int check_price(struct ho_audit *a, struct walk *w, const struct token *t
         broken(a, HO_PRICES, t, "names tariff %s, which is not there or not one", t->tariff_id);
         return 0;
     }
-    start_s = tariff_period_start(w->tariff.period, t->made_at_ms / 1000);
     if (t->to_l < t->from_l || t->to_l - t->from_l != t->litres
         || tariff_cost(&w->tariff, t->from_l, t->to_l, &cost) != 0 || cost != t->cost_milli)
         broken(a, HO_PRICES, t, "costs %lld, tariff %s says %lld for %lld l from %lld",
@@ -251,14 +247,6 @@ static int check_price(struct ho_audit *a, struct walk *w, const struct token *t
                (long long)t->entry_cost_milli, (long long)t->entry_paid_milli);
     if (!t->has_payment)
         broken(a, HO_PRICES, t, "was sold, and has no payment");
-    if (strcmp(t->state, "voided") == 0)
-        return 0; /* its litres are sold again */
-    if (w->has_sale && w->period_s == start_s && t->from_l < w->to_l)
-        broken(a, HO_PRICES, t, "starts at %lld l, the sale before ended at %lld",
-               (long long)t->from_l, (long long)w->to_l);
-    w->has_sale = true;
-    w->period_s = start_s;
-    w->to_l = t->to_l;
     return 0;
 }
 

@@ -76,3 +76,35 @@ void aaid_only(struct oaid_office *a, unsigned bits, enum ho_statement s, const 
         fail_msg("statements %x are broken, expected %x: %s", broken(), bits, text);
     }
 }
+
+/* ---- an office that is audited ---- */
+
+void aaid_order(struct oaid_office *a, struct oaid_laptop *l, int n, sync_Job *ret_job,
+                struct oaid_meter *ret_meter)
+{
+    char number[32];
+
+    oaid_order(a, n, number);
+    assert_int_equal(oaid_fetch(l), 200);
+    *ret_job = l->jobs[l->n_jobs - 1];
+    oaid_meter_new(ret_meter, n, l);
+}
+
+void aaid_open(struct oaid_office *a, struct oaid_laptop *l, int n, sync_Job *ret_job,
+               struct oaid_meter *ret_meter)
+{
+    sync_Application application;
+    sync_Item item;
+
+    aaid_order(a, l, n, ret_job, ret_meter);
+    application = oaid_application_of(ret_job);
+    oaid_begin(l);
+    item = oaid_application(ret_job, &application);
+    oaid_add(l, &item);
+    oaid_add_opening(l, ret_job, ret_meter, (uint64_t)n * 3);
+    item = oaid_done(ret_job, "done", ret_meter->next.seq);
+    oaid_add(l, &item);
+    assert_int_equal(oaid_send(l), 200);
+    for (size_t i = 0; i < l->n_verdicts; i++)
+        assert_int_equal(l->verdicts[i].kind, sync_VerdictKind_APPLIED);
+}

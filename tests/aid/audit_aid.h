@@ -23,4 +23,11 @@ void aaid_broken(struct oaid_office *a, enum ho_statement s, const char *text);
 /* ... or exactly the statements of `bits`, s among them. */
 void aaid_only(struct oaid_office *a, unsigned bits, enum ho_statement s, const char *text);
 
+/* Order, fetch, open meter n's account (1..3), n * 3 litres purged, everything home: 9 receipts. */
+void aaid_open(struct oaid_office *a, struct oaid_laptop *l, int n, sync_Job *ret_job,
+               struct oaid_meter *ret_meter);
+/* The order and the meter alone. */
+void aaid_order(struct oaid_office *a, struct oaid_laptop *l, int n, sync_Job *ret_job,
+                struct oaid_meter *ret_meter);
+
 #endif
