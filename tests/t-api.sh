@@ -4,13 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/tools/tap.sh
-: "${BUILD:=build/gcc}"
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-api.XXXXXX")
-SERVER=""
-stop() { [ -z "$SERVER" ] || { kill -TERM "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; }; SERVER=""; }
-trap 'stop; rm -rf "$W"' EXIT
-trap 'exit 130' INT TERM HUP
+tap_folder t-api
+. tests/tools/office.sh
 
 # ---- the document ----
 run 0 "docs/api.yaml holds together" tests/tools/check-api docs/api.yaml
@@ -35,19 +30,9 @@ missing=$(sort -u "$W/routes" | comm -23 - <(sort -u "$W/calls"))
 is "$missing" "" "every route is answered in a test"
 
 # ---- the service ----
-office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
 office init >/dev/null
 office add-staff S001 "Rosa Lindqvist" technician >/dev/null
-"$BUILD/gasoffice" --dir "$W/office" serve --listen 127.0.0.1:0 --public-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 >"$W/log" 2>"$W/events" &
-SERVER=$!
-for _ in $(seq 500); do
-    grep -q '^ready' "$W/log" && break
-    kill -0 "$SERVER" || break
-    sleep 0.02
-done
-field() { sed -n "s/^ready .*\b$1=\([^ ]*\).*/\1/p" "$W/log"; }
-URL=$(sed -n 's/^ready URL=\([^ ]*\) .*/\1/p' "$W/log") PUBLIC=$(field PUBLIC) METRICS=$(field METRICS)
-req() { curl -sS --max-time 20 --cacert "$W/office/ca.pem" "$@" 2>&1 || echo "curl exit $?"; }
+serve --metrics-listen 127.0.0.1:0
 OUT=$(req -i "$PUBLIC/v1/customer/meters")
 says "WWW-Authenticate: Bearer" "a session is asked for"
 says '"error":"login"' "in words"
@@ -68,7 +53,7 @@ is "$(req -o /dev/null -w '%{http_code}' "$METRICS/other")" 404 "the plain liste
 OUT=$(req "$METRICS/metrics")
 says 'gasoffice_requests_total{route="POST /v1/customer/login",status="429"}' "requests are counted"
 says 'gasoffice_connections 0' "connections too"
-stop
+serve_stop
 OUT=$(/usr/bin/python3 - "$W/events" <<'END' 2>&1
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]

@@ -2,48 +2,16 @@
 # t-office.sh - gasoffice as a program: administration, and its service to curl over mutual TLS on loopback. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${BUILD:=build/gcc}"
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-office.XXXXXX")
-SERVER=""
-stop() { [ -z "$SERVER" ] || { kill -TERM "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; }; SERVER=""; }
-trap 'stop; rm -rf "$W"' EXIT
-trap 'exit 130' INT TERM HUP
-
-n=0
-ok() { n=$((n + 1)); echo "ok $n - $1"; }
-not_ok() { n=$((n + 1)); echo "not ok $n - $1"; shift; printf '# %s\n' "$@"; }
-# is WHAT GOT WANT - equal texts; has WHAT TEXT PATTERN - a regular expression in it
-is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:  $2" "want: $3"; fi; }
-has() { if printf '%s' "$2" | grep -Eq -- "$3"; then ok "$1"; else not_ok "$1" "got:  $2" "want: $3"; fi; }
-# exits WHAT STATUS CMD... - its exit status; what it says goes to $out
-exits() {
-    local what=$1 want=$2 got=0
-    shift 2
-    out=$("$@" 2>&1) || got=$?
-    if [ "$got" = "$want" ]; then ok "$what"; else not_ok "$what" "exit $got, not $want: $out"; fi
-}
-office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
-
-start() {
-    : >"$W/log"
-    "$BUILD/gasoffice" --dir "$W/office" serve --listen 127.0.0.1:0 --public-listen 127.0.0.1:0 >>"$W/log" 2>"$W/errors" &
-    SERVER=$!
-    for _ in $(seq 500); do
-        grep -q '^ready' "$W/log" && break
-        kill -0 "$SERVER" || break
-        sleep 0.02
-    done
-    URL=$(sed -n 's/^ready URL=\([^ ]*\) .*/\1/p' "$W/log")
-    PUBLIC=$(sed -n 's/^ready .*PUBLIC=//p' "$W/log")
-}
+. tests/tools/tap.sh
+tap_folder t-office
+. tests/tools/office.sh
 
 # ---- administration ----
-exits "help" 0 office --help
-has "help lists the commands" "$out" "verify-certificate"
+run 0 "help" office --help
+has "$OUT" "verify-certificate" "help lists the commands"
 # each command, as help lists it: what it says of itself, and what it refuses before there is an office
 office --help | sed -n 's/^  \([a-z].\{21\}\) .*/\1/p' | sed 's/ *$//' >"$W/commands"
-is "help lists every command of the page" "$(sort "$W/commands")" "$(sed -n 's/^### //p' docs/gasoffice.md | sort)"
+is "$(sort "$W/commands")" "$(sed -n 's/^### //p' docs/gasoffice.md | sort)" "help lists every command of the page"
 bad=""
 while read -r c; do
     told=$(office $c --help)
@@ -53,92 +21,91 @@ while read -r c; do
     for option in $(sed -n "/^### $c\$/,/^##/s/^| \`\(--[a-z-]*\).*/\1/p" docs/gasoffice.md); do
         [[ $told = *$'\n'"  $option "* ]] || bad="$bad, $c does not tell of $option"
     done
-    out=$(office $c $words --nonsense 2>&1) && code=0 || code=$?
-    [[ $code = 2 && $out = *"there is no option: --nonsense"* ]] || bad="$bad, $c --nonsense: $code $out"
-    out=$(office $c $words --json --nonsense 2>&1 >/dev/null | /usr/bin/python3 -c \
+    OUT=$(office $c $words --nonsense 2>&1) && code=0 || code=$?
+    [[ $code = 2 && $OUT = *"there is no option: --nonsense"* ]] || bad="$bad, $c --nonsense: $code $OUT"
+    OUT=$(office $c $words --json --nonsense 2>&1 >/dev/null | /usr/bin/python3 -c \
         'import json, sys; d = json.load(sys.stdin); print(d["error"], d["detail"])' 2>&1) || true
-    [ "$out" = "USAGE --nonsense" ] || bad="$bad, $c --nonsense --json: $out"
+    [ "$OUT" = "USAGE --nonsense" ] || bad="$bad, $c --nonsense --json: $OUT"
     if [ -n "$words" ]; then
-        out=$(office $c 2>&1) && code=0 || code=$?
-        [[ $code = 2 && $out = *" missing: "* ]] || bad="$bad, $c without words: $code $out"
+        OUT=$(office $c 2>&1) && code=0 || code=$?
+        [[ $code = 2 && $OUT = *" missing: "* ]] || bad="$bad, $c without words: $code $OUT"
     fi
     case $usage in *...*) ;; *)
-        out=$(office $c $words a b c d extra 2>&1) && code=0 || code=$?
-        [[ $code = 2 && $out = *"one argument too many: "* ]] || bad="$bad, $c with words too many: $code $out" ;;
+        OUT=$(office $c $words a b c d extra 2>&1) && code=0 || code=$?
+        [[ $code = 2 && $OUT = *"one argument too many: "* ]] || bad="$bad, $c with words too many: $code $OUT" ;;
     esac
     case $c in init | restore | setting) continue ;; esac
-    out=$(office $c $words 2>&1) && code=0 || code=$?
-    [[ $code = 3 && $out = *"make one with init"* ]] || bad="$bad, $c without an office: $code $out"
+    OUT=$(office $c $words 2>&1) && code=0 || code=$?
+    [[ $code = 3 && $OUT = *"make one with init"* ]] || bad="$bad, $c without an office: $code $OUT"
 done <"$W/commands"
-is "every command tells its options, refuses others, and wants an office" "$bad" ""
-exits "no command" 2 office
-exits "an unknown command" 2 office frobnicate
-exits "no office yet" 3 office audit
-has "says what to do" "$out" "make one with init"
-exits "init" 0 office init --host office.example
-exits "init again" 8 office init
+is "$bad" "" "every command tells its options, refuses others, and wants an office"
+run 2 "no command" office
+run 2 "an unknown command" office frobnicate
+run 3 "no office yet" office audit
+has "$OUT" "make one with init" "says what to do"
+run 0 "init" office init --host office.example
+run 8 "init again" office init
 for f in ca.key server.key sign.key master.key office.db; do
-    is "$f is the owner's alone" "$(stat -c %a "$W/office/$f")" 600
+    is "$(stat -c %a "$W/office/$f")" 600 "$f is the owner's alone"
 done
-has "the host is in the certificate" "$(openssl x509 -in "$W/office/server.pem" -noout -ext subjectAltName)" \
-    'DNS:localhost, IP Address:127.0.0.1, DNS:office.example'
-is "the CA stands behind the server's certificate" "$(grep -c BEGIN "$W/office/server.pem")" 2
-exits "staff" 0 office add-staff S001 "Rosa Lindqvist" technician
-exits "staff twice" 8 office add-staff S001 "Rosa Lindqvist" technician
-exits "an argument is missing" 2 office add-staff S002 Omar
-exits "an unknown option" 2 office add-staff S002 Omar technician --force
-exits "a code for nobody" 3 office enrol S999
+has "$(openssl x509 -in "$W/office/server.pem" -noout -ext subjectAltName)" \
+    'DNS:localhost, IP Address:127.0.0.1, DNS:office.example' "the host is in the certificate"
+is "$(grep -c BEGIN "$W/office/server.pem")" 2 "the CA stands behind the server's certificate"
+run 0 "staff" office add-staff S001 "Rosa Lindqvist" technician
+run 8 "staff twice" office add-staff S001 "Rosa Lindqvist" technician
+run 2 "an argument is missing" office add-staff S002 Omar
+run 2 "an unknown option" office add-staff S002 Omar technician --force
+run 3 "a code for nobody" office enrol S999
 
 # ---- imports ----
-KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
-echo "$KEY" >"$W/transport.key"
-wrap() { # a factory key of one byte's value, wrapped as RFC 3394 says
-    printf "\\x$1%.0s" $(seq 32) | openssl enc -id-aes256-wrap -K "$KEY" -iv A6A6A6A6A6A6A6A6 | od -An -v -tx1 | tr -d ' \n'
-}
+echo "$TRANSPORT_KEY" >"$W/transport.key"
+byte() { printf "\\x$1%.0s" $(seq 32); } # a key of one byte's value
 {
     echo meter_id,type,pulse_l,verification_date,bt_address,wrapped_key
-    echo "GM2400000156,4,1,2026-06-01,02:00:00:00:00:01,$(wrap 01)"
-    echo "GM2400000253,4,10,2026-06-01,-,$(wrap 02)"
+    echo "GM2400000156,4,1,2026-06-01,02:00:00:00:00:01,$(wrap byte 01)"
+    echo "GM2400000253,4,10,2026-06-01,-,$(wrap byte 02)"
 } >"$W/meters.csv"
 sed '3s/,10,/,11,/' "$W/meters.csv" >"$W/bad.csv"
-exits "a bad shipment" 3 office import-meters "$W/bad.csv" --transport-key "$W/transport.key"
-has "names line and column" "$out" 'line 3, column 16: pulse_l: a pulse is 1 or 10 litres'
-is "and imports nothing" "$(office show meters --json | grep -c meter_id || true)" 0
-exits "no transport key" 2 office import-meters "$W/meters.csv"
-exits "no such file" 3 office import-meters "$W/none.csv" --transport-key "$W/transport.key"
-exits "a shipment" 0 office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
-is "says what it did" "$out" "2 added, 0 changed, 0 the same"
-exits "the same again" 0 office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
-is "changes nothing" "$out" "0 added, 0 changed, 2 the same"
+run 3 "a bad shipment" office import-meters "$W/bad.csv" --transport-key "$W/transport.key"
+has "$OUT" 'line 3, column 16: pulse_l: a pulse is 1 or 10 litres' "names line and column"
+is "$(office show meters --json | grep -c meter_id || true)" 0 "and imports nothing"
+run 2 "no transport key" office import-meters "$W/meters.csv"
+run 3 "no such file" office import-meters "$W/none.csv" --transport-key "$W/transport.key"
+run 0 "a shipment" office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
+is "$OUT" "2 added, 0 changed, 0 the same" "says what it did"
+run 0 "the same again" office import-meters "$W/meters.csv" --transport-key "$W/transport.key"
+is "$OUT" "0 added, 0 changed, 2 the same" "changes nothing"
 cat >"$W/customers.csv" <<'END'
 customer_no,name,phone,supply_point,address
 C-1001,Ada Marchetti,+44 20 7946 0101,SP-0001,"12 Canal Street, flat 3"
 C-1002,Jonas Bergström,,SP-0002,"12 Canal Street, ""rear"""
 END
-exits "customers" 0 office import-customers "$W/customers.csv"
-exits "an order" 0 office work-order GM2400000156 SP-0001 S001 --priority 1 --param 7=4000 --note "ring twice"
-is "prints its number" "$out" J-0001
-exits "a second order for the meter" 8 office work-order GM2400000156 SP-0001 S001
-exits "a parameter out of range" 3 office work-order GM2400000253 SP-0002 S001 --param 9=1
-exits "a number that is none" 2 office work-order GM2400000253 SP-0002 S001 --purge-l ten
-exits "a label" 0 office label GM2400000156 --png "$W/label.png" --scale 6
-is "has the text" "$out" "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B"
-is "is a PNG" "$(od -An -tx1 -j1 -N3 "$W/label.png" | tr -d ' ')" 504e47
-exits "a label in ASCII" 0 office label GM2400000253 --ascii
-has "without an address" "$out" "GASM:1:GM2400000253:-:"
-exits "a label of an unknown meter" 3 office label GM2499999978
+run 0 "customers" office import-customers "$W/customers.csv"
+run 0 "an order" office work-order GM2400000156 SP-0001 S001 --priority 1 --param 7=4000 --note "ring twice"
+is "$OUT" J-0001 "prints its number"
+run 8 "a second order for the meter" office work-order GM2400000156 SP-0001 S001
+run 3 "a parameter out of range" office work-order GM2400000253 SP-0002 S001 --param 9=1
+run 2 "a number that is none" office work-order GM2400000253 SP-0002 S001 --purge-l ten
+run 0 "a label" office label GM2400000156 --png "$W/label.png" --scale 6
+is "$OUT" "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B" "has the text"
+is "$(od -An -tx1 -j1 -N3 "$W/label.png" | tr -d ' ')" 504e47 "is a PNG"
+run 0 "a label in ASCII" office label GM2400000253 --ascii
+has "$OUT" "GASM:1:GM2400000253:-:" "without an address"
+run 3 "a label of an unknown meter" office label GM2499999978
 
 # ---- every answer as JSON ----
 json_of() { # WHAT CMD... - it ends well and prints one JSON document
     local what=$1
     shift
-    out=$(office "$@" --json 2>&1) || { not_ok "$what in JSON" "$out"; return 0; }
-    if printf '%s' "$out" | /usr/bin/python3 -m json.tool >/dev/null 2>&1; then ok "$what in JSON"; else not_ok "$what in JSON" "$out"; fi
+    local bad=0
+    OUT=$(office "$@" --json 2>&1) && /usr/bin/python3 -m json.tool <<<"$OUT" >/dev/null 2>&1 || bad=1
+    [ $bad = 0 ] || printf '%s\n' "$OUT" | sed 's/^/# /' >&2
+    ok $bad "$what in JSON"
 }
 json_of "a new member" add-staff S005 "Omar Haddad" clerk
 json_of "a code" enrol S005
 json_of "a code as a picture" enrol S005 --png "$W/enrol.png" --url https://office.example:8444
-has "has its text" "$out" '"qr": "GASM-ENROL:1:https://office.example:8444:[0-9A-Z]{10}-[0-9a-f]{16}"'
+has "$OUT" '"qr": "GASM-ENROL:1:https://office.example:8444:[0-9A-Z]{10}-[0-9a-f]{16}"' "has its text"
 json_of "nothing to revoke" revoke S005
 json_of "a shipment" import-meters "$W/meters.csv" --transport-key "$W/transport.key"
 json_of "customers" import-customers "$W/customers.csv"
@@ -157,112 +124,101 @@ json_of "what is overdue" report overdue
 json_of "the audit" audit
 
 # ---- labels, settings, pages ----
-is "the setting is used" "$(office label --install | tail -1)" https://office.example/gasfitter
-exits "a setting that is none" 3 office setting frobnicate
-exits "a setting out of range" 3 office setting verification_years 0
-has "says the range" "$out" 'verification_years: a number from 1 to 50'
-exits "a code without a URL" 2 office enrol S005 --qr
-has "says what to do" "$out" 'say --url, or choose the setting public_url'
-is "a sheet has its pages" "$(pdfinfo "$W/new.pdf" | sed -n 's/^Pages: *//p')" 1
+is "$(office label --install | tail -1)" https://office.example/gasfitter "the setting is used"
+run 3 "a setting that is none" office setting frobnicate
+run 3 "a setting out of range" office setting verification_years 0
+has "$OUT" 'verification_years: a number from 1 to 50' "says the range"
+run 2 "a code without a URL" office enrol S005 --qr
+has "$OUT" 'say --url, or choose the setting public_url' "says what to do"
+is "$(pdfinfo "$W/new.pdf" | sed -n 's/^Pages: *//p')" 1 "a sheet has its pages"
 printf 'GM2400000253\n\nGM2400000156\r\n' >"$W/list"
-exits "a list on SVG" 0 office label --sheet "$W/list.svg" --from-file "$W/list" --format 2x7
-is "says so" "$out" "2 labels on 1 page: $W/list.svg"
+run 0 "a list on SVG" office label --sheet "$W/list.svg" --from-file "$W/list" --format 2x7
+is "$OUT" "2 labels on 1 page: $W/list.svg" "says so"
 printf 'GM2400000253\nGM2400000155\n' >"$W/list"
-exits "a list with a wrong id" 3 office label --sheet "$W/bad.svg" --from-file "$W/list"
-has "names the line" "$out" 'line 2'
-is "and draws nothing" "$(ls "$W" | grep -c 'bad.svg' || true)" 0
-exits "a format that is none" 2 office label GM2400000156 --sheet "$W/x.pdf" --format 9x9
-exits "a sheet of another kind" 2 office label GM2400000156 --sheet "$W/x.gif"
-exits "two meters without a sheet" 2 office label GM2400000156 GM2400000253
-exits "a sheet where no folder is" 3 office label GM2400000156 --sheet "$W/none/x.pdf"
-is "a page of a register" "$(office show meters --limit 1 --lines | grep -o 'GM[0-9]*')" GM2400000156
-is "the page behind it" "$(office show meters --after GM2400000156 --lines | grep -o 'GM[0-9]*')" GM2400000253
-exits "a key that is none" 2 office show receipts --after GM2400000156
-has "says what one is" "$out" 'meter_id,seq'
+run 3 "a list with a wrong id" office label --sheet "$W/bad.svg" --from-file "$W/list"
+has "$OUT" 'line 2' "names the line"
+is "$(ls "$W" | grep -c 'bad.svg' || true)" 0 "and draws nothing"
+run 2 "a format that is none" office label GM2400000156 --sheet "$W/x.pdf" --format 9x9
+run 2 "a sheet of another kind" office label GM2400000156 --sheet "$W/x.gif"
+run 2 "two meters without a sheet" office label GM2400000156 GM2400000253
+run 3 "a sheet where no folder is" office label GM2400000156 --sheet "$W/none/x.pdf"
+is "$(office show meters --limit 1 --lines | grep -o 'GM[0-9]*')" GM2400000156 "a page of a register"
+is "$(office show meters --after GM2400000156 --lines | grep -o 'GM[0-9]*')" GM2400000253 "the page behind it"
+run 2 "a key that is none" office show receipts --after GM2400000156
+has "$OUT" 'meter_id,seq' "says what one is"
 
 # ---- the service ----
-start
-has "ready" "$(cat "$W/log")" '^ready URL=https://127\.0\.0\.1:[0-9]+ PUBLIC=https://127\.0\.0\.1:[0-9]+$'
-CA=(--cacert "$W/office/ca.pem")
-req() { curl -sS --max-time 20 "${CA[@]}" "$@" 2>&1 || echo "curl exit $?"; }
+serve
+has "$(cat "$W/log")" '^ready URL=https://127\.0\.0\.1:[0-9]+ PUBLIC=https://127\.0\.0\.1:[0-9]+$' "ready"
 json() { req -H 'Content-Type: application/json' "$@"; }
 
 CODE=$(office enrol S001)
-has "a code with the CA's fingerprint" "$CODE" \
-    "^[0-9A-HJKMNP-TV-Z]{10}-$(openssl x509 -in "$W/office/ca.pem" -outform DER | sha256sum | cut -c1-16)\$"
-device() { # NAME CODE - enrol a laptop: its files NAME.key NAME.pem
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/$1.key" -subj "/CN=$1" \
-        -out "$W/$1.csr" 2>/dev/null
-    awk -v code="$2" -v name="$1" 'BEGIN { printf "{\"code\":\"%s\",\"name\":\"%s\",\"csr_pem\":\"", code, name }
-        { printf "%s\\n", $0 } END { printf "\"}" }' "$W/$1.csr" >"$W/$1.json"
-    json --data-binary @"$W/$1.json" "$PUBLIC/v1/enrol" >"$W/$1.answer"
-    sed -n 's/.*"cert_pem":"\([^"]*\)".*/\1/p' "$W/$1.answer" | sed 's/\\n/\n/g' >"$W/$1.pem"
-}
-device one "$CODE"
-has "enrols" "$(cat "$W/one.answer")" '"staff":"S001","url":"https://127\.0\.0\.1'
+has "$CODE" \
+    "^[0-9A-HJKMNP-TV-Z]{10}-$(openssl x509 -in "$W/office/ca.pem" -outform DER | sha256sum | cut -c1-16)\$" "a code with the CA's fingerprint"
+laptop one "$CODE"
+has "$(cat "$W/one.answer")" '"staff":"S001","url":"https://127\.0\.0\.1' "enrols"
 ID=$(sed -n 's/.*"device_id":"\([^"]*\)".*/\1/p' "$W/one.answer")
-has "the certificate names the device" "$(openssl x509 -in "$W/one.pem" -noout -subject)" "CN = $ID"
-cp "$W/one.pem" "$W/one.kept"; cp "$W/one.key" "$W/one.keptkey"
-device again "$CODE"
-has "a code is good once" "$(cat "$W/again.answer")" '"error":"code_used"'
-mine=(--cert "$W/one.kept" --key "$W/one.keptkey")
-has "a laptop is heard" "$(req "${mine[@]}" "$URL/healthz")" '"status":"ok"'
-has "HTTP says so" "$(req "${mine[@]}" -o /dev/null -w '%{http_code} %{content_type}' "$URL/healthz")" \
-    '^200 application/json$'
+has "$(openssl x509 -in "$W/one.pem" -noout -subject)" "CN = $ID" "the certificate names the device"
+laptop again "$CODE"
+has "$(cat "$W/again.answer")" '"error":"code_used"' "a code is good once"
+mine=(--cert "$W/one.pem" --key "$W/one.key")
+has "$(req "${mine[@]}" "$URL/healthz")" '"status":"ok"' "a laptop is heard"
+has "$(req "${mine[@]}" -o /dev/null -w '%{http_code} %{content_type}' "$URL/healthz")" \
+    '^200 application/json$' "HTTP says so"
 
 # what the handshake refuses: no byte of HTTP comes back
-refused() { has "$1" "$2" 'curl exit (16|35|52|55|56)$'; }
-refused "no certificate" "$(req "$URL/healthz")"
+refused() { has "$1" 'curl exit (16|35|52|55|56)$' "$2"; } # ANSWER NAME
+refused "$(req "$URL/healthz")" "no certificate"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/foreign.key" -subj "/CN=$ID" -days 2 \
     -out "$W/foreign.pem" 2>/dev/null
-refused "a certificate of another CA" "$(req --cert "$W/foreign.pem" --key "$W/foreign.key" "$URL/healthz")"
-refused "the server's own certificate" "$(req --cert "$W/office/server.pem" --key "$W/office/server.key" "$URL/healthz")"
-refused "TLS 1.2" "$(req "${mine[@]}" --tls-max 1.2 "$URL/healthz")"
-refused "TLS 1.2 for strangers" "$(req --tls-max 1.2 "$PUBLIC/v1/enrol")"
-has "plain HTTP" "$(req "http${URL#https}/healthz")" 'curl exit (1|52|56)$'
-has "a client that knows another CA" "$(CA=(--cacert "$W/foreign.pem"); req "${mine[@]}" "$URL/healthz")" 'curl exit 60$'
+refused "$(req --cert "$W/foreign.pem" --key "$W/foreign.key" "$URL/healthz")" "a certificate of another CA"
+refused "$(req --cert "$W/office/server.pem" --key "$W/office/server.key" "$URL/healthz")" "the server's own certificate"
+refused "$(req "${mine[@]}" --tls-max 1.2 "$URL/healthz")" "TLS 1.2"
+refused "$(req --tls-max 1.2 "$PUBLIC/v1/enrol")" "TLS 1.2 for strangers"
+has "$(req "http${URL#https}/healthz")" 'curl exit (1|52|56)$' "plain HTTP"
+has "$(req --cacert "$W/foreign.pem" "${mine[@]}" "$URL/healthz")" 'curl exit 60$' "a client that knows another CA"
 
 # sync: a head (schema 1) alone, and wrong ones
 printf '\006\012\004\010\001\040\000' >"$W/head"
-sync() { req "${mine[@]}" -H 'Content-Type: application/x-protobuf' --data-binary @"$1" -o "$W/body" -w '%{http_code}' "$URL/v1/sync"; }
-is "a sync" "$(sync "$W/head")" 200
-has "brings the order" "$(grep -ac 'J-0001' "$W/body")" '^[1-9]'
+sync() { post_sync one "$1"; }
+is "$(sync "$W/head")" 200 "a sync"
+has "$(grep -ac 'J-0001' "$W/body")" '^[1-9]' "brings the order"
 printf '\006\012\004\010\001' >"$W/cut"
-is "a cut stream" "$(sync "$W/cut")" 400
-has "is told where" "$(cat "$W/body")" '"field":"message 1, byte 0"'
+is "$(sync "$W/cut")" 400 "a cut stream"
+has "$(cat "$W/body")" '"field":"message 1, byte 0"' "is told where"
 head -c 4194305 /dev/zero >"$W/big"
-is "too large a body" "$(sync "$W/big")" 413
-is "a wrong type" "$(req "${mine[@]}" --data-binary @"$W/head" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 415
-is "an unknown path" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/none")" 404
-is "a wrong method" "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 405
-is "only enrolling without a certificate" "$(req -o /dev/null -w '%{http_code}' "$PUBLIC/v1/sync")" 404
-has "bad JSON" "$(json --data-binary '{' "$PUBLIC/v1/enrol")" '"error":"format".*"field":"body"'
+is "$(sync "$W/big")" 413 "too large a body"
+is "$(req "${mine[@]}" --data-binary @"$W/head" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 415 "a wrong type"
+is "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/none")" 404 "an unknown path"
+is "$(req "${mine[@]}" -o /dev/null -w '%{http_code}' "$URL/v1/sync")" 405 "a wrong method"
+is "$(req -o /dev/null -w '%{http_code}' "$PUBLIC/v1/sync")" 404 "only enrolling without a certificate"
+has "$(json --data-binary '{' "$PUBLIC/v1/enrol")" '"error":"format".*"field":"body"' "bad JSON"
 
 # killed and started again on the same data; then revoked
-kill -KILL "$SERVER"; wait "$SERVER" 2>/dev/null || true; SERVER=""
-start
-is "a sync after kill -9" "$(sync "$W/head")" 200
-exits "revoke" 0 office revoke "$ID"
-is "says how many" "$out" "1 device revoked"
-is "a revoked laptop" "$(sync "$W/head")" 403
-has "is told so" "$(cat "$W/body")" '^\{"error":"revoked"'
-has "nor is its health told" "$(req "${mine[@]}" "$URL/healthz")" '^\{"error":"revoked"'
-exits "revoke nobody" 3 office revoke S777
-exits "the port is taken" 8 office serve --listen "${URL#https://}" --public-listen 127.0.0.1:0
-has "says which" "$out" "Address already in use"
-exits "no address" 2 office serve --listen 127.0.0.1 --public-listen 127.0.0.1:0
-is "the audit" "$(office audit | tail -1)" "audit: clean"
-exits "the audit in JSON" 0 office audit --json
-has "is clean" "$out" '"clean": true'
+serve_stop KILL || true
+serve
+is "$(sync "$W/head")" 200 "a sync after kill -9"
+run 0 "revoke" office revoke "$ID"
+is "$OUT" "1 device revoked" "says how many"
+is "$(sync "$W/head")" 403 "a revoked laptop"
+has "$(cat "$W/body")" '^\{"error":"revoked"' "is told so"
+has "$(req "${mine[@]}" "$URL/healthz")" '^\{"error":"revoked"' "nor is its health told"
+run 3 "revoke nobody" office revoke S777
+run 8 "the port is taken" office serve --listen "${URL#https://}" --public-listen 127.0.0.1:0
+has "$OUT" "Address already in use" "says which"
+run 2 "no address" office serve --listen 127.0.0.1 --public-listen 127.0.0.1:0
+is "$(office audit | tail -1)" "audit: clean" "the audit"
+run 0 "the audit in JSON" office audit --json
+has "$OUT" '"clean": true' "is clean"
 sqlite3 "$W/office/office.db" "DELETE FROM audit_log WHERE n = 3"
-exits "the audit after a row was deleted" 4 office audit
-has "names it" "$out" "broken: audit log: row 4 follows row 2"
-exits "show nothing" 2 office show everything
-exits "a certificate that is none" 3 office verify-certificate "$W/customers.csv"
+run 4 "the audit after a row was deleted" office audit
+has "$OUT" "broken: audit log: row 4 follows row 2" "names it"
+run 2 "show nothing" office show everything
+run 3 "a certificate that is none" office verify-certificate "$W/customers.csv"
 
 # no key, code or ticket key in what it wrote to its log
-has "an honest log" "$(cat "$W/errors"; echo end)" '^end$'
-kill -TERM "$SERVER"; code=0; wait "$SERVER" || code=$?; SERVER=""
-is "it ends when it is told to" "$code" 0
-is "and leaves a closed database" "$(ls "$W/office" | grep -c -- '-wal' || true)" 0
-echo "1..$n"
+is "$(grep -c "${CODE%%-*}" "$W/events" || true)" 0 "no code is in its log"
+code=0; serve_stop || code=$?
+is "$code" 0 "it ends when it is told to"
+is "$(ls "$W/office" | grep -c -- '-wal' || true)" 0 "and leaves a closed database"
+done_testing

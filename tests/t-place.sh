@@ -2,11 +2,8 @@
 # t-place.sh - head offices are made and brought back whole or not at all, and over nothing that is somebody's. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${BUILD:=build/gcc}"
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 . tests/tools/tap.sh
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-place.XXXXXX")
-trap 'rm -rf "$W"' EXIT
+tap_folder t-place
 
 in_office() { "$BUILD/gasoffice" --dir "$W/$1" "${@:2}"; }
 keys_of() { (cd "$W/$1" && sha256sum -- *.key *.pem); }

@@ -4,11 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/tools/tap.sh
-: "${BUILD:=build/gcc}"
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-security.XXXXXX")
-trap 'rm -rf "$W"' EXIT
-trap 'exit 130' INT TERM HUP
+tap_folder t-security
 
 for part in certificates wire texts log; do
     mkdir "$W/$part"

@@ -3,7 +3,6 @@
 # meter's flash what the meter says, whole, turned, cut and damaged. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${BUILD:=build/gcc}"
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/storage.XXXXXX")
-trap 'rm -rf "$W"' EXIT
+. tests/tools/tap.sh
+tap_folder t-storage
 timeout 240 /usr/bin/python3 -B tests/tools/storage_check.py "$BUILD/pipe/meter_pipe" "$W"
