@@ -9,10 +9,9 @@
 
 #include <cmocka.h>
 
-#include "backend/keys.h"
 #include "backend/office_register.h"
 #include "backend/provider.h"
-#include "common/text.h"
+#include "tests/aid/store_vfs.h"
 
 #define DAY_MS (86400 * INT64_C(1000))
 #define SESSION_MS (25 * DAY_MS) /* then customers log in again */
@@ -137,36 +136,6 @@ static void pass(struct story *y)
     story_pass(y, ms);
 }
 
-/* ---- faults of head office ---- */
-
-/* It ends and begins: the laptop shows itself again, so do customers. */
-static void restart(struct story *y)
-{
-    story_tell(y, "head office is restarted");
-    oaid_office_restart(&y->s.a);
-}
-
-static void rotate(struct story *y)
-{
-    const struct keys_source to = { .kind = KEYS_FILE, .dir = y->s.a.dir };
-
-    story_tell(y, "another master key");
-    y->s.a.o->fail = (struct gf_fail){ 0 };
-    site_must(&y->s, keys_rotate(y->s.a.o, &to, NULL));
-}
-
-/* The laptop is lost: its device is shut out, its person gets another. */
-static void revoke(struct story *y)
-{
-    char path[128];
-
-    story_tell(y, "the laptop is lost");
-    (void)snprintf(path, sizeof path, "/v1/devices/%s/revoke", y->s.l.id_text);
-    json_decref(story_call(y, "POST", path, y->officer, NULL, NULL));
-    assert_int_equal(oaid_fetch(&y->s.l), 403);
-    oaid_laptop_new(&y->s.l, &y->s.a, "S001");
-}
-
 /* ---- begin, step, end ---- */
 
 static int add_provider(struct site *s, void *ctx)
@@ -190,6 +159,7 @@ void story_begin(struct story *y, uint64_t seed, unsigned steps)
     y->random.state = seed * 7919 + 1;
     y->office_state.state = seed * 104729 + 7;
     y->office_random = aid_random_port(&y->office_state);
+    store_vfs_install();
     site_new(&y->s);
     y->s.a.ports.random = &y->office_random;
     oaid_office_restart(&y->s.a);
@@ -228,8 +198,9 @@ static const struct {
     { "remove", story_remove, 1 },      { "clear", story_clear, 1 },
     { "maintain", story_maintain, 2 },  { "bench", story_bench, 2 },
     { "use gas", story_use_gas, 8 },    { "pass", pass, 4 },
-    { "restart", restart, 2 },          { "rotate", rotate, 1 },
-    { "revoke", revoke, 1 },
+    { "restart", story_restart, 2 },    { "rotate", story_rotate, 1 },
+    { "revoke", story_revoke, 1 },      { "fall", story_fall, 3 },
+    { "restore", story_restore, 1 },
 };
 
 void story_step(struct story *y)
@@ -266,4 +237,5 @@ void story_end(struct story *y)
     for (size_t i = 0; i < y->n_meters; i++)
         site_meter_end(&y->meters[i].m);
     site_end(&y->s);
+    store_vfs_remove();
 }

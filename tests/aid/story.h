@@ -35,6 +35,7 @@ struct story_meter {
     uint64_t closed_purchased_l; /* bought ever, when it was closed */
     bool removed;                /* closed, and no other meter came */
     bool commissioned;
+    bool withdrawn; /* its key was, and nobody at the meter knew */
 };
 
 struct story_sale {
@@ -61,6 +62,7 @@ struct story_place {
     int phase;     /* of the swap: 0 none, 1 the new one has its account, 2 the old one is closed, 3
                     * the new one is in service */
     bool imported; /* of the swap: the new meter took the certificate */
+    bool cancelled; /* head office called the swap off, and it is done all the same */
     char case_number[32];
 };
 
@@ -81,7 +83,7 @@ struct story {
     struct story_sale sales[STORY_SALES];
     struct story_payment payments[STORY_PAYMENTS];
     size_t n_meters, n_sales, n_payments;
-    uint32_t tariffs, refs;
+    uint32_t tariffs, refs, restores;
     int64_t cash_minor, paid_back_minor;
     bool trace;
 };
@@ -111,6 +113,8 @@ struct story_place *story_some_place(struct story *y);
 
 /* money */
 void story_pay(struct story *y);
+/* The same while head office falls: what was answered is done, and again is once. */
+void story_pay_falling(struct story *y);
 void story_webhook(struct story *y);
 void story_refund(struct story *y);
 void story_correct(struct story *y);
@@ -138,6 +142,28 @@ void story_read(struct story *y, struct story_meter *m);
 void story_send(struct story *y, struct story_meter *m, size_t receipt);
 void story_send_all(struct story *y, struct story_meter *m);
 void story_closed(struct story *y, struct story_meter *m, bool removed);
+/* Steps of a swap at its meters: the laptop fetches what the new one needs; the old account is
+ * closed; the new meter is commissioned, and may take the certificate. */
+void story_prepare_new(struct story *y, struct story_place *p);
+void story_close_old(struct story *y, struct story_meter *m, bool swap);
+void story_commission_new(struct story *y, struct story_place *p);
+
+/* what turns out otherwise */
+/* Head office calls a swap off, as far as it may: nobody does it, or it is done all the same. */
+void story_cancel(struct story *y, struct story_place *p);
+/* A key officer may withdraw the key of a meter's opening before it is installed. The laptop hears
+ * of it and installs the next one, or does not. */
+void story_withdraw(struct story *y, struct story_meter *m);
+
+/* what is lost */
+void story_restart(struct story *y);
+void story_rotate(struct story *y);
+void story_revoke(struct story *y);
+void story_fall(struct story *y);
+void story_restore(struct story *y);
+/* From some write on the database's disk does nothing; the process is dead, and another begins. */
+void story_fall_soon(struct story *y);
+void story_get_up(struct story *y);
 
 /* what must be true */
 void story_check(struct story *y);

@@ -176,6 +176,26 @@ static void check_customer(struct story *y, const char *customer)
                  (long long)have);
 }
 
+/* The key that a meter uses is the active one, and no key below it is good for anything. */
+static void check_keys(struct story *y, const struct story_meter *m)
+{
+    const struct odb_value id = ODB_T(m->m.w->meter_id),
+                           epoch = ODB_I(m->m.w->meter->core.active_epoch);
+
+    same("active keys, account", m->account_no,
+         story_number(y,
+                      "SELECT COUNT(*) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND "
+                      "epoch = ?3 AND state = 'active'",
+                      ODB(id, epoch)),
+         1);
+    same("keys below it that live, account", m->account_no,
+         story_number(y,
+                      "SELECT COUNT(*) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND "
+                      "epoch < ?3 AND state IN ('new', 'active')",
+                      ODB(id, epoch)),
+         0);
+}
+
 static void check_money(struct story *y)
 {
     int64_t cash = 0, back = 0;
@@ -225,6 +245,8 @@ void story_check_end(struct story *y)
         const struct story_meter *m = &y->meters[i];
 
         receipts += (int64_t)m->m.w->meter->core.receipt_seq;
+        if (m->m.n > 0)
+            check_keys(y, m);
         if (m->life == STORY_STOCK)
             continue;
         same("in tokens", m->account_no, of_account(y, "in-tokens", m->account_no), 0);

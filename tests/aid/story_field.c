@@ -118,7 +118,7 @@ void story_deliver(struct story *y)
     struct story_meter *m = &y->meters[story_pick(y, y->n_meters)];
     size_t n = 1 + (size_t)story_pick(y, 4);
 
-    if (m->life == STORY_STOCK || m->life == STORY_NEW || m->life == STORY_DEAD)
+    if (m->life == STORY_NEW || m->life == STORY_DEAD)
         return;
     story_read(y, m);
     if (m->m.n == 0)

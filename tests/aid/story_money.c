@@ -73,6 +73,38 @@ static struct story_payment *new_payment(struct story *y, bool by_webhook)
     return p;
 }
 
+static json_t *pay(struct story *y, const struct story_payment *p, int *status)
+{
+    return story_call(y, "POST", "/v1/payments", y->clerk,
+                      json_pack("{s:s, s:I, s:I, s:s}", "payment_id", p->id, "account_no",
+                                (json_int_t)p->account_no, "amount_minor",
+                                (json_int_t)p->amount_minor, "currency", "EUR"),
+                      status);
+}
+
+void story_pay_falling(struct story *y)
+{
+    struct story_payment *p = new_payment(y, false);
+    int first, then;
+    json_t *json;
+
+    if (p == NULL)
+        return;
+    story_fall_soon(y);
+    json_decref(pay(y, p, &first));
+    story_get_up(y);
+    json = pay(y, p, &then);
+    story_tell(y, "account %llu pays %lld while head office falls: %d, then %d",
+               (unsigned long long)p->account_no, (long long)p->amount_minor, first, then);
+    assert_true(first == then || first >= 500);
+    if (then == 200) {
+        y->n_payments++;
+        p->confirmed = true;
+        count_sale(y, p, (uint64_t)json_integer_value(json_object_get(json, "token_seq")));
+    }
+    json_decref(json);
+}
+
 void story_pay(struct story *y)
 {
     struct story_payment *p = story_one_in(y, 4) ? some_payment(y, false) : NULL;
@@ -84,11 +116,7 @@ void story_pay(struct story *y)
         p = new_payment(y, false);
     if (p == NULL)
         return;
-    json = story_call(y, "POST", "/v1/payments", y->clerk,
-                      json_pack("{s:s, s:I, s:I, s:s}", "payment_id", p->id, "account_no",
-                                (json_int_t)p->account_no, "amount_minor",
-                                (json_int_t)p->amount_minor, "currency", "EUR"),
-                      &status);
+    json = pay(y, p, &status);
     story_tell(y, "account %llu pays %lld: %d%s", (unsigned long long)p->account_no,
                (long long)p->amount_minor, status, is_again ? " again" : "");
     if (status == 200) {

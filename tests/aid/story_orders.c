@@ -20,8 +20,10 @@ static struct story_meter *stock(struct story *y)
     char id[GF_METER_ID_TEXT] = "";
 
     for (size_t i = 0; i < y->n_meters; i++)
-        if (y->meters[i].life == STORY_STOCK)
+        if (y->meters[i].life == STORY_STOCK) {
+            story_send_all(y, &y->meters[i]); /* what is known of it decides which key it gets */
             return &y->meters[i];
+        }
     if (y->n_meters == STORY_METERS)
         return NULL;
     (void)snprintf(id, sizeof id, "GM24000%03u", (unsigned)(500 + y->n_meters));
@@ -66,12 +68,18 @@ static void order(struct story *y, struct story_meter *m, const char *kind, cons
                            NULL));
 }
 
-static void done(struct story *y, struct story_meter *m)
+static void done_as(struct story *y, struct story_meter *m, sync_VerdictKind kind,
+                    const char *field)
 {
     sync_Item item = oaid_done(site_job(&y->s, m->number), "done", m->m.n);
 
-    oaid_expect(&y->s.l, &item, sync_VerdictKind_APPLIED, "");
+    oaid_expect(&y->s.l, &item, kind, field);
     y->s.l.cursor = 0;
+}
+
+static void done(struct story *y, struct story_meter *m)
+{
+    done_as(y, m, sync_VerdictKind_APPLIED, "");
 }
 
 /* ---- opening ---- */
@@ -96,6 +104,7 @@ void story_open(struct story *y)
         return;
     order(y, m, "account-opening", "S001", y->places[place].point);
     site_fetch(&y->s);
+    story_withdraw(y, m);
     m->account_no = site_job(&y->s, m->number)->account_no;
     story_tell(y, "account %llu on %s at %s", (unsigned long long)m->account_no,
                m->m.w->meter_id, y->places[place].point);
@@ -133,7 +142,7 @@ void story_closed(struct story *y, struct story_meter *m, bool removed)
     }
 }
 
-static void close_old(struct story *y, struct story_meter *m, bool swap)
+void story_close_old(struct story *y, struct story_meter *m, bool swap)
 {
     site_close(&y->s, &m->m, swap);
     story_tell(y, "%s closes with %lld of account %llu", m->m.w->meter_id,
@@ -167,6 +176,7 @@ static void begin_swap(struct story *y, struct story_place *p)
         return;
     order(y, m, "swap", "S001", p->point);
     site_fetch(&y->s);
+    story_withdraw(y, m);
     (void)gf_copy(p->case_number, sizeof p->case_number,
                   site_case(&y->s, m->number).number);
     m->account_no = site_job(&y->s, m->number)->account_no;
@@ -177,7 +187,7 @@ static void begin_swap(struct story *y, struct story_place *p)
     (void)gf_copy(y->meters[p->meter].number, sizeof m->number, m->number);
     p->next = (int)(m - y->meters);
     p->phase = 1;
-    p->imported = false;
+    p->imported = p->cancelled = false;
     story_tell(y, "swap %s: %s for %s", p->case_number, m->m.w->meter_id,
                y->meters[p->meter].m.w->meter_id);
     if (story_one_in(y, 2))
@@ -205,11 +215,19 @@ static void estimate(struct story *y, struct story_place *p)
     site_fetch(&y->s);
 }
 
-static void commission_new(struct story *y, struct story_place *p)
+void story_prepare_new(struct story *y, struct story_place *p)
+{
+    struct story_meter *m = &y->meters[p->next];
+
+    if (m->withdrawn) /* only its receipts say which key it has: tickets are of that one then */
+        story_send_all(y, m);
+    site_fetch(&y->s);
+}
+
+void story_commission_new(struct story *y, struct story_place *p)
 {
     struct story_meter *old = &y->meters[p->meter], *m = &y->meters[p->next];
 
-    site_fetch(&y->s);
     site_commission(&y->s, &m->m);
     if (old->life == STORY_CLOSED && !story_one_in(y, 4)) {
         const gasm_Refusal got = site_import(&y->s, &m->m, &old->m);
@@ -256,7 +274,10 @@ static void end_swap(struct story *y, struct story_place *p)
     (void)snprintf(path, sizeof path, "/v1/swap-cases/%s/settle", p->case_number);
     json_decref(story_call(y, "POST", path, y->clerk, json_pack("{s:b}", "online", 1), &status));
     assert_int_equal(status, 200);
-    done(y, m);
+    if (p->cancelled) /* the order ended otherwise, for people to see */
+        done_as(y, m, sync_VerdictKind_CONFLICT, "outcome");
+    else
+        done(y, m);
     into_service(y, m, (int)(p - y->places));
     p->next = -1;
     p->phase = 0;
@@ -271,6 +292,10 @@ void story_swap(struct story *y)
     if (p->meter < 0)
         return;
     old = &y->meters[p->meter];
+    if (p->phase != 0 && story_one_in(y, 8)) {
+        story_cancel(y, p);
+        return;
+    }
     switch (p->phase) {
     case 0:
         begin_swap(y, p);
@@ -281,7 +306,7 @@ void story_swap(struct story *y)
             estimate(y, p);
             return;
         }
-        close_old(y, old, true);
+        story_close_old(y, old, true);
         p->phase = 2;
         return;
     case 2:
@@ -289,7 +314,8 @@ void story_swap(struct story *y)
             settle(y, p);
             return;
         }
-        commission_new(y, p);
+        story_prepare_new(y, p);
+        story_commission_new(y, p);
         return;
     default:
         if (story_one_in(y, 3))
@@ -315,7 +341,7 @@ void story_remove(struct story *y)
     story_read(y, m);
     order(y, m, "removal", "S001", NULL);
     site_fetch(&y->s);
-    close_old(y, m, false);
+    story_close_old(y, m, false);
     story_send_all(y, m);
     assert_int_equal(site_certificate(&y->s, m->m.certificate, m->m.certificate_n), 0);
     m->certificate_home = true;
@@ -392,7 +418,7 @@ void story_bench(struct story *y)
             continue;
         order(y, m, "bench-reset", "S001", NULL);
         site_fetch(&y->s);
-        close_old(y, m, false);
+        story_close_old(y, m, false);
         m->removed = false;
         story_send_all(y, m);
         assert_int_equal(site_certificate(&y->s, m->m.certificate, m->m.certificate_n), 0);
@@ -408,11 +434,13 @@ static void finish_swap(struct story *y, struct story_place *p)
 {
     site_fetch(&y->s);
     if (p->phase == 1) {
-        close_old(y, &y->meters[p->meter], true);
+        story_close_old(y, &y->meters[p->meter], true);
         p->phase = 2;
     }
-    if (p->phase == 2)
-        commission_new(y, p);
+    if (p->phase == 2) {
+        story_prepare_new(y, p);
+        story_commission_new(y, p);
+    }
     if (p->phase == 3)
         end_swap(y, p);
 }
@@ -469,8 +497,6 @@ void story_end_field(struct story *y)
             struct story_meter *m = &y->meters[i];
             const uint64_t last = m->life == STORY_SERVICE ? story_last_token(y, m) : 0;
 
-            if (m->life == STORY_STOCK)
-                continue;
             if (round + 1 == END_ROUNDS && m->life == STORY_SERVICE)
                 touch(y, m);
             if (last > m->m.w->meter->core.token_seq)
