@@ -70,7 +70,8 @@ static int run_import_customers(struct admin *a, const struct admin_args *args, 
 
 #define WHOLE                                                                                      \
     "FILE is - for standard input. A file is taken whole or not at all; an error names line and "  \
-    "column."
+    "column. Each row is checked by itself before anything is written. Then a database of SQLite " \
+    "takes no other change until all rows are in it, some ten thousand a second."
 
 static const struct admin_command commands[] = {
     { .name = "import-meters",

@@ -22,6 +22,7 @@ struct importing {
     struct ho_imported counts;
     const char *const *names;
     size_t n;
+    int (*check)(struct office *o, const struct importing *i); /* a row by itself */
     int (*take)(struct office *o, struct importing *i);
     const char *what;
     int64_t no; /* of this import: marks the rows that it wrote */
@@ -33,6 +34,24 @@ static bool goes_on(const struct importing *i, uint64_t rows)
            || i->progress->tell(i->progress->ctx, rows);
 }
 
+static int begin_file(struct office *o, struct importing *i)
+{
+    return fseek(i->in, 0, SEEK_SET) == 0
+               ? csv_open(&i->csv, i->in, i->names, i->n, &o->fail)
+               : ho_fail(o, GF_E_FILE, "import", "the file cannot be read from its beginning");
+}
+
+/* The whole file, row for row, before anything is locked: what is wrong in a row by itself makes
+ * nobody wait. */
+static int check_file(struct office *o, struct importing *i)
+{
+    int r = begin_file(o, i);
+
+    while (r == 0 && (r = csv_next(&i->csv, &o->fail)) == 1)
+        r = i->check(o, i);
+    return r;
+}
+
 /* May run again from its begin, as the database asks: so does the file. */
 static int import_rows(struct office *o, void *ctx)
 {
@@ -41,11 +60,9 @@ static int import_rows(struct office *o, void *ctx)
     int r;
 
     i->counts = (struct ho_imported){ 0 };
-    if (fseek(i->in, 0, SEEK_SET) != 0)
-        return ho_fail(o, GF_E_FILE, "import", "the file cannot be read from its beginning");
     if ((r = ho_next_number(o, "import", 1, &i->no)) != 0)
         return r;
-    r = csv_open(&i->csv, i->in, i->names, i->n, &o->fail);
+    r = begin_file(o, i);
     while (r == 0 && (r = csv_next(&i->csv, &o->fail)) == 1) {
         r = i->take(o, i);
         if (r == 0 && !goes_on(i, ++rows))
@@ -59,8 +76,10 @@ static int import_rows(struct office *o, void *ctx)
 
 static int import(struct office *o, struct importing *i, struct ho_imported *ret)
 {
-    int r = ho_transaction(o, import_rows, i);
+    int r = check_file(o, i);
 
+    if (r == 0)
+        r = ho_transaction(o, import_rows, i);
     if (r == 0)
         *ret = i->counts;
     return r;
@@ -142,6 +161,15 @@ static int read_meter(struct office *o, const struct importing *i, struct meter_
     return 0;
 }
 
+static int check_meter(struct office *o, const struct importing *i)
+{
+    struct meter_row row;
+    int r = read_meter(o, i, &row);
+
+    gf_wipe(row.key, sizeof row.key);
+    return r;
+}
+
 /* Of a meter that is registered already. 0 when it is registered exactly so. */
 static int check_same(struct office *o, const struct importing *i, const struct meter_row *row)
 {
@@ -211,6 +239,7 @@ int ho_import_meters(struct office *o, FILE *in, const uint8_t transport_key[sta
                            .progress = progress,
                            .names = meter_names,
                            .n = M_COLUMNS,
+                           .check = check_meter,
                            .take = take_meter,
                            .what = "meters imported" };
 
@@ -368,6 +397,7 @@ int ho_import_customers(struct office *o, FILE *in, const struct ho_progress *pr
                            .progress = progress,
                            .names = customer_names,
                            .n = C_COLUMNS,
+                           .check = check_customer,
                            .take = take_customer,
                            .what = "customers imported" };
 

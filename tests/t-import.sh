@@ -3,22 +3,18 @@
 # TEST_ALL=1: 10^6 lines too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${BUILD:=build/gcc}"
-case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 . tests/tools/tap.sh
-W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-import.XXXXXX")
+tap_folder t-import
+. tests/tools/office.sh
 JOB=""
-trap '[ -z "$JOB" ] || kill -KILL "$JOB" 2>/dev/null || true; rm -rf "$W"' EXIT
-trap 'exit 130' INT TERM HUP
+tap_stop() { [ -z "$JOB" ] || kill -KILL "$JOB" 2>/dev/null || true; }
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=1"
 PYTHON=/usr/bin/python3
 
-office() { "$BUILD/gasoffice" --dir "$W/office" "$@"; }
 rows() { office show "$1" --lines | wc -l; }
 
-KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
-echo "$KEY" >"$W/transport.key"
-WRAPPED=$(head -c 32 /dev/zero | tr '\0' '\7' | openssl enc -id-aes256-wrap -K "$KEY" -iv A6A6A6A6A6A6A6A6 | od -An -v -tx1 | tr -d ' \n')
+echo "$TRANSPORT_KEY" >"$W/transport.key"
+WRAPPED=$(wrap printf '\7%.0s' $(seq 32))
 customers() { awk -v n="$1" 'BEGIN { print "customer_no,name,phone,supply_point,address"
     for (i = 0; i < n; i++) printf "C-%d,\"Name, %d\",+44 20 %d,SP-%d,%d Canal Street\n", i, i, i, i, i }'; }
 meters() { awk -v n="$1" -v key="$WRAPPED" 'BEGIN { print "meter_id,type,pulse_l,verification_date,bt_address,wrapped_key"
@@ -105,6 +101,20 @@ OUT=$($PYTHON -c 'import pty, sys; pty.spawn(sys.argv[1:])' \
     "$BUILD/gasoffice" --dir "$W/office" import-customers "$W/rows.csv" </dev/null)
 ok "$(printf '%s' "$OUT" | tr '\r' '\n' | grep -Eq '^[0-9]+ rows' && echo 0 || echo 1)" "a terminal sees how many rows are done"
 says "100000 added" "and what was done"
+
+# ---- what is wrong in a row is said before anything is locked ----
+{ cat "$W/rows.csv"; echo 'C-1,Name,,a place,12 Canal Street'; } >"$W/bad.csv"
+locked() { # CMD... - while another program is writing
+    $PYTHON - "$W/office/office.db" "$@" <<'END'
+import sqlite3, subprocess, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+sys.exit(subprocess.run(sys.argv[2:]).returncode)
+END
+}
+run 3 "the last of many lines is wrong, and another program writes" locked "$BUILD/gasoffice" --dir "$W/office" \
+    import-customers "$W/bad.csv"
+says "line 100002, column 11: supply_point" "it is named"
 
 # ---- a full disk ----
 fresh
