@@ -343,6 +343,7 @@ enum {
     S_NEW,         /* of the new account */
     S_ESTIMATED_L, /* by the ledger */
     S_UNDONE_L,
+    S_SEEN_TAKEN_L,
     S_CLOSINGS /* certificates that name it */
 };
 
@@ -350,11 +351,18 @@ enum {
     "(SELECT CAST(COALESCE(SUM(j.amount), 0) AS BIGINT) FROM posting j WHERE j.org_id = s.org_id " \
     "AND j.op_id = s.case_id AND j.kind = '" kind "' AND j.code = 'transit'), "
 
+/* What the meter was seen to have taken after its estimate, before its closing: it is undone with
+ * that. */
+#define SEEN_TAKEN                                                                                 \
+    "(SELECT CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) FROM token t CROSS JOIN posting p WHERE "  \
+    "t.org_id = s.org_id AND t.account_no = s.old_account_no AND p.org_id = t.org_id AND p.op_id " \
+    "= t.op_id AND p.kind = 'voided-undone' AND p.code = 'adjusted'), "
+
 /* What is in transit stands in office_audit_accounts.c. */
 static const char swap_states[] =
     "SELECT s.number, s.state, s.settled_at_ms, s.estimate_l, s.estimated_by, s.confirmed_by, "
     "s.case_id, s.terms, s.old_meter_id, s.new_meter_id, s.cap_l, s.not_after_s, x.state, "
-    "x.closed_seq, n.state, " ADJUSTED("estimate") ADJUSTED("estimate-undone")
+    "x.closed_seq, n.state, " ADJUSTED("estimate") ADJUSTED("estimate-undone") SEEN_TAKEN
     "(SELECT COUNT(*) FROM closing c WHERE c.org_id = s.org_id AND c.meter_id = s.old_meter_id AND "
     "c.account_no = s.old_account_no AND c.swap_case = s.case_id) FROM swap_case s LEFT JOIN "
     "account x ON x.org_id = s.org_id AND x.account_no = s.old_account_no AND x.meter_id = "
@@ -391,7 +399,8 @@ static const char *wrong_estimate(struct odb_query *q)
                      : one[0] != '\0' || two[0] != '\0')
         return "is estimated by fewer than two persons, or without an estimate";
     return odb_int(q, S_ESTIMATED_L) == estimate_l
-                   && odb_int(q, S_UNDONE_L) == (spoke ? -estimate_l : 0)
+                   && odb_int(q, S_UNDONE_L)
+                          == (spoke ? odb_int(q, S_SEEN_TAKEN_L) - estimate_l : 0)
                ? NULL
                : "is estimated otherwise in the ledger";
 }
