@@ -292,7 +292,7 @@ void story_swap(struct story *y)
     if (p->meter < 0)
         return;
     old = &y->meters[p->meter];
-    if (p->phase != 0 && story_one_in(y, 8)) {
+    if (p->phase != 0 && story_one_in(y, 4)) {
         story_cancel(y, p);
         return;
     }
