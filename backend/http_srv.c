@@ -3,66 +3,31 @@
  * Traps: evhttp leaves Nagle on, and small answers over TLS then wait for delayed acknowledgements,
  * so TCP_NODELAY is set on the listening socket, from which Linux hands it down. When evhttp gets
  * no bufferevent from us it makes a plain one: a connection without TLS is therefore refused where
- * requests arrive, not only here. While a request is with the worker its connection may end: evhttp
- * then leaves the request without a connection, and still wants to be given the answer.
+ * requests arrive, not only here.
  */
 #include "backend/http_srv.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/event.h>
-#include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
-#include "backend/address.h"
+#include "backend/http_in.h"
 #include "backend/http_listen.h"
 #include "backend/http_read.h"
-#include "backend/http_work.h"
 #include "common/text.h"
 
 #define HEADERS_MAX (16 * 1024)
-#define LISTENERS_MAX 4
 #define RECORD_MAX (16 * 1024) /* bytes of a record of TLS */
 #define STOP_S 10 /* for what is under way when it is told to end */
-
-struct listener {
-    struct http_srv *srv;
-    struct evhttp *http;
-    struct event *turn; /* runs handler.turn_done at the end of the loop's turn */
-    struct evconnlistener *accepting;
-    SSL_CTX *tls; /* NULL: plain */
-    bool is_mutual;
-    size_t body_max;
-    int lifetime_s, request_s, handshake_s;
-    unsigned connections, connections_max, address_max;
-    struct connection *first; /* all of them */
-    struct http_handler handler;
-};
-
-struct http_srv {
-    struct event_base *base;
-    struct event *on_term, *on_int, *on_done, *too_long;
-    struct http_work *work; /* NULL: everything on the loop's thread */
-    bool is_stopping;
-    unsigned under_way; /* requests that came and whose answers have not left */
-    uint64_t requests;  /* so far: their ids */
-    int64_t started_us;
-    atomic_uint connections;
-    atomic_ullong busy;
-    size_t n;
-    struct listener listeners[LISTENERS_MAX];
-};
 
 static int64_t now_us(void)
 {
@@ -70,179 +35,6 @@ static int64_t now_us(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-/* ---- connections ---- */
-
-/* One connection; OpenSSL keeps it with the connection's SSL, and has it freed with that. */
-struct connection {
-    struct http_srv *srv;
-    struct listener *listener; /* cleared by the time that a late one ends: its place stays */
-    struct connection *next, **at;
-    struct bufferevent *bev;
-    struct event *lifetime, *request, *begun;
-    char identity[64];             /* of its certificate, once a request has come; "": none */
-    char group[ADDRESS_GROUP_MAX]; /* of its address; "": not counted (yet, or any more) */
-    bool is_known;   /* its address was looked at */
-    bool is_busy;    /* a request of it is under way */
-    bool is_writing; /* its answer is */
-};
-
-static int connection_index = -1; /* OpenSSL's number for it; made once */
-
-/* The last answer has left: a server that is stopping ends. */
-static void answered(struct http_srv *s)
-{
-    s->under_way--;
-    if (s->is_stopping && s->under_way == 0)
-        (void)event_base_loopbreak(s->base);
-}
-
-/* OpenSSL frees a connection: there is room for another. */
-static void connection_ended(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
-                             void *argp)
-{
-    struct connection *c = ptr;
-
-    (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
-    if (c == NULL)
-        return;
-    c->listener->connections--;
-    (void)atomic_fetch_sub(&c->srv->connections, 1);
-    if (c->listener->accepting != NULL && !c->srv->is_stopping)
-        (void)evconnlistener_enable(c->listener->accepting); /* fails only for a closed socket */
-    if (c->is_writing)
-        answered(c->srv);
-    if (c->lifetime != NULL)
-        event_free(c->lifetime);
-    if (c->request != NULL)
-        event_free(c->request);
-    if (c->begun != NULL)
-        event_free(c->begun);
-    *c->at = c->next;
-    if (c->next != NULL)
-        c->next->at = c->at;
-    free(c);
-}
-
-/* A connection is as old as one may get, or its request takes too long to come: evhttp sees its
- * end, and cleans up. */
-static void time_over(evutil_socket_t fd, short events, void *arg)
-{
-    struct connection *c = arg;
-
-    (void)fd, (void)events;
-    (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
-}
-
-static void time_request(struct connection *c)
-{
-    const struct timeval limit = { .tv_sec = c->listener->request_s };
-
-    if (c->listener->request_s > 0 && evtimer_pending(c->request, NULL) == 0)
-        (void)evtimer_add(c->request, &limit);
-}
-
-/* The first byte of a request starts its time. */
-static void on_bytes(struct evbuffer *in, const struct evbuffer_cb_info *info, void *arg)
-{
-    struct connection *c = arg;
-
-    (void)in;
-    if (info->n_added > 0 && !c->is_busy)
-        time_request(c);
-}
-
-/* True when this connection is one too many from its group of addresses. Devices that have shown
- * their certificate do not count. */
-static bool is_one_too_many(struct connection *c)
-{
-    const struct listener *l = c->listener;
-    unsigned same = 0;
-
-    if (!http_group_of(bufferevent_getfd(c->bev), c->group))
-        return true; /* it is gone */
-    for (const struct connection *other = l->first; other != NULL; other = other->next)
-        same += strcmp(other->group, c->group) == 0
-                && !(l->is_mutual
-                     && SSL_is_init_finished(bufferevent_openssl_get_ssl(other->bev)) == 1);
-    return l->address_max > 0 && same > l->address_max;
-}
-
-/* Right after a connection was accepted, when its address can be asked for; and again when its
- * handshake has to be over. */
-static void on_begun(evutil_socket_t fd, short events, void *arg)
-{
-    struct connection *c = arg;
-    const struct timeval limit = { .tv_sec = c->listener->handshake_s };
-    bool is_first = !c->is_known;
-
-    c->is_known = true;
-    if (is_first ? is_one_too_many(c)
-                 : SSL_is_init_finished(bufferevent_openssl_get_ssl(c->bev)) == 0) {
-        c->group[0] = '\0';
-        time_over(fd, events, c);
-    } else if (is_first && limit.tv_sec > 0) {
-        (void)evtimer_add(c->begun, &limit);
-    }
-}
-
-/* A connection was accepted. */
-static struct bufferevent *new_connection(struct event_base *base, void *arg)
-{
-    struct listener *l = arg;
-    const struct timeval lifetime = { .tv_sec = l->lifetime_s };
-    struct connection *c = calloc(1, sizeof *c);
-    SSL *ssl = c != NULL ? SSL_new(l->tls) : NULL;
-
-    if (ssl == NULL || SSL_set_ex_data(ssl, connection_index, c) != 1) {
-        SSL_free(ssl);
-        free(c);
-        return NULL;
-    }
-    c->srv = l->srv;
-    c->listener = l;
-    c->at = &l->first;
-    if ((c->next = l->first) != NULL)
-        c->next->at = &c->next;
-    l->first = c;
-    (void)atomic_fetch_add(&l->srv->connections, 1);
-    if (++l->connections >= l->connections_max)
-        (void)evconnlistener_disable(l->accepting);
-    c->lifetime = evtimer_new(base, time_over, c);
-    c->request = evtimer_new(base, time_over, c);
-    c->begun = evtimer_new(base, on_begun, c);
-    c->bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
-                                            BEV_OPT_CLOSE_ON_FREE);
-    if (c->bev == NULL || c->lifetime == NULL || c->request == NULL || c->begun == NULL
-        || evbuffer_add_cb(bufferevent_get_input(c->bev), on_bytes, c) == NULL) {
-        if (c->bev != NULL)
-            bufferevent_free(c->bev);
-        else
-            SSL_free(ssl);
-        return NULL;
-    }
-    bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1); /* HTTP tells where a message ends */
-    (void)evtimer_add(c->lifetime, &lifetime);
-    event_active(c->begun, EV_TIMEOUT, 0); /* it has its socket then */
-    time_request(c); /* the handshake counts */
-    return c->bev;
-}
-
-static SSL *ssl_of(struct evhttp_request *req)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(req);
-
-    return connection != NULL
-               ? bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection))
-               : NULL;
-}
-
-static struct connection *connection_of(struct evhttp_request *req)
-{
-    SSL *ssl = ssl_of(req);
-
-    return ssl != NULL ? SSL_get_ex_data(ssl, connection_index) : NULL;
 }
 
 /* ---- requests ---- */
@@ -298,13 +90,13 @@ static void free_job(struct http_job *job)
 /* The answer has left. */
 static void on_sent(struct evhttp_request *req, void *arg)
 {
-    struct connection *c = arg;
+    struct http_connection *c = arg;
 
     (void)req;
     c->is_busy = c->is_writing = false;
     if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
-        time_request(c);
-    answered(c->srv);
+        http_time_request(c);
+    http_answered(c->srv);
 }
 
 /* Head and body in one record of TLS, and one call of the system, where they fit. */
@@ -318,8 +110,8 @@ static void join(struct evbuffer *out)
 static void finish(struct http_srv *s, struct http_job *job)
 {
     struct evhttp_request *req = job->owner;
-    struct connection *c = connection_of(req);
-    struct listener *l = job->listener;
+    struct http_connection *c = http_connection_of(req);
+    struct http_listener *l = job->listener;
 
     if (job->handler->done != NULL)
         job->handler->done(job->handler->ctx, &job->request, &job->response,
@@ -334,7 +126,7 @@ static void finish(struct http_srv *s, struct http_job *job)
     if (c != NULL)
         join(bufferevent_get_output(c->bev));
     if (c == NULL) /* it has ended, or is a plain one */
-        answered(s);
+        http_answered(s);
     free_job(job);
 }
 
@@ -362,8 +154,8 @@ static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct ht
 }
 
 /* What came, as a job. False: job->response says why not. */
-static bool read_request(struct listener *l, struct connection *c, struct evhttp_request *req,
-                         struct http_job *job)
+static bool read_request(struct http_listener *l, struct http_connection *c,
+                         struct evhttp_request *req, struct http_job *job)
 {
     struct evbuffer *in = evhttp_request_get_input_buffer(req);
     size_t n = evbuffer_get_length(in);
@@ -401,9 +193,9 @@ static bool read_request(struct listener *l, struct connection *c, struct evhttp
 
 static void on_request(struct evhttp_request *req, void *arg)
 {
-    struct listener *l = arg;
+    struct http_listener *l = arg;
     struct http_srv *s = l->srv;
-    struct connection *c = connection_of(req);
+    struct http_connection *c = http_connection_of(req);
     struct http_job *job = calloc(1, sizeof *job);
     enum http_lane lane = HTTP_QUICK;
 
@@ -423,9 +215,11 @@ static void on_request(struct evhttp_request *req, void *arg)
     bool is_in = read_request(l, c, req, job)
                  && (l->handler.admit == NULL
                      || l->handler.admit(l->handler.ctx, &job->request, &lane, &job->response));
-    if (is_in && s->work != NULL && http_work_put(s->work, lane, job))
+    job->is_long = lane == HTTP_LONG && s->workers[1] != NULL;
+    if (is_in && s->workers[0] != NULL
+        && http_work_put(s->workers[job->is_long], lane == HTTP_QUICK ? lane : HTTP_SLOW, job))
         return; /* the answer comes by on_done() */
-    if (is_in && s->work != NULL) {
+    if (is_in && s->workers[0] != NULL) {
         (void)atomic_fetch_add(&s->busy, 1);
         job->response.retry_after_s = 1;
         make_refusal(&job->response, 503, "busy", "head office has too much to do; try later");
@@ -435,7 +229,7 @@ static void on_request(struct evhttp_request *req, void *arg)
     finish(s, job);
 }
 
-/* The worker is done with some. */
+/* A worker is done with some. */
 static void on_done(evutil_socket_t fd, short events, void *arg)
 {
     struct http_srv *s = arg;
@@ -444,13 +238,14 @@ static void on_done(evutil_socket_t fd, short events, void *arg)
 
     (void)events;
     (void)!read(fd, &n, sizeof n); /* only resets it */
-    while ((job = http_work_take(s->work)) != NULL)
-        finish(s, job);
+    for (size_t i = 0; i < HTTP_WORKERS; i++)
+        while (s->workers[i] != NULL && (job = http_work_take(s->workers[i])) != NULL)
+            finish(s, job);
 }
 
 /* ---- listening ---- */
 
-static void close_listener(struct listener *l)
+static void close_listener(struct http_listener *l)
 {
     l->accepting = NULL;
     if (l->turn != NULL)
@@ -458,21 +253,21 @@ static void close_listener(struct listener *l)
     if (l->http != NULL)
         evhttp_free(l->http);
     SSL_CTX_free(l->tls);
-    *l = (struct listener){ 0 };
+    *l = (struct http_listener){ 0 };
 }
 
 static void on_turn(evutil_socket_t fd, short events, void *arg)
 {
-    const struct http_handler *handler = &((struct listener *)arg)->handler;
+    const struct http_handler *handler = &((struct http_listener *)arg)->handler;
 
     (void)fd, (void)events;
     handler->turn_done(handler->ctx);
 }
 
-static void set_up(struct listener *l, const struct http_listen *how)
+static void set_up(struct http_listener *l, const struct http_listen *how)
 {
     if (l->tls != NULL)
-        evhttp_set_bevcb(l->http, new_connection, l);
+        evhttp_set_bevcb(l->http, http_new_connection, l);
     evhttp_set_gencb(l->http, on_request, l);
     evhttp_set_allowed_methods(l->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD
                                             | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE
@@ -486,12 +281,12 @@ static void set_up(struct listener *l, const struct http_listen *how)
 int http_srv_listen(struct http_srv *s, const struct http_listen *how,
                     char ret[static HTTP_ADDRESS_MAX], struct gf_fail *why)
 {
-    struct listener *l = &s->listeners[s->n];
+    struct http_listener *l = &s->listeners[s->n];
     int fd = -1, r = 0;
 
-    if (s->n == LISTENERS_MAX)
+    if (s->n == HTTP_LISTENERS_MAX)
         return gf_fail(why, GF_E_BUG, "listen", "too many listeners");
-    *l = (struct listener){ .srv = s,
+    *l = (struct http_listener){ .srv = s,
                             .is_mutual = how->ca_file != NULL,
                             .body_max = how->body_max,
                             .connections_max = how->connections_max,
@@ -540,21 +335,20 @@ static void on_too_long(evutil_socket_t fd, short events, void *arg)
     (void)event_base_loopbreak(((struct http_srv *)arg)->base);
 }
 
-static bool start_worker(struct http_srv *s)
+static bool start_worker(struct http_srv *s, size_t i)
 {
-    s->work = http_work_new();
-    if (s->work != NULL)
-        s->on_done = event_new(s->base, http_work_fd(s->work), EV_READ | EV_PERSIST, on_done, s);
-    return s->on_done != NULL && event_add(s->on_done, NULL) == 0;
+    s->workers[i] = http_work_new();
+    if (s->workers[i] != NULL)
+        s->on_done[i] =
+            event_new(s->base, http_work_fd(s->workers[i]), EV_READ | EV_PERSIST, on_done, s);
+    return s->on_done[i] != NULL && event_add(s->on_done[i], NULL) == 0;
 }
 
 struct http_srv *http_srv_new(unsigned threads)
 {
     struct http_srv *s = calloc(1, sizeof *s);
 
-    if (connection_index < 0)
-        connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, connection_ended);
-    if (s == NULL || connection_index < 0 || (s->base = http_make_base()) == NULL)
+    if (s == NULL || !http_connections_begin() || (s->base = http_make_base()) == NULL)
         return http_srv_free(s);
     s->started_us = now_us();
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
@@ -562,7 +356,7 @@ struct http_srv *http_srv_new(unsigned threads)
     s->too_long = evtimer_new(s->base, on_too_long, s);
     if (s->on_term == NULL || s->on_int == NULL || s->too_long == NULL
         || evsignal_add(s->on_term, NULL) != 0 || evsignal_add(s->on_int, NULL) != 0
-        || (threads > 1 && !start_worker(s)))
+        || (threads > 1 && !start_worker(s, 0)) || (threads > 2 && !start_worker(s, 1)))
         return http_srv_free(s);
     (void)signal(SIGPIPE, SIG_IGN); /* a client that goes away is no reason to end */
     return s;
@@ -581,13 +375,13 @@ static void drop_job(struct http_job *job)
 
 struct http_srv *http_srv_free(struct http_srv *s)
 {
-    struct event *const events[] = { s != NULL ? s->on_term : NULL, s != NULL ? s->on_int : NULL,
-                                     s != NULL ? s->on_done : NULL,
-                                     s != NULL ? s->too_long : NULL };
-
     if (s == NULL)
         return NULL;
-    s->work = http_work_free(s->work, drop_job);
+
+    struct event *const events[] = { s->on_term, s->on_int, s->too_long, s->on_done[0],
+                                     s->on_done[1] };
+    for (size_t i = 0; i < HTTP_WORKERS; i++)
+        s->workers[i] = http_work_free(s->workers[i], drop_job);
     while (s->n > 0)
         close_listener(&s->listeners[--s->n]);
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
@@ -603,7 +397,11 @@ int http_srv_run(struct http_srv *s)
 {
     if (event_base_dispatch(s->base) < 0)
         return GF_E_BUG;
-    return s->work == NULL || http_work_end(s->work) ? 0 : HTTP_SRV_CUT;
+
+    bool is_cut = false;
+    for (size_t i = 0; i < HTTP_WORKERS; i++)
+        is_cut = (s->workers[i] != NULL && !http_work_end(s->workers[i])) || is_cut;
+    return is_cut ? HTTP_SRV_CUT : 0;
 }
 
 void http_srv_stop(struct http_srv *s)
@@ -621,9 +419,9 @@ void http_srv_stop(struct http_srv *s)
 
 void http_srv_load(const struct http_srv *s, struct http_load *ret)
 {
-    *ret = (struct http_load){
-        .connections = atomic_load(&s->connections),
-        .queued = s->work != NULL ? http_work_queued(s->work) : 0,
-        .busy = atomic_load(&s->busy),
-    };
+    *ret = (struct http_load){ .connections = atomic_load(&s->connections),
+                               .busy = atomic_load(&s->busy) };
+    for (size_t i = 0; i < HTTP_WORKERS; i++)
+        if (s->workers[i] != NULL)
+            ret->queued += http_work_queued(s->workers[i]);
 }

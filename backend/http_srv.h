@@ -6,8 +6,9 @@
  *
  * TLS and HTTP are read and written on the thread that calls http_srv_run(). With two threads the
  * handlers run one after another on a worker of their own; requests wait for it in two bounded
- * queues, the slow ones (passwords, audits) so that they get every fourth turn at most while others
- * wait. A full queue is answered 503.
+ * queues, the slow ones (passwords) so that they get every fourth turn at most while others wait.
+ * With three a second worker has the long ones (audits, reports), which hold up only each other. A
+ * full queue is answered 503.
  */
 #ifndef GF_HTTP_SRV_H
 #define GF_HTTP_SRV_H
@@ -17,7 +18,8 @@
 
 #define HTTP_ADDRESS_MAX 80
 
-enum http_lane { HTTP_QUICK, HTTP_SLOW, HTTP_LANES };
+#define HTTP_LANES 2 /* queues of a worker */
+enum http_lane { HTTP_QUICK, HTTP_SLOW, HTTP_LONG };
 
 /* Who answers. `handle` may run on the worker; `admit` and `done` run on the loop's thread, before
  * a request is queued and when its answer is given to the connection. */
@@ -25,6 +27,9 @@ struct http_handler {
     void *ctx;
     /* Makes the answer to a request: ret->body is freed by the server. */
     void (*handle)(void *ctx, const struct http_request *request, struct http_response *ret);
+    /* The same for those of the lane HTTP_LONG where there are three threads: at the same time as
+     * `handle`. */
+    void (*handle_long)(void *ctx, const struct http_request *request, struct http_response *ret);
     /* May it come in, and by which lane? False: *ret is the answer. It may note the route in the
      * request. NULL: everything may. */
     bool (*admit)(void *ctx, struct http_request *request, enum http_lane *ret_lane,
@@ -58,7 +63,7 @@ struct http_listen {
 
 struct http_srv;
 
-/* A server that listens nowhere yet; threads: 1 or 2. From now on SIGTERM and SIGINT end
+/* A server that listens nowhere yet; threads: 1 to 3. From now on SIGTERM and SIGINT end
  * http_srv_run(). NULL when out of memory. */
 struct http_srv *http_srv_new(unsigned threads);
 

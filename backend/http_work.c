@@ -74,7 +74,8 @@ static void *work(void *arg)
     while ((job = next_job(w)) != NULL) {
         w->is_inside = true;
         (void)pthread_mutex_unlock(&w->mutex);
-        job->handler->handle(job->handler->ctx, &job->request, &job->response);
+        (job->is_long ? job->handler->handle_long : job->handler->handle)(
+            job->handler->ctx, &job->request, &job->response);
         (void)pthread_mutex_lock(&w->mutex);
         w->is_inside = false;
         push(&w->done, job);

@@ -8,6 +8,7 @@
 struct http_job {
     struct http_job *next;
     void *owner, *listener; /* the server's: the evhttp request, and where it came */
+    bool is_long; /* for handle_long */
     int64_t began_us;
     const struct http_handler *handler;
     struct http_request request; /* its texts stand in `texts` */

@@ -333,15 +333,18 @@ int office_open(const char *dir, const struct office_ports *ports, struct office
     return office_open_with(dir, &(struct keys_source){ 0 }, ports, ret, why);
 }
 
-int office_open_with(const char *dir, const struct keys_source *secrets,
-                     const struct office_ports *ports, struct office **ret, struct gf_fail *why)
+/* `secrets` NULL: sealed keys stay closed. */
+static int open_it(const char *dir, const struct keys_source *secrets,
+                   const struct office_ports *ports, struct office **ret, struct gf_fail *why)
 {
     struct office *o = calloc(1, sizeof *o);
-    struct keys_source source = *secrets;
+    struct keys_source source = { 0 };
 
     if (o == NULL)
         return gf_fail(why, GF_E_MEMORY, "office", "");
     o->ports = *ports;
+    if (secrets != NULL)
+        source = *secrets;
     source.dir = dir;
 
     int r = place_open(dir, &o->db, why);
@@ -349,7 +352,7 @@ int office_open_with(const char *dir, const struct keys_source *secrets,
         r = read_keys(dir, o, why);
     if (r == 0)
         r = ho_check_papers(o->db, dir, why);
-    if (r == 0)
+    if (r == 0 && secrets != NULL)
         r = keys_open(o->db, &source, &o->ports, &o->keys, why);
     if (r != 0) {
         (void)office_close(o);
@@ -357,6 +360,18 @@ int office_open_with(const char *dir, const struct keys_source *secrets,
     }
     *ret = o;
     return 0;
+}
+
+int office_open_with(const char *dir, const struct keys_source *secrets,
+                     const struct office_ports *ports, struct office **ret, struct gf_fail *why)
+{
+    return open_it(dir, secrets, ports, ret, why);
+}
+
+int office_open_reading(const char *dir, const struct office_ports *ports, struct office **ret,
+                        struct gf_fail *why)
+{
+    return open_it(dir, NULL, ports, ret, why);
 }
 
 struct office *office_close(struct office *o)

@@ -23,7 +23,7 @@
 #define ROUTES_MAX 160
 
 struct service {
-    struct office *o;
+    struct office *o, *reader; /* reader: of handle_long(); NULL with one thread */
     const struct service_options *options;
     struct http_srv *srv;
     struct rate *rate;
@@ -83,6 +83,8 @@ static bool admit(void *ctx, struct http_request *request, enum http_lane *ret_l
     if (ret->retry_after_s == 0 && class == SERVICE_SLOW)
         ret->retry_after_s = rate_take(s->rate, "all", &s->rules[SERVICE_ALL_SLOW], now);
     *ret_lane = class == SERVICE_SLOW ? HTTP_SLOW : HTTP_QUICK;
+    if (request->route != NULL && (request->route->flags & API_LONG) != 0)
+        *ret_lane = HTTP_LONG;
     if (ret->retry_after_s == 0)
         return true;
     ho_answer_error(ret, 429, "too_many", "too many requests; wait as long as Retry-After says",
@@ -176,6 +178,12 @@ static void handle(void *ctx, const struct http_request *request, struct http_re
     office_handle(((struct service *)ctx)->o, request, ret);
 }
 
+/* Another thread, and another connection to the database: long reads hold up nobody. */
+static void handle_long(void *ctx, const struct http_request *request, struct http_response *ret)
+{
+    office_handle(((struct service *)ctx)->reader, request, ret);
+}
+
 /* The plain listener gives the counts, and nothing else. */
 static void handle_metrics(void *ctx, const struct http_request *request, struct http_response *ret)
 {
@@ -251,6 +259,7 @@ static int listen_on(struct service *s, enum face face, const char *address,
         .address_max = ADDRESS_MAX,
         .handler = { .ctx = s,
                      .handle = handle,
+                     .handle_long = handle_long,
                      .admit = admit,
                      .done = done,
                      .turn_done = turn_done },
@@ -314,16 +323,21 @@ int service_run(struct office *o, const struct service_options *options, struct 
     odb_set_wait(o->db, LOCK_WAIT_MS);
     set_rules(s);
     list_routes(s);
-    s->srv = http_srv_new(options->threads);
+    if (options->threads > 1)
+        r = office_open_reading(options->dir, &o->ports, &s->reader, why);
+    s->srv = http_srv_new(options->threads > 1 ? 3 : 1);
     s->rate = rate_new();
     s->metrics = metrics_new(s->names, s->n_routes);
-    if (s->srv == NULL || s->rate == NULL || s->metrics == NULL)
+    if (r == 0 && (s->srv == NULL || s->rate == NULL || s->metrics == NULL))
         r = gf_fail(why, GF_E_MEMORY, "serve", "");
     o->watch = (struct ho_watch){ s->metrics, &s->log, s, standing };
+    if (s->reader != NULL)
+        s->reader->watch = o->watch;
     if (r == 0)
         r = serve(s, why);
     s->srv = http_srv_free(s->srv); /* the worker ends: the office is this thread's again */
     o->watch = (struct ho_watch){ 0 };
+    (void)office_close(s->reader);
     buf_free(&s->lines);
     (void)rate_free(s->rate);
     (void)metrics_free(s->metrics);

@@ -32,7 +32,7 @@ struct service_options {
     const char *listen, *public_listen;
     const char *metrics_listen; /* plain HTTP, loopback only; NULL: none */
     const char *url;            /* what laptops are told; NULL: the address of listen */
-    unsigned threads;           /* 1: everything on one; 2: handlers on their own */
+    unsigned threads;           /* 1: everything on one; 2: handlers on their own, long reads too */
     unsigned rate_percent;      /* of SERVICE_RATE_TABLE; 0: nobody is limited */
     struct log_writer log;
     void *ctx; /* of ready: told once, when it listens */

@@ -52,8 +52,8 @@ static int all_nodelay(void)
     return n > 0 ? all : 0;
 }
 
-/* Says what it got: "POST /path 5 type identity". /wait takes until the file `gate` is there, and
- * makes `inside` when it begins. */
+/* Says what it got: "POST /path 5 type identity". /wait and /long take until the file `gate` is
+ * there, and make `inside` when they begin. */
 void stand_echo(void *ctx, const struct http_request *r, struct http_response *ret)
 {
     char inside[600], gate[600];
@@ -65,7 +65,7 @@ void stand_echo(void *ctx, const struct http_request *r, struct http_response *r
     (void)snprintf(gate, sizeof gate, "%s/gate", stand_dir);
     if (strcmp(r->path, "/nodelay") == 0)
         buf_print(&ret->body, "nodelay=%d ", all_nodelay());
-    if (strcmp(r->path, "/wait") == 0) {
+    if (strcmp(r->path, "/wait") == 0 || strcmp(r->path, "/long") == 0) {
         (void)close(open(inside, O_WRONLY | O_CREAT, 0600));
         while (access(gate, F_OK) != 0)
             (void)poll(NULL, 0, 5);
@@ -86,6 +86,15 @@ void stand_echo(void *ctx, const struct http_request *r, struct http_response *r
 
 /* The server's process: tells its port through the pipe, and serves until it is
  * stopped. */
+/* /long goes by the lane of that name. */
+static bool admit(void *ctx, struct http_request *r, enum http_lane *ret_lane,
+                  struct http_response *ret)
+{
+    (void)ctx, (void)ret;
+    *ret_lane = strcmp(r->path, "/long") == 0 ? HTTP_LONG : HTTP_QUICK;
+    return true;
+}
+
 static void serve(int out, bool is_mutual, int lifetime_s)
 {
     char cert[600], key[600], ca[600], at[HTTP_ADDRESS_MAX] = "";
@@ -101,7 +110,9 @@ static void serve(int out, bool is_mutual, int lifetime_s)
                                .handshake_s = stand_handshake_s,
                                .connections_max = stand_connections_max,
                                .address_max = stand_address_max,
-                               .handler = { .handle = stand_echo } };
+                               .handler = { .handle = stand_echo,
+                                            .handle_long = stand_echo,
+                                            .admit = admit } };
     struct http_srv *s = http_srv_new(stand_threads);
     struct gf_fail why = { 0 };
 
@@ -152,6 +163,14 @@ int stand_start_with_worker(void **state)
 {
     (void)state;
     stand_threads = 2;
+    stand_start_server(false, 600);
+    return 0;
+}
+
+int stand_start_with_two_workers(void **state)
+{
+    (void)state;
+    stand_threads = 3;
     stand_start_server(false, 600);
     return 0;
 }

@@ -28,9 +28,10 @@ extern int stand_request_s, stand_handshake_s, stand_timeout_s;
 /* Of a group: the folder. */
 int stand_make_office(void **state);
 int stand_end_office(void **state);
-/* Of a test: a server with one thread or two; it has to end well. */
+/* Of a test: a server with one thread, two or three; it has to end well. */
 int stand_start_alone(void **state);
 int stand_start_with_worker(void **state);
+int stand_start_with_two_workers(void **state);
 int stand_stop(void **state);
 void stand_start_server(bool is_mutual, int lifetime_s);
 
@@ -48,7 +49,8 @@ void stand_read_all(SSL *ssl, char *ret, size_t cap);
 void stand_expect(const char *request, const char *status, const char *words);
 
 /* The handler. /nodelay says whether TCP_NODELAY is set on every connection; /wait takes until the
- * file `gate` is there, and makes `inside` when it begins; /limited, /login, /method are refused.
+ * file `gate` is there, and makes `inside` when it begins; /long does too, by the lane of long ones;
+ * /limited, /login, /method are refused.
  */
 void stand_echo(void *ctx, const struct http_request *r, struct http_response *ret);
 

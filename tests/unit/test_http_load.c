@@ -308,6 +308,25 @@ static void a_full_queue_says_so(void **state)
     stand_connections_max = 4;
 }
 
+/* While a long one is at work the others are answered, one after another; then it is. */
+static void a_long_one_holds_up_nobody(void **state)
+{
+    char got[1024];
+    SSL *ssl;
+
+    (void)state;
+    close_gate();
+    ssl = stand_connect_tls();
+    assert_true(stand_send_text(ssl, "GET /long HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"));
+    wait_for("inside");
+    for (int i = 0; i < 20; i++)
+        stand_expect("GET /quick HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n", "200", "GET /quick");
+    open_gate();
+    stand_read_all(ssl, got, sizeof got);
+    assert_non_null(strstr(got, "GET /long"));
+    stand_close_tls(ssl);
+}
+
 int main(void)
 {
 #define T(name)                                                                                    \
@@ -319,6 +338,8 @@ int main(void)
         T(a_request_has_its_time),    T(what_is_under_way_is_answered),
         T(clients_go_away_meanwhile), T(a_full_queue_says_so),
         T(told_twice_it_ends_at_once), T(one_address_takes_not_all), T(a_handshake_has_its_time),
+        cmocka_unit_test_setup_teardown(a_long_one_holds_up_nobody, stand_start_with_two_workers,
+                                        stand_stop),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
