@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/host/real.h"
 #include "tests/aid/store_cheap.h"
 #include "tests/bench/bench.h"
 
