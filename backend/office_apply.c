@@ -100,22 +100,34 @@ static uint32_t end_state(const struct ho_order *order)
     return gasm_LifeState_LIFE_UNKNOWN;
 }
 
+/* How far in its life this state is, for an order's work: behind closed a meter is factory again, or
+ * scrapped. */
+static uint32_t place_of(const struct ho_order *order, uint32_t state)
+{
+    return state == gasm_LifeState_FACTORY && order->began_state > gasm_LifeState_FACTORY
+               ? gasm_LifeState_SCRAPPED
+               : state;
+}
+
 /* Where the meter may stand: from what was registered when the order began (an application that was
  * made before the receipts that are home by now) to what is registered now, or to the end of the
  * work when receipts may be missing. */
 struct span_of_life {
-    uint32_t state_from, state_to, epoch_from, epoch_to;
-    uint32_t end; /* besides: where the work ends, 0 for none */
+    uint32_t place_from, place_to, epoch_from, epoch_to;
+    uint32_t end; /* where the work ends, when receipts may be missing; else 0 */
 };
 
 static int find_span(struct office *o, const struct ho_sync *s, const struct ho_order *order,
                      const struct ho_meter *meter, struct span_of_life *ret)
 {
-    *ret = (struct span_of_life){ meter->life_state, meter->life_state, meter->active_epoch,
-                                  meter->active_epoch, 0 };
+    const uint32_t registered = place_of(order, meter->life_state);
+    uint32_t end;
+
+    *ret = (struct span_of_life){ registered, registered, meter->active_epoch, meter->active_epoch,
+                                  0 };
     if (!order->has_begun)
         return 0;
-    ret->state_from = order->began_state;
+    ret->place_from = order->began_state;
     ret->epoch_from = order->began_epoch;
 
     int r = may_be_ahead(o, s, order);
@@ -124,11 +136,22 @@ static int find_span(struct office *o, const struct ho_sync *s, const struct ho_
     if (r == 0)
         return 0;
     ret->end = end_state(order);
-    if (ret->end == gasm_LifeState_IN_SERVICE && meter->life_state < ret->end)
-        ret->state_to = ret->end; /* by every state in between */
+    end = place_of(order, ret->end);
+    if (end > registered)
+        ret->place_to = end; /* by every state in between */
     if (meter->life_state != ret->end)
         ret->epoch_to = order->key_epoch > ret->epoch_to ? order->key_epoch : ret->epoch_to;
     return 0;
+}
+
+static bool is_within(const struct ho_order *order, const struct ho_meter *meter,
+                      const struct span_of_life *span, uint32_t state)
+{
+    const uint32_t place = place_of(order, state);
+
+    return place >= span->place_from && place <= span->place_to
+           && (place != gasm_LifeState_SCRAPPED || state == span->end
+               || state == meter->life_state);
 }
 
 /* State and epoch have to fit together too: only the steps between key and purge stand under either
@@ -139,8 +162,7 @@ static bool fits_life(const sync_Application *a, const struct ho_order *order,
 {
     uint32_t from = span->epoch_from, to = span->epoch_to;
 
-    if ((a->function_state < span->state_from || a->function_state > span->state_to)
-        && (span->end == 0 || a->function_state != span->end)) {
+    if (!is_within(order, meter, span, a->function_state)) {
         ho_judge(ret, sync_VerdictKind_CONFLICT, "function_state",
                  "the meter says \"%s\", registered is \"%s\"", ho_life_word(a->function_state),
                  ho_life_word(meter->life_state));
