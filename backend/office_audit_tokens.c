@@ -418,39 +418,80 @@ static int check_payments(struct ho_audit *a)
     return r < 0 ? ho_db_fail(o) : 0;
 }
 
-/* Each that is done was decided by another person than who asked, and has its entry; no other has
- * one. */
+/* A payout, and what its entry says: columns of the query below. */
+enum payout_column {
+    P_ID,
+    P_STATE,
+    P_KIND,
+    P_LITRES,
+    P_MONEY,
+    P_COST,
+    P_BY_OWN, /* who asked decided */
+    P_ENTRIES,
+    P_ENTRY_LITRES,
+    P_ENTRY_MONEY,
+    P_ENTRY_COST,
+    P_STRANGE, /* lines of other accounts */
+};
+#define ITS_LINES                                                                                  \
+    "FROM posting p WHERE p.org_id = x.org_id AND p.op_id = x.payout_id AND p.kind IN "            \
+    "('paid-out', 'written-off') AND p.code "
+#define SUM_OF_ITS "COALESCE((SELECT CAST(SUM(p.amount) AS BIGINT) " ITS_LINES
+
+static void check_payout(struct ho_audit *a, struct odb_query *q)
+{
+    char state[16], kind[16], name[GF_UUID_TEXT];
+    uint8_t id[GF_UUID_LEN];
+    bool is_done, pays;
+
+    (void)odb_copy(q, P_ID, id, sizeof id);
+    gf_uuid_text(id, name);
+    odb_text(q, P_STATE, state, sizeof state);
+    odb_text(q, P_KIND, kind, sizeof kind);
+    is_done = strcmp(state, "done") == 0;
+    pays = is_done && strcmp(kind, "pay-out") == 0;
+
+    const int64_t litres = is_done ? odb_int(q, P_LITRES) : 0;
+    const int64_t money = pays ? 1000 * odb_int(q, P_MONEY) : 0;
+    const int64_t cost = pays ? odb_int(q, P_COST) : 0;
+
+    ho_checked(a, HO_MONEY);
+    if (litres != -odb_int(q, P_ENTRY_LITRES) || money != -odb_int(q, P_ENTRY_MONEY)
+        || cost != odb_int(q, P_ENTRY_COST))
+        ho_broken(a, HO_MONEY,
+                  "payout %s is %s: %lld l, %lld and a cost of %lld in the ledger, %lld l, %lld and "
+                  "%lld by its row",
+                  name, state, (long long)-odb_int(q, P_ENTRY_LITRES),
+                  (long long)-odb_int(q, P_ENTRY_MONEY), (long long)odb_int(q, P_ENTRY_COST),
+                  (long long)litres, (long long)money, (long long)cost);
+    if (odb_int(q, P_STRANGE) != 0)
+        ho_broken(a, HO_MONEY, "payout %s: its entry is of another account", name);
+    if (is_done && odb_int(q, P_ENTRIES) != 1)
+        ho_broken(a, HO_MONEY, "payout %s: no entry of who decided it", name);
+    if (is_done && odb_int(q, P_BY_OWN) != 0)
+        ho_broken(a, HO_MONEY, "payout %s was decided by who asked for it", name);
+}
+
+/* Each that is done was decided by another person than who asked, and has its entry, of its account
+ * and by who decided; no other has one. */
 static int check_payouts(struct ho_audit *a)
 {
     struct office *o = a->o;
     struct odb_query *q = odb_query(
         o->db,
-        "SELECT x.payout_id, x.state, CASE WHEN x.state = 'done' THEN x.litres ELSE 0 END, "
-        "COALESCE((SELECT CAST(SUM(-p.amount) AS BIGINT) FROM posting p WHERE p.org_id = x.org_id "
-        "AND p.op_id = x.payout_id AND p.kind IN ('paid-out', 'written-off') AND p.code = "
-        "'transit'), 0), CASE WHEN x.state = 'done' AND x.kind = 'pay-out' THEN 1000 * "
-        "(x.price_minor + x.change_minor) ELSE 0 END, COALESCE((SELECT CAST(SUM(-p.amount) AS "
-        "BIGINT) FROM posting p WHERE p.org_id = x.org_id AND p.op_id = x.payout_id AND p.kind = "
-        "'paid-out' AND p.code = 'cash'), 0), CASE WHEN x.state = 'done' AND x.decided_by = "
-        "x.asked_by THEN 1 ELSE 0 END FROM payout x WHERE x.org_id = ?1 ORDER BY x.payout_id",
+        "SELECT x.payout_id, x.state, x.kind, x.litres, x.price_minor + x.change_minor, "
+        "x.cost_milli, CASE WHEN x.decided_by = x.asked_by THEN 1 ELSE 0 END, (SELECT COUNT(*) "
+        "FROM journal j WHERE j.org_id = x.org_id AND j.op_id = x.payout_id AND j.kind IN "
+        "('paid-out', 'written-off') AND j.made_by = x.decided_by), " SUM_OF_ITS
+        "= 'transit'), 0), " SUM_OF_ITS "= 'cash'), 0), " SUM_OF_ITS
+        "= 'revenue'), 0), (SELECT COUNT(*) " ITS_LINES
+        "IN ('transit', 'bought-back', 'written-off', 'customer') AND p.owner <> "
+        "CAST(x.account_no AS TEXT)) FROM payout x WHERE x.org_id = ?1 ORDER BY x.payout_id",
         ODB_NONE);
-    uint8_t id[GF_UUID_LEN];
-    char name[GF_UUID_TEXT], state[16];
     int r;
 
-    while ((r = odb_next(o->db, q)) == 1) {
-        (void)odb_copy(q, 0, id, sizeof id);
-        odb_text(q, 1, state, sizeof state);
-        gf_uuid_text(id, name);
-        ho_checked(a, HO_MONEY);
-        if (odb_int(q, 2) != odb_int(q, 3) || odb_int(q, 4) != odb_int(q, 5))
-            ho_broken(a, HO_MONEY,
-                      "payout %s is %s: %lld l and %lld in the ledger, %lld l and %lld by its row",
-                      name, state, (long long)odb_int(q, 3), (long long)odb_int(q, 5),
-                      (long long)odb_int(q, 2), (long long)odb_int(q, 4));
-        if (odb_int(q, 6) != 0)
-            ho_broken(a, HO_MONEY, "payout %s was decided by who asked for it", name);
-    }
+    while ((r = odb_next(o->db, q)) == 1)
+        check_payout(a, q);
     odb_end(q);
     return r < 0 ? ho_db_fail(o) : 0;
 }

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "backend/odb_tables.h"
+#include "backend/office_register.h"
+#include "backend/payout.h"
 #include "tests/aid/audit_aid.h"
 #include "tests/aid/books_aid.h"
 #include "tests/aid/document.h"
@@ -51,7 +53,7 @@ static const struct reason {
     { "customer", "name phone", WORDS },
     { "customer", "imported_no", "which import it was" },
     { "customer_login", "*", "its holder cannot log in any more" },
-    { "customer_address", "*", "no such row in these offices; it counts tries of a password" },
+    { "customer_address", "*", "it counts wrong passwords; a stranger's count stays beside it" },
     { "customer_session", "*", "its holder logs in again" },
     { "supply_point", "-", "one without account or order; any other is seen" },
     { "supply_point", "address", WORDS },
@@ -87,7 +89,10 @@ static const struct reason {
     { "refund", "asked_at_ms ended_at_ms", TIME },
     { "refund", "reason why", WORDS },
     { "refund", "live", "bars a second refund of a token, which its entry bars too" },
-    { "payout", "*", "no such row in these offices; statement 18 compares it with its entry" },
+    { "payout", "asked_by", "who asked is not who decided: that alone is compared" },
+    { "payout", "asked_at_ms ended_at_ms", TIME },
+    { "payout", "reason", WORDS },
+    { "payout", "live", "bars a second one of an account; what is left of it bars that too" },
     { "item", "received_at_ms", TIME },
     { "item", "verdict field reason", "what was answered; the laptop has it, signed" },
     { "stray", "received_at_ms", TIME },
@@ -245,16 +250,54 @@ static void try_all(struct oaid_office *a)
 static const char others[] =
     "INSERT INTO customer_login (org_id, login, customer_no, salt, hash, parameters, made_at_ms) "
     "VALUES (1, 'ada', 'C-1001', x'01', x'02', 'scrypt', 5); "
+    "INSERT INTO customer_address (org_id, login, address, failed, until_ms, familiar_until_ms) VALUES "
+    "(1, 'ada', x'06', 2, 7, 0); "
     "INSERT INTO customer_session (org_id, token_hash, login, customer_no, made_at_ms, "
     "expires_at_ms) VALUES (1, x'03', 'ada', 'C-1001', 5, 6); "
     "INSERT INTO provider (org_id, name, kind, sealed, made_at_ms) VALUES (1, 'bank', 'webhook', "
     "x'05', 5); INSERT INTO transaction_mark (org_id, tx_id, at_ms) VALUES (1, x'04', 5)";
+
+static const uint8_t payout_id[16] = { 7 };
+
+static int want_payout(struct office *o, void *ctx)
+{
+    const struct payout_new what = { .payout_id = { 7 },
+                                     .account_no = BOOKS_FIRST + 2,
+                                     .kind = "pay-out",
+                                     .currency = "EUR",
+                                     .provider = "counter",
+                                     .asked_by = "S001",
+                                     .reason = "moved out" };
+
+    return payout_want(o, &what, ctx);
+}
+
+static int confirm_payout(struct office *o, void *ctx)
+{
+    return payout_confirm(o, payout_id, "V001", ctx);
+}
+
+/* The third account is closed: its litres, and the money of a token that never arrived, are paid
+ * out. */
+static void pay_out(struct books *b)
+{
+    struct office *o = b->office.o;
+    struct payout payout;
+
+    (void)books_pay(b, 2, 300);
+    books_close(b, 2, NULL);
+    assert_int_equal(ho_add_staff(o, "V001", "Vera Novak", "supervisor"), 0);
+    assert_int_equal(ho_transaction(o, want_payout, &payout), 0);
+    assert_int_equal(ho_transaction(o, confirm_payout, &payout), 0);
+    assert_true(payout.litres > 0 && payout.price_minor > 0 && payout.change_minor > 0);
+}
 
 static void books_office(void)
 {
     static struct books books;
 
     books_story(&books);
+    pay_out(&books);
     oaid_sql(&books.office, others);
     oaid_sql(&books.office,
              "INSERT INTO binding (org_id, customer_no, meter_id, account_no, bound_at_ms) SELECT "
