@@ -215,6 +215,16 @@ static void add_years(const char *date, int64_t years, char ret[static DATE_LEN 
     (void)snprintf(ret, DATE_LEN + 1, "%04u%.6s", (unsigned)(year + years) % 10000u, date + 4);
 }
 
+/* The last day of a verification: of a leap day the one before it, where that year has none. */
+static void last_day(const char *verified, int64_t years, char ret[static DATE_LEN + 1])
+{
+    int64_t ignored;
+
+    add_years(verified, years, ret);
+    if (strcmp(ret + 5, "02-29") == 0 && ho_date_parse(ret, &ignored) != 0)
+        ret[DATE_LEN - 1] = '8';
+}
+
 int report_meter(struct office *o, const char *meter_id, json_t **ret)
 {
     const struct report_values v = { .key = meter_id };
@@ -231,7 +241,7 @@ int report_meter(struct office *o, const char *meter_id, json_t **ret)
 
     const char *verified =
         json_string_value(json_object_get(json_object_get(*ret, "meter"), "verification_date"));
-    add_years(verified != NULL ? verified : "0000-00-00", years, until);
+    last_day(verified != NULL ? verified : "0000-00-00", years, until);
     ho_date_text(ho_now_ms(o) / 1000, today);
     (void)json_object_set_new(*ret, "verified_until", json_string(until));
     (void)json_object_set_new(*ret, "overdue", json_boolean(strcmp(until, today) < 0));
@@ -274,7 +284,7 @@ static json_t *overdue_row(struct odb_query *q, int64_t years)
     odb_text(q, 0, meter_id, sizeof meter_id);
     odb_text(q, 1, date, sizeof date);
     odb_text(q, 3, point, sizeof point);
-    add_years(date, years, until);
+    last_day(date, years, until);
     (void)snprintf(key, sizeof key, "%s/%s", date, meter_id);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "key", key, "meter_id", meter_id,
                      "verification_date", date, "verified_until", until, "life_state",
