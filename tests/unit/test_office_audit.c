@@ -409,7 +409,7 @@ static void customers_tickets_are_proved(void **state)
         "customer_no = NULL",
         "staff_no = 'C-1001', customer_no = NULL",
         "staff_no = 'S001'",
-        "order_id = (SELECT MIN(order_id) FROM work_order)",
+        "order_id = (SELECT order_id FROM work_order ORDER BY order_id LIMIT 1)",
     };
     struct ho_customer_ticket given;
     char sql[300], name[64];
