@@ -51,6 +51,7 @@ static void check_place(struct ho_audit *a, struct odb_query *q)
                   want[0] != '\0' ? want : "none", state[0] != '\0' ? state : "not there");
 }
 
+/* The sum keeps SQLite from looking for each place's last account among the last of all accounts. */
 static int check_places(struct ho_audit *a)
 {
     struct odb_query *q = odb_query(
@@ -58,7 +59,7 @@ static int check_places(struct ho_audit *a)
         "SELECT s.supply_point, s.meter_id, t.account_no, t.state, t.meter_id, (SELECT COUNT(*) "
         "FROM swap_case c WHERE c.org_id = s.org_id AND c.supply_point = s.supply_point AND "
         "c.old_account_no = t.account_no AND c.state <> 'cancelled') FROM supply_point s LEFT JOIN "
-        "account t ON t.org_id = s.org_id AND t.account_no = (SELECT MAX(b.account_no) FROM "
+        "account t ON t.org_id = s.org_id AND t.account_no = (SELECT MAX(b.account_no + 0) FROM "
         "account b WHERE b.org_id = s.org_id AND b.supply_point = s.supply_point AND (b.state = "
         "'open' OR b.closed_seq IS NOT NULL)) WHERE s.org_id = ?1 ORDER BY s.supply_point",
         ODB_NONE);
