@@ -51,7 +51,7 @@ static void check_place(struct ho_audit *a, struct odb_query *q)
                   want[0] != '\0' ? want : "none", state[0] != '\0' ? state : "not there");
 }
 
-/* The sum keeps SQLite from looking for each place's last account among the last of all accounts. */
+/* The sum keeps SQLite from looking for a place's last account from the last of all accounts on. */
 static int check_places(struct ho_audit *a)
 {
     struct odb_query *q = odb_query(

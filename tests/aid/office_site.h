@@ -14,6 +14,7 @@
 #define SITE_OLD AID_METER_ID   /* ids of meters of meter_world */
 #define SITE_NEW AID_OTHER_ID
 #define SITE_THIRD "GM2400000447"
+#define SITE_FOURTH "GM2400000544"
 #define SITE_WALLET 256
 #define SITE_RECEIPTS 512
 

@@ -164,22 +164,30 @@ static void a_refund_under_way_is_refused(void **state)
 
 /* ---- made to speak late ---- */
 
+/* Another swap at the same place: its new meter has key, account and a passed self-test. */
+static void order_swap(const char *old_id, struct site_meter *to, const char *to_id,
+                       char ret_number[static 32])
+{
+    struct ho_new_order n = site_order_of("swap", to_id, "SP-0001");
+
+    n.old_meter_id = old_id;
+    site_meter_new(&site, to, to_id);
+    site_order(&site, &n, ret_number);
+    site_fetch(&site);
+    site_key_and_account(&site, to, ret_number);
+}
+
 /* The estimate's token is on the new meter, and that one is swapped for a third, whose opening comes
  * home now or later. The number of the third's account. */
 static uint64_t swap_again(char ret_number[static 32], bool opened)
 {
-    struct ho_new_order n = site_order_of("swap", SITE_THIRD, "SP-0001");
     struct swap_case c = site_case(&site, number);
     char work[32];
 
-    n.old_meter_id = SITE_NEW;
-    site_meter_new(&site, &third, SITE_THIRD);
     site_fetch(&site);
     assert_int_equal(site_recharge(&site, &new, c.new_account_no), gasm_Refusal_OK);
-    site_order(&site, &n, ret_number);
-    site_fetch(&site);
+    order_swap(SITE_NEW, &third, SITE_THIRD, ret_number);
     (void)snprintf(work, sizeof work, "%s", ret_number);
-    site_key_and_account(&site, &third, work);
     site_close(&site, &new, true);
     site_send_all(&site, &new, work);
     if (opened) {
@@ -236,6 +244,68 @@ static void late_papers_go_to_the_last_of_the_swaps(void **state)
     late_papers_follow_the_swaps(800, false);
 }
 
+/* Nothing was estimated to be on it, so no token says which way it went. What it had all the same
+ * goes to the meter that is there, or waits for the next one's opening; also where the one that came
+ * for it has died too, and never said what it took. */
+static void late_papers_after_an_estimate_of_nothing(void **state)
+{
+    static struct site_meter fourth;
+    struct swap_case c;
+    char work[32], last[32], bench[32];
+    uint64_t fourth_no;
+
+    (void)state;
+    begin(700, 900);
+    site_swap_dead(&site, &old, &new, 0, number);
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(oaid_sql_number(&site.a, "SELECT COUNT(*) FROM token WHERE swap_case IS NOT "
+                                              "NULL"),
+                     0);
+    order_swap(SITE_NEW, &third, SITE_THIRD, work);
+    site_swap_dead(&site, &new, &third, 0, work);
+    order_swap(SITE_THIRD, &fourth, SITE_FOURTH, last);
+    fourth_no = site_case(&site, last).new_account_no;
+    site_close(&site, &third, true);
+    site_send_all(&site, &third, last);
+    site_bench(&site, &old, bench);
+    site_send_all(&site, &old, bench);
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "closed");
+    assert_int_equal(site_transit(&site, &c), 700);
+    site_audit(&site);
+    site_send_all(&site, &fourth, last);
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, fourth_no), 700);
+    site_fetch(&site);
+    site_commission(&site, &fourth);
+    assert_int_equal(site_recharge(&site, &fourth, fourth_no), gasm_Refusal_OK);
+    assert_int_equal(site_residual(&fourth), 700);
+    site_send_all(&site, &fourth, last);
+    site_meter_end(&third);
+    site_meter_end(&fourth);
+    end();
+}
+
+static void the_meter_that_came_gets_what_was_not_estimated(void **state)
+{
+    struct swap_case c;
+    char bench[32];
+
+    (void)state;
+    begin(700, 900);
+    site_swap_dead(&site, &old, &new, 0, number);
+    site_bench(&site, &old, bench);
+    site_send_all(&site, &old, bench);
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, c.new_account_no), 700);
+    end();
+}
+
 /* The new meter was taken away, and the place is empty: the difference is with what that one left. */
 static void late_papers_of_a_place_that_was_left(int64_t estimate_l, bool let_again)
 {
@@ -288,6 +358,8 @@ int main(void)
         cmocka_unit_test(a_wrong_estimate_is_corrected_when_its_token_arrives),
         cmocka_unit_test(a_refund_under_way_is_refused),
         cmocka_unit_test(late_papers_go_to_the_last_of_the_swaps),
+        cmocka_unit_test(late_papers_after_an_estimate_of_nothing),
+        cmocka_unit_test(the_meter_that_came_gets_what_was_not_estimated),
         cmocka_unit_test(late_papers_are_with_what_a_removed_meter_left),
     };
 
