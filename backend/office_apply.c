@@ -100,8 +100,8 @@ static uint32_t end_state(const struct ho_order *order)
     return gasm_LifeState_LIFE_UNKNOWN;
 }
 
-/* How far in its life this state is, for an order's work: behind closed a meter is factory again, or
- * scrapped. */
+/* How far in its life this state is, for an order's work: behind closed a meter is factory again,
+ * or scrapped. */
 static uint32_t place_of(const struct ho_order *order, uint32_t state)
 {
     return state == gasm_LifeState_FACTORY && order->began_state > gasm_LifeState_FACTORY

@@ -459,8 +459,8 @@ static void check_payout(struct ho_audit *a, struct odb_query *q)
     if (litres != -odb_int(q, P_ENTRY_LITRES) || money != -odb_int(q, P_ENTRY_MONEY)
         || cost != odb_int(q, P_ENTRY_COST))
         ho_broken(a, HO_MONEY,
-                  "payout %s is %s: %lld l, %lld and a cost of %lld in the ledger, %lld l, %lld and "
-                  "%lld by its row",
+                  "payout %s is %s: %lld l, %lld and a cost of %lld in the ledger, %lld l, %lld "
+                  "and %lld by its row",
                   name, state, (long long)-odb_int(q, P_ENTRY_LITRES),
                   (long long)-odb_int(q, P_ENTRY_MONEY), (long long)odb_int(q, P_ENTRY_COST),
                   (long long)litres, (long long)money, (long long)cost);

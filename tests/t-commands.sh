@@ -217,7 +217,7 @@ is "$(cat "$W"/status? | sort | tr '\n' ' ')" "0 8 8 8 " "of four inits at once 
 run 0 "and it is whole" office audit --dir "$W/at-once"
 
 # ---- no command is left out ----
-# what a closed account leaves needs meters that are taken away: tests/unit/test_swap_case.c, test_payout.c, test_api_swaps.c
+# what a closed account leaves needs meters that are taken away: tests/unit/test_api_swaps.c, test_admin_payouts.c
 printf '%s\n' "swap settle" "swap estimate" "swap move" "payout want" "payout confirm" "payout reject" >>"$W/good"
 sed -n 's/^### //p' docs/gasoffice.md | sort >"$W/commands"
 is "$(sort -u "$W/good" | comm -3 "$W/commands" -)" "" "every command has been seen to do it"

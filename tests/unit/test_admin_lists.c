@@ -4,22 +4,19 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "backend/admin.h"
 #include "backend/admin_registers.h"
 #include "backend/odb_tables.h"
 #include "tests/aid/api_aid.h"
+#include "tests/aid/office_admin.h"
 
-#define ROWS 450 /* more than two pages; a page ends amid rows that share the first parts of the key */
+#define ROWS 450 /* more than two pages; one ends amid rows that share first parts of their keys */
 #define GROUPS 3 /* values of each part but the last */
-#define ARGS 12
 
 static struct oaid_office office;
-static char *said;
 
 static int begin(void **state)
 {
@@ -29,38 +26,8 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    (void)state;
-    free(said);
-    said = NULL;
-    return 0;
-}
-
-/* Run gasoffice with these words, which has to end well; what it prints is in `said`. */
-static void gasoffice(const char *const *words)
-{
-    char *argv[ARGS + 4] = { strdup("gasoffice"), strdup("--dir"), strdup(office.dir) };
-    int argc = 3, r;
-    size_t n;
-    FILE *f;
-
-    free(said);
-    f = open_memstream(&said, &n);
-    assert_non_null(f);
-    struct admin a = {
-        .dir = office.dir, .ports = &office.ports, .in = stdin, .out = f, .err = f
-    };
-    for (size_t i = 0; words[i] != NULL && i < ARGS; i++)
-        argv[argc++] = strdup(words[i]);
-    r = admin_main(&a, argc, argv);
-    (void)fclose(f);
-    for (int i = 0; i < argc; i++)
-        free(argv[i]);
-    if (r != 0)
-        fail_msg("%s", said);
-}
-#define RUN(...) gasoffice((const char *const[]){ __VA_ARGS__, NULL })
+/* Run gasoffice with these words, which has to end well. */
+#define RUN(...) assert_int_equal(oadm_run(&office, OADM_WORDS(__VA_ARGS__)), 0)
 
 /* ---- rows ---- */
 
@@ -166,7 +133,7 @@ static int rows_said(const struct admin_register *g, int at, char *ret_key, size
     json_t *last = NULL;
     int n = 0;
 
-    for (char *rest = said, *line; (line = strtok_r(rest, "\n", &rest)) != NULL; n++) {
+    for (char *rest = oadm_said, *line; (line = strtok_r(rest, "\n", &rest)) != NULL; n++) {
         json_t *row = json_loads(line, 0, NULL);
 
         assert_non_null(row);
@@ -237,9 +204,7 @@ static void check_before(const char *before, const char *until)
 {
     json_t *page;
 
-    RUN("report", "overdue", "--before", before, "--json");
-    page = json_loads(said, JSON_DISABLE_EOF_CHECK, NULL);
-    assert_non_null(page);
+    page = oadm_json(&office, OADM_WORDS("report", "overdue", "--before", before));
     if (strcmp(until, before) < 0) {
         assert_string_equal(oaid_text(page, "items.0.meter_id"), AID_METER_1);
         assert_string_equal(oaid_text(page, "items.0.verified_until"), until);
@@ -296,8 +261,8 @@ static void what_has_ended_before_a_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_row_is_listed_once, begin, end),
-        cmocka_unit_test_setup_teardown(what_has_ended_before_a_day, begin, end),
+        cmocka_unit_test_setup(every_row_is_listed_once, begin),
+        cmocka_unit_test_setup(what_has_ended_before_a_day, begin),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

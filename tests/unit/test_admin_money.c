@@ -8,18 +8,16 @@
 
 #include <cmocka.h>
 
-#include "backend/admin.h"
 #include "common/host/real.h"
 #include "tests/aid/api_aid.h"
 #include "tests/aid/money_aid.h"
+#include "tests/aid/office_admin.h"
 #include "tests/aid/proc.h"
 
 #define ID_1 "01907f4c-2c00-7000-8000-000000000001"
 #define ID_2 "01907f4c-2c00-7000-8000-000000000002"
-#define ARGS 20
 
 static struct maid m;
-static char said[16384];
 
 static int begin(void **state)
 {
@@ -29,46 +27,8 @@ static int begin(void **state)
     return 0;
 }
 
-/* Run gasoffice with these words: its exit status, what it prints in `said`. */
-static int gasoffice(const char *const *words)
-{
-    char *argv[ARGS + 4] = { strdup("gasoffice"), strdup("--dir"), strdup(m.office.dir) };
-    int argc = 3, r;
-    FILE *f = fmemopen(said, sizeof said - 1, "w");
-    struct admin a = {
-        .dir = m.office.dir, .ports = &m.office.ports, .in = stdin, .out = f, .err = f
-    };
-
-    assert_non_null(f);
-    for (size_t i = 0; words[i] != NULL && i < ARGS; i++)
-        argv[argc++] = strdup(words[i]);
-    r = admin_main(&a, argc, argv);
-    (void)fputc('\0', f);
-    (void)fclose(f);
-    for (int i = 0; i < argc; i++)
-        free(argv[i]);
-    return r;
-}
-
-#define RUN(...) gasoffice((const char *const[]){ __VA_ARGS__, NULL })
-
-/* The same with --json: the document. */
-static json_t *json_of(const char *const *words)
-{
-    const char *with[ARGS] = { NULL };
-    size_t n = 0;
-
-    for (; words[n] != NULL; n++)
-        with[n] = words[n];
-    with[n] = "--json";
-    if (gasoffice(with) != 0)
-        fail_msg("%s", said);
-
-    json_t *json = json_loads(said, JSON_DISABLE_EOF_CHECK, NULL);
-    assert_non_null(json);
-    return json;
-}
-#define JSON(...) json_of((const char *const[]){ __VA_ARGS__, NULL })
+#define RUN(...) oadm_run(&m.office, OADM_WORDS(__VA_ARGS__))
+#define JSON(...) oadm_json(&m.office, OADM_WORDS(__VA_ARGS__))
 
 static void pay_and_print_again(void **state)
 {
@@ -89,8 +49,8 @@ static void pay_and_print_again(void **state)
     json_decref(JSON("token", "1001", "1"));
     json_decref(json);
     assert_int_equal(RUN("token", "1001", "--qr", "--ascii"), 0);
-    assert_non_null(strstr(said, "##"));
-    assert_non_null(strstr(said, "GASM-TOKEN:1:"));
+    assert_non_null(strstr(oadm_said, "##"));
+    assert_non_null(strstr(oadm_said, "GASM-TOKEN:1:"));
     assert_int_equal(RUN("token", "1001", "2"), 3);
     assert_int_equal(RUN("token", "77"), 3);
     assert_int_equal(RUN("pay", "1001", "1001", "EUR", "--id", ID_1), 4);
@@ -185,7 +145,7 @@ static void the_price_of_a_sale(void **state)
     assert_int_equal(RUN("tariff", "price", "T-5", "0"), 2);
     assert_int_equal(RUN("tariff", "price", "T-5", "1", "--bought-l", "-1"), 2);
     assert_int_equal(RUN("tariff", "price", "T-9", "1"), 3);
-    assert_non_null(strstr(said, "there is no such tariff"));
+    assert_non_null(strstr(oadm_said, "there is no such tariff"));
     json = JSON("tariff", "show", "T-5");
     assert_int_equal(oaid_whole(json, "steps.2.milli_per_l"), 7);
     assert_string_equal(oaid_text(json, "valid_from"), "1970-01-01T00:00:00Z");

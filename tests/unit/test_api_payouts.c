@@ -67,7 +67,7 @@ static void end(void)
 static json_t *wish(const char *id, const char *kind)
 {
     return json_pack("{s:s, s:I, s:s, s:s, s:s}", "payout_id", id, "account_no",
-                     (json_int_t)account_no, "kind", kind, "currency", "EUR", "reason", "moved out");
+                     (json_int_t)account_no, "kind", kind, "currency", "EUR", "reason", "moved");
 }
 
 /* The same, with another value. */

@@ -351,8 +351,9 @@ static void print_numbers(FILE *f, unsigned bits)
         }
 }
 
-/* PostgreSQL moves a row that is changed behind the others: the first row there is another one. What is
- * seen of it depends on which it is, so there everything is tried, but compared with nothing. */
+/* PostgreSQL moves a row that is changed behind the others: the first row there is another one.
+ * What is seen of it depends on which it is, so there everything is tried, but compared with
+ * nothing. */
 static bool has_rows_in_order(void)
 {
     return getenv("OFFICE_DB") == NULL;

@@ -61,7 +61,7 @@ static void expect_line(const char *text, const char *format, ...)
         fail_msg("no line %s in\n%s", line, text);
 }
 
-/* The laptop is sent the one certificate: of the new meter, its account and its receipts, signed. */
+/* The laptop is sent the one certificate: of the new meter, its account, its receipts, signed. */
 static void expect_certificate(size_t last_receipt)
 {
     const struct swap_case c = site_case(&site, number);

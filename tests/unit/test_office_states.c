@@ -1,6 +1,6 @@
 /* test_office_states.c - which function states and key epochs an application may say, for the kinds
- * of orders that end an account or a life: every state under every epoch, at every stage of the work
- * of a real meter; what is not accepted is named.
+ * of orders that end an account or a life: every state under every epoch, at every stage of a real
+ * meter's work; what is not accepted is named.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,8 +126,8 @@ static void done(void)
     site_fetch(&site);
 }
 
-/* A meter that was made new shows its receipts under the next key only: the last one comes home out of
- * its answer. */
+/* A meter that was made new shows its receipts under the next key only: the last one comes home out
+ * of its answer. */
 static void reset_meter(bool scrap)
 {
     gasm_Request r = site_request(&site, &meter, gasm_Command_RESET_TO_FACTORY);

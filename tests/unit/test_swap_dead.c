@@ -245,8 +245,8 @@ static void late_papers_go_to_the_last_of_the_swaps(void **state)
 }
 
 /* Nothing was estimated to be on it, so no token says which way it went. What it had all the same
- * goes to the meter that is there, or waits for the next one's opening; also where the one that came
- * for it has died too, and never said what it took. */
+ * goes to the meter that is there, or waits for the next one's opening; also where the one that
+ * came for it has died too, and never said what it took. */
 static void late_papers_after_an_estimate_of_nothing(void **state)
 {
     static struct site_meter fourth;
