@@ -80,21 +80,14 @@ static int end_openings(struct odb *db, struct gf_fail *why)
 static int fill(struct odb *db, void *ctx, struct gf_fail *why)
 {
     struct restore *restore = ctx;
-    char now_ms[24];
+    const struct gf_clock *clock = restore->ports->clock;
     int r = odb_restore(db, restore->path, &restore->watch, why);
 
     if (r != 0)
         return r;
     if ((r = ho_check_papers(db, restore->dir, why)) != 0 || (r = try_keys(db, restore, why)) != 0)
         return r;
-    (void)snprintf(now_ms, sizeof now_ms, "%lld",
-                   (long long)restore->ports->clock->utc_ms(restore->ports->clock->ctx));
-    r = odb_exec(db,
-                 "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', ?2) ON "
-                 "CONFLICT (org_id, name) DO UPDATE SET value = excluded.value",
-                 ODB(ODB_T(now_ms)));
-    if (r >= 0)
-        r = ho_restore_counters(db);
+    r = ho_restore_numbers(db, clock->utc_ms(clock->ctx));
     return r < 0 ? odb_fail(db, why) : end_openings(db, why);
 }
 

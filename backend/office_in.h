@@ -130,12 +130,14 @@ int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), v
 /* How many numbers to leave out before the next one of a series (a meter's ticket serials, an
  * account's token sequences) of which the newest known was made at that time (0: there is none).
  * After a restore what was issued behind the backup is not known: 1,000 then, once for each series,
- * else 0. In the caller's transaction. */
+ * else 0. For each restore since then, for the backup of the second may be of before the series went
+ * on after the first. In the caller's transaction. */
 int64_t ho_restore_skip(struct office *o, int64_t newest_made_at_ms);
 
-/* The same for the counters, once, in the transaction that restores: 1,000 numbers of accounts,
- * orders, swaps and certificates are left out, and a million of the changes that laptops fetch. */
-int ho_restore_counters(struct odb *db);
+/* In the transaction that restores: from this moment on numbers are left out, for ho_restore_skip();
+ * of the counters at once: 1,000 numbers of accounts, orders, swaps and certificates, and a million
+ * of the changes that laptops fetch. */
+int ho_restore_numbers(struct odb *db, int64_t now_ms);
 
 /* ---- rows ---- */
 

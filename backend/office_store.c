@@ -8,6 +8,7 @@
 #define ATTEMPTS 12
 #define MARK_KEPT_MS (INT64_C(24) * 3600 * 1000)
 #define SKIP_AFTER_RESTORE 1000
+#define RESTORES_TEXT 1024 /* of over 70 restores */
 #define SKIP_CHANGES 1000000
 
 /* One transaction under way, over all its attempts. */
@@ -101,15 +102,31 @@ int ho_transaction(struct office *o, int (*body)(struct office *o, void *ctx), v
     return r;
 }
 
-int ho_restore_counters(struct odb *db)
+/* The newest first: one that was restored before may lose what it made since then, too. */
+static int mark_restored(struct odb *db, int64_t now_ms)
 {
-    int r = odb_exec(db,
+    char now[24];
+
+    (void)snprintf(now, sizeof now, "%lld", (long long)now_ms);
+    return odb_exec(db,
+                    "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', ?2) "
+                    "ON CONFLICT (org_id, name) DO UPDATE SET value = excluded.value || ' ' || "
+                    "setting.value",
+                    ODB(ODB_T(now)));
+}
+
+int ho_restore_numbers(struct odb *db, int64_t now_ms)
+{
+    int r = mark_restored(db, now_ms);
+
+    if (r >= 0)
+        r = odb_exec(db,
                      "UPDATE counter SET last = last + ?2 WHERE org_id = ?1 AND name IN "
                      "('account', 'order', 'swap', 'certificate')",
                      ODB(ODB_I(SKIP_AFTER_RESTORE)));
-
     if (r >= 0)
-        r = odb_exec(db, "UPDATE counter SET last = last + ?2 WHERE org_id = ?1 AND name = 'change'",
+        r = odb_exec(db,
+                     "UPDATE counter SET last = last + ?2 WHERE org_id = ?1 AND name = 'change'",
                      ODB(ODB_I(SKIP_CHANGES)));
     return r < 0 ? r : 0;
 }
@@ -118,10 +135,13 @@ int64_t ho_restore_skip(struct office *o, int64_t newest_made_at_ms)
 {
     struct odb_query *q = odb_query(
         o->db, "SELECT value FROM setting WHERE org_id = ?1 AND name = 'restored at ms'", ODB_NONE);
-    char text[24] = "";
+    char text[RESTORES_TEXT] = "", *at = text;
+    int64_t skip = 0;
 
     if (odb_next(o->db, q) == 1)
         odb_text(q, 0, text, sizeof text);
     odb_end(q);
-    return text[0] != '\0' && newest_made_at_ms < strtoll(text, NULL, 10) ? SKIP_AFTER_RESTORE : 0;
+    while (*at != '\0' && newest_made_at_ms < strtoll(at, &at, 10))
+        skip += SKIP_AFTER_RESTORE;
+    return skip;
 }

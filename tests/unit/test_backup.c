@@ -390,16 +390,39 @@ static void ended_in_the_middle_it_leaves_nothing(void **state)
 
 /* ---- numbers left out after a restore ---- */
 
+static int leave_out(struct office *o, void *ctx)
+{
+    return ho_restore_numbers(o->db, *(const int64_t *)ctx);
+}
+
+static void restored_at(struct odb_world *w, int64_t now_ms)
+{
+    assert_int_equal(ho_transaction(&w->o, leave_out, &now_ms), 0);
+}
+
 static void a_thousand_are_left_out_once(void **state)
 {
     struct odb_world *w = *state;
 
     assert_int_equal(ho_restore_skip(&w->o, 0), 0);
-    odb_world_do(w->db, "INSERT INTO setting (org_id, name, value) VALUES (?1, 'restored at ms', "
-                        "'5000')", ODB_NONE);
+    restored_at(w, 5000);
     assert_int_equal(ho_restore_skip(&w->o, 0), 1000);
     assert_int_equal(ho_restore_skip(&w->o, 4999), 1000);
     assert_int_equal(ho_restore_skip(&w->o, 5000), 0); /* made since then */
+}
+
+/* What went on after the first restore may be lost by the second one. */
+static void another_thousand_for_another_restore(void **state)
+{
+    struct odb_world *w = *state;
+
+    restored_at(w, 5000);
+    restored_at(w, 17000);
+    assert_int_equal(ho_restore_skip(&w->o, 0), 2000);
+    assert_int_equal(ho_restore_skip(&w->o, 4999), 2000);
+    assert_int_equal(ho_restore_skip(&w->o, 5000), 1000);
+    assert_int_equal(ho_restore_skip(&w->o, 16999), 1000);
+    assert_int_equal(ho_restore_skip(&w->o, 17000), 0);
 }
 
 int main(void)
@@ -411,6 +434,7 @@ int main(void)
         ODB_ON_BOTH(one_moment_while_others_write),
         ODB_ON_BOTH(ended_in_the_middle_it_leaves_nothing),
         ODB_ON_BOTH(a_thousand_are_left_out_once),
+        ODB_ON_BOTH(another_thousand_for_another_restore),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

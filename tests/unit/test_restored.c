@@ -262,7 +262,7 @@ static void a_record_out_of_place_stays_refused(void **state)
 static int skip_counters(struct office *o, void *ctx)
 {
     (void)ctx;
-    return ho_restore_counters(o->db);
+    return ho_restore_numbers(o->db, ho_now_ms(o));
 }
 
 /* The laptop's cursor is of the time that was lost: what is ordered from now on reaches it, though the
