@@ -187,10 +187,12 @@ void site_key_and_account(struct site *s, struct site_meter *m, const char *numb
         if (strcmp(s->keys[i].meter_id, m->w->meter_id) == 0)
             issue = &s->keys[i];
     assert_non_null(issue);
-    key.which_body = gasm_Request_install_key_tag;
-    key.body.install_key.envelope.size = issue->envelope.size;
-    memcpy(key.body.install_key.envelope.bytes, issue->envelope.bytes, issue->envelope.size);
-    site_do(s, m, &key);
+    if (issue->epoch > m->w->meter->core.active_epoch) { /* a meter may come back with its key */
+        key.which_body = gasm_Request_install_key_tag;
+        key.body.install_key.envelope.size = issue->envelope.size;
+        memcpy(key.body.install_key.envelope.bytes, issue->envelope.bytes, issue->envelope.size);
+        site_do(s, m, &key);
+    }
     open = site_request(s, m, gasm_Command_OPEN_ACCOUNT);
     open.which_body = gasm_Request_open_account_tag;
     open.body.open_account.account_no = site_job(s, number)->account_no;

@@ -50,7 +50,9 @@ void story_cancel(struct story *y, struct story_place *p)
 void story_withdraw(struct story *y, struct story_meter *m)
 {
     const sync_KeyIssue *issue = NULL;
+    bool is_new;
     char path[96];
+    int status;
 
     m->withdrawn = false;
     if (!story_one_in(y, 5))
@@ -59,11 +61,14 @@ void story_withdraw(struct story *y, struct story_meter *m)
         if (strcmp(y->s.keys[i].meter_id, m->m.w->meter_id) == 0)
             issue = &y->s.keys[i];
     assert_non_null(issue);
-    story_tell(y, "key %u of %s is withdrawn", (unsigned)issue->epoch, m->m.w->meter_id);
+    is_new = issue->epoch > m->m.w->meter->core.active_epoch;
     (void)snprintf(path, sizeof path, "/v1/meters/%s/keys/%u/withdraw", m->m.w->meter_id,
                    (unsigned)issue->epoch);
-    json_decref(story_call(y, "POST", path, y->officer, NULL, NULL));
-    m->withdrawn = story_one_in(y, 3);
+    json_decref(story_call(y, "POST", path, y->officer, NULL, &status));
+    story_tell(y, "key %u of %s is withdrawn: %d", (unsigned)issue->epoch, m->m.w->meter_id,
+               status);
+    assert_int_equal(status, is_new ? 200 : 409); /* it came back with the key that it has */
+    m->withdrawn = is_new && story_one_in(y, 3);
     if (!m->withdrawn)
         site_fetch(&y->s);
 }
