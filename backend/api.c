@@ -1,6 +1,7 @@
 /* api.c - from a request to its handler: route, door, role, body; see api.h. */
 #include "backend/api.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "common/text.h"
 
 #define BODY_MAX_DEFAULT (64u << 10)
+#define BUCKETS 64
+#define ROUTES_MAX 160
 
 const struct api_part *const api_parts[] = {
     &api_part_system, &api_part_staff,  &api_part_customers, &api_part_public,
@@ -24,6 +27,48 @@ const char *const api_role_words[API_ROLES] = {
 };
 
 /* ---- routes ---- */
+
+/* All routes, those of a bucket together: bucket b has from[b] up to from[b + 1]. */
+static struct {
+    pthread_once_t once;
+    const struct api_route *routes[ROUTES_MAX];
+    size_t from[BUCKETS + 1];
+} by_word = { .once = PTHREAD_ONCE_INIT };
+
+/* Where the routes are whose first two words ("v1" and what it is of) are those of this path: no
+ * route has a {word} there. FNV-1a. */
+static size_t bucket_of(const char *path)
+{
+    uint32_t h = UINT32_C(2166136261);
+
+    for (size_t slashes = 0; *path != '\0' && (slashes += *path == '/') < 3; path++)
+        h = (h ^ (uint8_t)*path) * UINT32_C(16777619);
+    return (h ^ h >> 16) % BUCKETS;
+}
+
+static void sort_routes(void)
+{
+    size_t n = 0;
+
+    for (size_t b = 0; b < BUCKETS; b++) {
+        by_word.from[b] = n;
+        for (size_t p = 0; p < api_n_parts; p++)
+            for (size_t i = 0; i < api_parts[p]->n; i++)
+                if (n < ROUTES_MAX && bucket_of(api_parts[p]->routes[i].path) == b)
+                    by_word.routes[n++] = &api_parts[p]->routes[i];
+    }
+    by_word.from[BUCKETS] = n;
+}
+
+/* The routes that a path may fit. */
+static const struct api_route *const *candidates(const char *path, size_t *ret_n)
+{
+    const size_t b = bucket_of(path);
+
+    (void)pthread_once(&by_word.once, sort_routes);
+    *ret_n = by_word.from[b + 1] - by_word.from[b];
+    return &by_word.routes[by_word.from[b]];
+}
 
 /* True when a path fits a pattern; how many words it has, and what they are. */
 static bool fits(const char *pattern, const char *path, char words[][128], size_t *ret_n)
@@ -61,17 +106,16 @@ static bool is_here(const struct api_route *route, bool is_mutual)
 static const char *allowed(const struct http_request *request)
 {
     bool has_get = false, has_post = false;
-    size_t n;
+    size_t n, n_routes;
+    const struct api_route *const *routes = candidates(request->path, &n_routes);
 
-    for (size_t p = 0; p < api_n_parts; p++)
-        for (size_t i = 0; i < api_parts[p]->n; i++) {
-            const struct api_route *route = &api_parts[p]->routes[i];
-
-            if (!is_here(route, request->is_mutual) || !fits(route->path, request->path, NULL, &n))
-                continue;
-            has_get = has_get || strcmp(route->method, "GET") == 0;
-            has_post = has_post || strcmp(route->method, "POST") == 0;
-        }
+    for (size_t i = 0; i < n_routes; i++) {
+        if (!is_here(routes[i], request->is_mutual)
+            || !fits(routes[i]->path, request->path, NULL, &n))
+            continue;
+        has_get = has_get || strcmp(routes[i]->method, "GET") == 0;
+        has_post = has_post || strcmp(routes[i]->method, "POST") == 0;
+    }
     return has_get && has_post ? "GET, POST" : has_get ? "GET" : has_post ? "POST" : NULL;
 }
 
@@ -79,19 +123,17 @@ const struct api_route *api_find_route(const struct http_request *request, char 
                                        const char **ret_allow)
 {
     const struct api_route *found = NULL;
-    size_t n, fewest = SIZE_MAX;
+    size_t n, n_routes, fewest = SIZE_MAX;
+    const struct api_route *const *routes = candidates(request->path, &n_routes);
 
-    for (size_t p = 0; p < api_n_parts; p++)
-        for (size_t i = 0; i < api_parts[p]->n; i++) {
-            const struct api_route *route = &api_parts[p]->routes[i];
-
-            if (route->method[0] != request->method[0] || !is_here(route, request->is_mutual)
-                || !fits(route->path, request->path, NULL, &n)
-                || strcmp(route->method, request->method) != 0 || n >= fewest)
-                continue;
-            found = route;
-            fewest = n;
-        }
+    for (size_t i = 0; i < n_routes; i++) {
+        if (strcmp(routes[i]->method, request->method) != 0
+            || !is_here(routes[i], request->is_mutual)
+            || !fits(routes[i]->path, request->path, NULL, &n) || n >= fewest)
+            continue;
+        found = routes[i];
+        fewest = n;
+    }
     if (found != NULL && words != NULL)
         (void)fits(found->path, request->path, words, &n);
     if (ret_allow != NULL)
@@ -246,8 +288,7 @@ void office_handle(struct office *o, const struct http_request *request, struct 
 
     *ret = (struct http_response){ .status = 500, .content_type = "application/json" };
     o->fail = (struct gf_fail){ 0 };
-    if (route != NULL && strcmp(route->method, "GET") == 0)
-        odb_together(o->db);
+    bool is_mine = route != NULL && strcmp(route->method, "GET") == 0 && odb_together(o->db);
     if (route == NULL && allow != NULL) {
         api_refuse(&c, 405, "method", NULL, "this path does not take this method");
         ret->allow = allow;
@@ -258,7 +299,8 @@ void office_handle(struct office *o, const struct http_request *request, struct 
         route->handler(&c);
         o->who[0] = '\0';
     }
-    odb_apart(o->db);
+    if (is_mine)
+        odb_apart(o->db);
     json_decref(c.body);
     json_decref(c.asked);
     if (ret->body.bad)

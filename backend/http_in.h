@@ -37,6 +37,11 @@ struct http_srv {
     unsigned under_way; /* requests that came and whose answers have not left */
     uint64_t requests;  /* so far: their ids */
     int64_t started_us;
+    int64_t date_s; /* the second that `date` says, as the header Date wants it */
+    char date[40];
+    struct http_job *spare; /* to be used again */
+    unsigned n_spare;
+    struct event *wake; /* tells the workers at the end of the loop's turn */
     atomic_uint connections;
     atomic_ullong busy;
     size_t n;

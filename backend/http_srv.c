@@ -17,6 +17,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
@@ -27,6 +28,7 @@
 
 #define HEADERS_MAX (16 * 1024)
 #define RECORD_MAX (16 * 1024) /* bytes of a record of TLS */
+#define SPARE_MAX 32 /* jobs that are kept to be used again */
 #define STOP_S 10 /* for what is under way when it is told to end */
 
 static int64_t now_us(void)
@@ -39,6 +41,24 @@ static int64_t now_us(void)
 
 /* ---- requests ---- */
 
+/* What evhttp would add by itself, printing each anew. */
+static bool add_date(struct http_srv *s, struct evkeyvalq *headers)
+{
+    const int64_t now_s = (int64_t)time(NULL);
+
+    if (now_s != s->date_s)
+        (void)evutil_date_rfc1123(s->date, sizeof s->date, NULL);
+    s->date_s = now_s;
+    return evhttp_add_header(headers, "Date", s->date) == 0;
+}
+
+static bool add_length(struct evkeyvalq *headers, size_t n)
+{
+    char text[21];
+
+    return evhttp_add_header(headers, "Content-Length", gf_dec((int64_t)n, text)) == 0;
+}
+
 static void answer(struct http_srv *s, struct evhttp_request *req, const char *id,
                    const struct http_response *response)
 {
@@ -48,6 +68,7 @@ static void answer(struct http_srv *s, struct evhttp_request *req, const char *i
     bool has_body = evhttp_request_get_command(req) != EVHTTP_REQ_HEAD;
     bool ok = body != NULL
               && evbuffer_add(body, response->body.p, has_body ? response->body.n : 0) == 0
+              && add_date(s, headers) && (!has_body || add_length(headers, response->body.n))
               && evhttp_add_header(headers, "Content-Type", response->content_type) == 0
               && evhttp_add_header(headers, "Cache-Control", "no-store") == 0
               && evhttp_add_header(headers, "Request-Id", id) == 0;
@@ -79,12 +100,33 @@ static void make_refusal(struct http_response *ret, int status, const char *erro
     buf_print(&ret->body, "{\"error\":\"%s\",\"message\":\"%s\"}", error, message);
 }
 
-static void free_job(struct http_job *job)
+static struct http_job *new_job(struct http_srv *s)
+{
+    struct http_job *job = s->spare;
+
+    if (job != NULL) {
+        s->spare = job->next;
+        s->n_spare--;
+    } else if ((job = malloc(sizeof *job)) == NULL) {
+        return NULL;
+    }
+    memset(job, 0, offsetof(struct http_job, path));
+    job->path[0] = job->query[0] = job->authorization[0] = job->signature[0] = '\0';
+    return job;
+}
+
+static void free_job(struct http_srv *s, struct http_job *job)
 {
     buf_free(&job->body);
     buf_free(&job->response.body);
     gf_wipe(job->authorization, sizeof job->authorization);
-    free(job);
+    if (s->n_spare == SPARE_MAX) {
+        free(job);
+        return;
+    }
+    job->next = s->spare;
+    s->spare = job;
+    s->n_spare++;
 }
 
 /* The answer has left. */
@@ -99,11 +141,15 @@ static void on_sent(struct evhttp_request *req, void *arg)
     http_answered(c->srv);
 }
 
-/* Head and body in one record of TLS, and one call of the system, where they fit. */
-static void join(struct evbuffer *out)
+/* Head and body in one record of TLS, and one call of the system, where they fit; at the end of
+ * this turn: asking first whether the socket takes them costs two calls more, and another turn. */
+static void send_now(struct bufferevent *bev)
 {
+    struct evbuffer *out = bufferevent_get_output(bev);
+
     if (evbuffer_get_length(out) <= RECORD_MAX)
         (void)evbuffer_pullup(out, -1);
+    event_active(&bev->ev_write, EV_WRITE, 0);
 }
 
 /* A job is done: tell, and give its answer to the connection if that is still there. */
@@ -124,10 +170,31 @@ static void finish(struct http_srv *s, struct http_job *job)
         event_active(l->turn, EV_TIMEOUT, 0);
     answer(s, req, job->id, &job->response);
     if (c != NULL)
-        join(bufferevent_get_output(c->bev));
+        send_now(c->bev);
     if (c == NULL) /* it has ended, or is a plain one */
         http_answered(s);
-    free_job(job);
+    free_job(s, job);
+}
+
+/* Numbers in hexadecimal up to `end`; where the first digit is. */
+static char *hex_before(char *end, uint64_t v)
+{
+    do
+        *--end = "0123456789abcdef"[v & 15];
+    while ((v >>= 4) > 0);
+    return end;
+}
+
+/* When the server started, and which request since then: "655b1f-2a". */
+static void write_id(struct http_srv *s, char ret[static 40])
+{
+    char text[40], *end = text + sizeof text - 1, *at;
+
+    *end = '\0';
+    at = hex_before(end, ++s->requests);
+    *--at = '-';
+    at = hex_before(at, (uint64_t)s->started_us);
+    memcpy(ret, at, (size_t)(end - at) + 1);
 }
 
 static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct http_job *job)
@@ -143,8 +210,7 @@ static bool copy_texts(struct http_srv *s, struct evhttp_request *req, struct ht
     (void)gf_copy(job->type, sizeof job->type, http_single_header(req, "Content-Type"));
     job->type[strcspn(job->type, "; ")] = '\0';
     (void)gf_copy(job->peer, sizeof job->peer, peer != NULL ? peer : "");
-    (void)snprintf(job->id, sizeof job->id, "%llx-%llx", (unsigned long long)s->started_us,
-                   (unsigned long long)++s->requests);
+    write_id(s, job->id);
     return gf_copy(job->path, sizeof job->path, path != NULL ? path : "")
            && gf_copy(job->query, sizeof job->query, query != NULL ? query : "")
            && gf_copy(job->authorization, sizeof job->authorization,
@@ -196,7 +262,7 @@ static void on_request(struct evhttp_request *req, void *arg)
     struct http_listener *l = arg;
     struct http_srv *s = l->srv;
     struct http_connection *c = http_connection_of(req);
-    struct http_job *job = calloc(1, sizeof *job);
+    struct http_job *job = new_job(s);
     enum http_lane lane = HTTP_QUICK;
 
     if (job == NULL) {
@@ -217,8 +283,10 @@ static void on_request(struct evhttp_request *req, void *arg)
                      || l->handler.admit(l->handler.ctx, &job->request, &lane, &job->response));
     job->is_long = lane == HTTP_LONG && s->workers[1] != NULL;
     if (is_in && s->workers[0] != NULL
-        && http_work_put(s->workers[job->is_long], lane == HTTP_QUICK ? lane : HTTP_SLOW, job))
+        && http_work_put(s->workers[job->is_long], lane == HTTP_QUICK ? lane : HTTP_SLOW, job)) {
+        event_active(s->wake, EV_TIMEOUT, 0);
         return; /* the answer comes by on_done() */
+    }
     if (is_in && s->workers[0] != NULL) {
         (void)atomic_fetch_add(&s->busy, 1);
         job->response.retry_after_s = 1;
@@ -233,14 +301,31 @@ static void on_request(struct evhttp_request *req, void *arg)
 static void on_done(evutil_socket_t fd, short events, void *arg)
 {
     struct http_srv *s = arg;
-    struct http_job *job;
     uint64_t n;
 
     (void)events;
     (void)!read(fd, &n, sizeof n); /* only resets it */
-    for (size_t i = 0; i < HTTP_WORKERS; i++)
-        while (s->workers[i] != NULL && (job = http_work_take(s->workers[i])) != NULL)
+    for (size_t i = 0; i < HTTP_WORKERS; i++) {
+        struct http_job *job = s->workers[i] != NULL ? http_work_take(s->workers[i]) : NULL;
+
+        while (job != NULL) {
+            struct http_job *next = job->next;
+
             finish(s, job);
+            job = next;
+        }
+    }
+}
+
+/* The end of a turn in which requests were queued. */
+static void on_wake(evutil_socket_t fd, short events, void *arg)
+{
+    struct http_srv *s = arg;
+
+    (void)fd, (void)events;
+    for (size_t i = 0; i < HTTP_WORKERS; i++)
+        if (s->workers[i] != NULL)
+            http_work_wake(s->workers[i]);
 }
 
 /* ---- listening ---- */
@@ -258,10 +343,12 @@ static void close_listener(struct http_listener *l)
 
 static void on_turn(evutil_socket_t fd, short events, void *arg)
 {
-    const struct http_handler *handler = &((struct http_listener *)arg)->handler;
+    const struct http_listener *l = arg;
 
     (void)fd, (void)events;
-    handler->turn_done(handler->ctx);
+    l->handler.turn_done(l->handler.ctx);
+    if (l->srv->workers[0] == NULL && l->handler.rest != NULL)
+        l->handler.rest(l->handler.ctx, false);
 }
 
 static void set_up(struct http_listener *l, const struct http_listen *how)
@@ -354,7 +441,8 @@ struct http_srv *http_srv_new(unsigned threads)
     s->on_term = evsignal_new(s->base, SIGTERM, on_signal, s);
     s->on_int = evsignal_new(s->base, SIGINT, on_signal, s);
     s->too_long = evtimer_new(s->base, on_too_long, s);
-    if (s->on_term == NULL || s->on_int == NULL || s->too_long == NULL
+    s->wake = evtimer_new(s->base, on_wake, s);
+    if (s->on_term == NULL || s->on_int == NULL || s->too_long == NULL || s->wake == NULL
         || evsignal_add(s->on_term, NULL) != 0 || evsignal_add(s->on_int, NULL) != 0
         || (threads > 1 && !start_worker(s, 0)) || (threads > 2 && !start_worker(s, 1)))
         return http_srv_free(s);
@@ -370,7 +458,7 @@ static void drop_job(struct http_job *job)
 
     if (evhttp_request_get_connection(req) == NULL)
         evhttp_request_free(req);
-    free_job(job);
+    free_job(((struct http_listener *)job->listener)->srv, job);
 }
 
 struct http_srv *http_srv_free(struct http_srv *s)
@@ -378,8 +466,8 @@ struct http_srv *http_srv_free(struct http_srv *s)
     if (s == NULL)
         return NULL;
 
-    struct event *const events[] = { s->on_term, s->on_int, s->too_long, s->on_done[0],
-                                     s->on_done[1] };
+    struct event *const events[] = { s->on_term, s->on_int,     s->too_long,
+                                     s->wake,    s->on_done[0], s->on_done[1] };
     for (size_t i = 0; i < HTTP_WORKERS; i++)
         s->workers[i] = http_work_free(s->workers[i], drop_job);
     while (s->n > 0)
@@ -389,6 +477,8 @@ struct http_srv *http_srv_free(struct http_srv *s)
             event_free(events[i]);
     if (s->base != NULL)
         event_base_free(s->base);
+    for (struct http_job *job; (job = s->spare) != NULL; free(job))
+        s->spare = job->next;
     free(s);
     return NULL;
 }

@@ -30,6 +30,9 @@ struct http_handler {
     /* The same for those of the lane HTTP_LONG where there are three threads: at the same time as
      * `handle`. */
     void (*handle_long)(void *ctx, const struct http_request *request, struct http_response *ret);
+    /* Those that came together are answered: on the thread of `handle`, or of `handle_long`. NULL:
+     * nobody wants to know. */
+    void (*rest)(void *ctx, bool is_long);
     /* May it come in, and by which lane? False: *ret is the answer. It may note the route in the
      * request. NULL: everything may. */
     bool (*admit)(void *ctx, struct http_request *request, enum http_lane *ret_lane,

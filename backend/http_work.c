@@ -4,10 +4,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define QUICK_EACH_SLOW 3 /* quick ones that go before a slow one while both wait */
+#define TELL_EACH 8 /* done ones that wait at most for others that came with them */
 
 static const unsigned lane_max[HTTP_LANES] = { [HTTP_QUICK] = 256, [HTTP_SLOW] = 16 };
 
@@ -22,6 +24,7 @@ struct http_work {
     pthread_cond_t wake;
     struct queue lanes[HTTP_LANES], done;
     unsigned since_slow; /* quick ones since the last slow one */
+    unsigned left; /* quick ones to do of those that were here together */
     bool is_ending, is_inside; /* told to end; inside a handler */
     int fd;
 };
@@ -64,22 +67,51 @@ static struct http_job *next_job(struct http_work *w)
     return pop(quick);
 }
 
-static void *work(void *arg)
+/* The loop has to know of what is done. With the mutex held. */
+static void tell(struct http_work *w)
 {
     static const uint64_t one = 1;
+
+    if (w->done.n > 0)
+        (void)!write(w->fd, &one, sizeof one); /* fails only when it is set as high as it goes */
+}
+
+/* Only what reads is sure to be quick. */
+static bool may_take_long(const struct http_job *job)
+{
+    return job->is_long || job->is_slow || strcmp(job->method, "GET") != 0;
+}
+
+/* A job by its handler, without the mutex. */
+static void handle(struct http_job *job, bool is_last)
+{
+    const struct http_handler *h = job->handler;
+
+    (job->is_long ? h->handle_long : h->handle)(h->ctx, &job->request, &job->response);
+    if (is_last && h->rest != NULL)
+        h->rest(h->ctx, job->is_long);
+}
+
+static void *work(void *arg)
+{
     struct http_work *w = arg;
     struct http_job *job;
 
     (void)pthread_mutex_lock(&w->mutex);
     while ((job = next_job(w)) != NULL) {
+        if (!job->is_slow)
+            w->left = (w->left > 0 ? w->left : w->lanes[HTTP_QUICK].n + 1) - 1;
+        bool is_last = job->is_slow || w->left == 0;
+        if (may_take_long(job))
+            tell(w);
         w->is_inside = true;
         (void)pthread_mutex_unlock(&w->mutex);
-        (job->is_long ? job->handler->handle_long : job->handler->handle)(
-            job->handler->ctx, &job->request, &job->response);
+        handle(job, is_last);
         (void)pthread_mutex_lock(&w->mutex);
         w->is_inside = false;
         push(&w->done, job);
-        (void)!write(w->fd, &one, sizeof one); /* fails only when it is set as high as it goes */
+        if (is_last || w->done.n % TELL_EACH == 0 || may_take_long(job))
+            tell(w);
     }
     (void)pthread_mutex_unlock(&w->mutex);
     return NULL;
@@ -137,20 +169,28 @@ bool http_work_put(struct http_work *w, enum http_lane lane, struct http_job *jo
     (void)pthread_mutex_lock(&w->mutex);
 
     bool has_room = w->lanes[lane].n < lane_max[lane];
-    if (has_room) {
+    job->is_slow = lane == HTTP_SLOW;
+    if (has_room)
         push(&w->lanes[lane], job);
-        (void)pthread_cond_signal(&w->wake);
-    }
     (void)pthread_mutex_unlock(&w->mutex);
     return has_room;
+}
+
+void http_work_wake(struct http_work *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    if (w->lanes[HTTP_QUICK].n + w->lanes[HTTP_SLOW].n > 0)
+        (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->mutex);
 }
 
 struct http_job *http_work_take(struct http_work *w)
 {
     (void)pthread_mutex_lock(&w->mutex);
-    struct http_job *job = pop(&w->done);
+    struct http_job *first = w->done.first;
+    w->done = (struct queue){ .end = &w->done.first };
     (void)pthread_mutex_unlock(&w->mutex);
-    return job;
+    return first;
 }
 
 bool http_work_end(struct http_work *w)

@@ -9,13 +9,14 @@ struct http_job {
     struct http_job *next;
     void *owner, *listener; /* the server's: the evhttp request, and where it came */
     bool is_long; /* for handle_long */
+    bool is_slow; /* of the lane HTTP_SLOW: the queue notes it */
     int64_t began_us;
     const struct http_handler *handler;
-    struct http_request request; /* its texts stand in `texts` */
+    struct http_request request; /* its texts stand below */
     struct buf body;
-    char method[8], identity[64], type[64], peer[64], id[40];
-    char path[1024], query[1024], authorization[256], signature[256];
     struct http_response response;
+    char method[8], identity[64], type[64], peer[64], id[40];
+    char path[1024], query[1024], authorization[256], signature[256]; /* not cleared but "" */
 };
 
 struct http_work;
@@ -28,9 +29,12 @@ bool http_work_end(struct http_work *w);
  * NULL. */
 struct http_work *http_work_free(struct http_work *w, void (*drop)(struct http_job *job));
 
-/* Queue a job. False: the lane is full, the job stays the caller's. */
+/* Queue a job. False: the lane is full, the job stays the caller's. The worker may sleep on until
+ * http_work_wake(). */
 bool http_work_put(struct http_work *w, enum http_lane lane, struct http_job *job);
-/* The next that is done, or NULL. Wakes of http_work_fd() mean that there may be some. */
+void http_work_wake(struct http_work *w);
+/* All that are done, in a row by ->next, or NULL. Wakes of http_work_fd() mean that there may be
+ * some. */
 struct http_job *http_work_take(struct http_work *w);
 int http_work_fd(const struct http_work *w);    /* readable when something is done */
 unsigned http_work_queued(struct http_work *w); /* waiting for their turn */

@@ -1,6 +1,7 @@
 /* json_out.c - JSON into bytes that grow; see json_out.h. */
 #include "backend/json_out.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Is there an element before the place where the next one comes? */
@@ -50,11 +51,27 @@ static void escape(struct buf *b, unsigned char c)
     buf_add(b, text, is_short != '\0' ? 2 : sizeof text);
 }
 
+/* Is there one of eight bytes that does not stand as it is? Bit tricks for "below n" and "equal to":
+ * a byte of 0 after the exclusive or is one that borrows. Bytes from 0x80 on may be said to be. */
+static bool has_special(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+
+    return (((eight - ones * 0x20) | (quote - ones) | (backslash - ones) | eight) & ones << 7) != 0;
+}
+
 /* How many bytes stand as they are. */
 static size_t plain(const char *text, size_t n)
 {
     size_t i = 0;
+    uint64_t eight;
 
+    for (; n - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, text + i, sizeof eight);
+        if (has_special(eight))
+            break;
+    }
     while (i < n && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
         i++;
     return i;
@@ -87,13 +104,19 @@ void json_text(struct buf *b, const char *text, size_t n)
 
 void json_int(struct buf *b, int64_t v)
 {
-    char digits[20], *at = digits + sizeof digits;
-    uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    const uint64_t whole = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    uint64_t left = whole;
+    size_t n = v < 0 ? 1 : 0;
+    uint8_t *at = buf_room(b, 20);
 
+    if (at == NULL)
+        return;
+    *at = '-'; /* of a positive one overwritten below */
     do
-        *--at = (char)('0' + left % 10);
+        n++;
     while ((left /= 10) > 0);
-    if (v < 0)
-        *--at = '-';
-    buf_add(b, at, (size_t)(digits + sizeof digits - at));
+    left = whole;
+    b->n += n;
+    for (at += n; n > (v < 0 ? 1 : 0); n--, left /= 10)
+        *--at = (uint8_t)('0' + left % 10);
 }

@@ -1,18 +1,41 @@
 /* log.c - events as lines of JSON; see log.h. */
 #include "backend/log.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "backend/json_out.h"
 #include "common/text.h"
 
+#define SEEN_MAX 512
+
 static void add_text(struct buf *b, const char *text)
 {
-    char seen[512];
+    char seen[SEEN_MAX];
+    size_t n = 0;
 
+    while (text[n] >= ' ' && text[n] <= '~')
+        n++;
+    if (text[n] == '\0' && n < sizeof seen) { /* most are: all of it is visible */
+        json_text(b, text, n);
+        return;
+    }
     gf_visible(seen, sizeof seen, text, strlen(text));
     json_text(b, seen, strlen(seen));
+}
+
+/* The line's time with its ms: "2026-11-22T09:30:00.123Z". */
+static void add_time(struct buf *b, int64_t ms)
+{
+    char time[26];
+    int milli = (int)(ms % 1000);
+
+    gf_utc_text(ms / 1000, time);
+    time[19] = '.';
+    time[20] = (char)('0' + milli / 100);
+    time[21] = (char)('0' + milli / 10 % 10);
+    time[22] = (char)('0' + milli % 10);
+    time[23] = 'Z';
+    buf_add(b, time, 24);
 }
 
 void log_event(const struct log *log, enum log_level level, const char *event,
@@ -20,15 +43,14 @@ void log_event(const struct log *log, enum log_level level, const char *event,
 {
     static const char *const words[] = { "info", "warning", "error" };
     struct buf line = { 0 };
-    char time[21];
 
     if (log == NULL || log->writer.write == NULL)
         return;
-    int64_t ms = log->clock->utc_ms(log->clock->ctx);
-    gf_utc_text(ms / 1000, time);
-    time[19] = '\0'; /* its Z comes behind the ms */
-    buf_print(&line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"event\":", time, (int)(ms % 1000),
-              words[level]);
+    buf_text(&line, "{\"time\":\"");
+    add_time(&line, log->clock->utc_ms(log->clock->ctx));
+    buf_text(&line, "\",\"level\":\"");
+    buf_text(&line, words[level]);
+    buf_text(&line, "\",\"event\":");
     add_text(&line, event);
     for (size_t i = 0; i < n; i++) {
         json_name(&line, values[i].name);

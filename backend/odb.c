@@ -68,12 +68,13 @@ int odb_begin_reading(struct odb *db)
     return begin(db, false, NULL, 0);
 }
 
-static void set_together(struct odb *db, bool on)
+static bool set_together(struct odb *db, bool on)
 {
     if (db->ops->together == NULL || db->state != ODB_IDLE || db->is_together == on)
-        return;
+        return false;
     db->is_together = on;
     db->ops->together(db, on);
+    return true;
 }
 
 void odb_set_wait(struct odb *db, int wait_ms)
@@ -82,14 +83,14 @@ void odb_set_wait(struct odb *db, int wait_ms)
         db->ops->set_wait(db, wait_ms);
 }
 
-void odb_together(struct odb *db)
+bool odb_together(struct odb *db)
 {
-    set_together(db, true);
+    return set_together(db, true);
 }
 
 void odb_apart(struct odb *db)
 {
-    set_together(db, false);
+    (void)set_together(db, false);
 }
 
 int odb_commit(struct odb *db)

@@ -1,5 +1,6 @@
 /* odb_sqlite.c - head office's database in a SQLite file; see odb_engine.h. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,9 +317,19 @@ static int set_up_as_it_is(struct odb *db)
     return r;
 }
 
+/* Nobody asks how much memory SQLite has: counting takes a lock for each piece. It is refused once
+ * SQLite is in use, and then changes nothing. */
+static void count_nothing(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_file(const char *path, int flags, struct sqlite **ret, struct gf_fail *why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct sqlite *lite = calloc(1, sizeof *lite);
+
+    (void)pthread_once(&once, count_nothing);
 
     if (lite == NULL)
         return gf_fail(why, GF_E_MEMORY, "database", path);

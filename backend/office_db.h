@@ -66,8 +66,9 @@ void odb_set_wait(struct odb *db, int wait_ms);
 int odb_begin_reading(struct odb *db);
 /* Until odb_apart(), or the next begin, reads outside of a transaction may all be answered from one
  * view of the database: less work where each statement would make its own (SQLite); nothing where
- * it would be more (PostgreSQL). Nothing else may write in between but after a begin. */
-void odb_together(struct odb *db);
+ * it would be more (PostgreSQL). Nothing else may write in between but after a begin. True: that
+ * begins now, and whoever asked for it ends it. */
+bool odb_together(struct odb *db);
 void odb_apart(struct odb *db);
 /* 0; GF_E_AGAIN; GF_E_STORE_UNSURE: the connection was lost, it may be committed or not. */
 int odb_commit(struct odb *db);

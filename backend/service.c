@@ -62,10 +62,12 @@ enum service_rate service_rate_of(const struct http_request *request)
 static void caller_name(const struct http_request *request, enum service_rate class,
                         char ret[static 80])
 {
-    char group[ADDRESS_GROUP_MAX];
-
-    address_group(request->peer, group);
-    (void)snprintf(ret, 80, "%d %s", (int)class, request->is_mutual ? request->identity : group);
+    ret[0] = (char)('0' + (int)class);
+    ret[1] = ' ';
+    if (request->is_mutual)
+        (void)gf_copy(ret + 2, 78, request->identity);
+    else
+        address_group(request->peer, ret + 2);
 }
 
 static bool admit(void *ctx, struct http_request *request, enum http_lane *ret_lane,
@@ -173,15 +175,33 @@ static void standing(void *ctx, struct metrics_now *ret)
 
 /* ---- handlers ---- */
 
+/* Reads that come together are answered from one view of the database, until rest(): it is made
+ * after the first byte of each of them was here. */
+static void answer(struct office *o, const struct http_request *request, struct http_response *ret)
+{
+    if (strcmp(request->method, "GET") == 0)
+        (void)odb_together(o->db);
+    else
+        odb_apart(o->db);
+    office_handle(o, request, ret);
+}
+
 static void handle(void *ctx, const struct http_request *request, struct http_response *ret)
 {
-    office_handle(((struct service *)ctx)->o, request, ret);
+    answer(((struct service *)ctx)->o, request, ret);
 }
 
 /* Another thread, and another connection to the database: long reads hold up nobody. */
 static void handle_long(void *ctx, const struct http_request *request, struct http_response *ret)
 {
-    office_handle(((struct service *)ctx)->reader, request, ret);
+    answer(((struct service *)ctx)->reader, request, ret);
+}
+
+static void rest(void *ctx, bool is_long)
+{
+    struct service *s = ctx;
+
+    odb_apart((is_long ? s->reader : s->o)->db);
 }
 
 /* The plain listener gives the counts, and nothing else. */
@@ -260,6 +280,7 @@ static int listen_on(struct service *s, enum face face, const char *address,
         .handler = { .ctx = s,
                      .handle = handle,
                      .handle_long = handle_long,
+                     .rest = rest,
                      .admit = admit,
                      .done = done,
                      .turn_done = turn_done },
@@ -336,6 +357,7 @@ int service_run(struct office *o, const struct service_options *options, struct 
     if (r == 0)
         r = serve(s, why);
     s->srv = http_srv_free(s->srv); /* the worker ends: the office is this thread's again */
+    rest(s, false);
     o->watch = (struct ho_watch){ 0 };
     (void)office_close(s->reader);
     buf_free(&s->lines);
