@@ -153,7 +153,7 @@ int64_t api_whole(const struct api_call *c, const char *name, int64_t missing);
 #define API_METRICS_TYPE "text/plain; version=0.0.4"
 #define API_LIST_ROUTE 1u /* takes after and limit */
 #define API_SLOW 2u       /* scrypt, audit: limited more strictly */
-#define API_LONG 8u       /* reads much, changes nothing, opens no sealed key: by another thread */
+#define API_LONG 8u       /* reads much and changes nothing: by another thread */
 #define API_SIGNED 4u     /* the handler checks the header Gasm-Signature over the body's bytes */
 
 struct api_route {

@@ -278,23 +278,34 @@ static char *copy(const char *text)
     return text != NULL ? strdup(text) : NULL;
 }
 
-int keys_open(struct odb *db, const struct keys_source *source, const struct office_ports *ports,
-              struct keys **ret, struct gf_fail *why)
+/* All but the keys themselves. NULL without memory. */
+static struct keys *new_keys(struct odb *db, const struct keys_source *source,
+                             const struct office_ports *ports, struct gf_fail *why)
 {
     struct keys *k = calloc(1, sizeof *k);
 
-    if (k == NULL)
-        return gf_fail(why, GF_E_MEMORY, "keys", "");
+    if (k == NULL) {
+        (void)gf_fail(why, GF_E_MEMORY, "keys", "");
+        return NULL;
+    }
     *k = (struct keys){ .db = db,
                         .ports = *ports,
                         .dir = copy(source->dir),
                         .passphrase_file = copy(source->passphrase_file),
                         .pin_file = copy(source->pin_file),
                         .vault = keys_lock_new(sizeof *k->vault, why) };
-    int r = k->vault != NULL && k->dir != NULL ? 0 : gf_fail(why, GF_E_MEMORY, "keys", "");
+    if (k->vault != NULL && k->dir != NULL)
+        return k;
+    (void)gf_fail(why, GF_E_MEMORY, "keys", "");
+    return keys_close(k);
+}
 
-    if (r == 0)
-        r = keys_reload(k, source->ask, why);
+int keys_open(struct odb *db, const struct keys_source *source, const struct office_ports *ports,
+              struct keys **ret, struct gf_fail *why)
+{
+    struct keys *k = new_keys(db, source, ports, why);
+    int r = k != NULL ? keys_reload(k, source->ask, why) : GF_E_MEMORY;
+
     if (r == 0 && (r = adopt(k, why)) == 0)
         r = keys_reload(k, source->ask, why);
     if (r < 0) {
@@ -302,6 +313,24 @@ int keys_open(struct odb *db, const struct keys_source *source, const struct off
         return r;
     }
     settle(k);
+    *ret = k;
+    return 0;
+}
+
+int keys_open_beside(const struct keys *first, struct odb *db, struct keys **ret,
+                     struct gf_fail *why)
+{
+    const struct keys_source same = { .kind = first->kind,
+                                      .dir = first->dir,
+                                      .passphrase_file = first->passphrase_file,
+                                      .pin_file = first->pin_file };
+    struct keys *k = new_keys(db, &same, &first->ports, why);
+
+    if (k == NULL)
+        return GF_E_MEMORY;
+    memcpy(k->vault, first->vault, sizeof *k->vault);
+    memcpy(k->master_id, first->master_id, sizeof k->master_id);
+    k->kind = first->kind;
     *ret = k;
     return 0;
 }

@@ -73,6 +73,10 @@ int keys_create(struct odb *db, const struct keys_source *source, const struct o
  * key's file, no token); GF_E_CRYPTO (a wrapped key is damaged); GF_E_MEMORY, store errors. */
 int keys_open(struct odb *db, const struct keys_source *source, const struct office_ports *ports,
               struct keys **ret, struct gf_fail *why);
+/* The same keys once more, for another thread with a connection `db` of its own: nobody is asked
+ * again, and from here on the two share nothing. 0 or GF_E_MEMORY. */
+int keys_open_beside(const struct keys *first, struct odb *db, struct keys **ret,
+                     struct gf_fail *why);
 struct keys *keys_close(struct keys *k); /* wipes; NULL is fine; returns NULL */
 
 /* Seal under the newest data key of the database; `label` says which key it is and has to be the

@@ -52,9 +52,10 @@ int office_open(const char *dir, const struct office_ports *ports, struct office
 int office_open_with(const char *dir, const struct keys_source *secrets,
                      const struct office_ports *ports, struct office **ret, struct gf_fail *why);
 
-/* The same without what opens sealed keys: for another thread that only reads what is no secret. */
-int office_open_reading(const char *dir, const struct office_ports *ports, struct office **ret,
-                        struct gf_fail *why);
+/* The same office once more, for another thread that reads: a connection of its own, and the keys
+ * that `first` has open. From here on the two share nothing but the ports. As office_open(). */
+int office_open_beside(const struct office *first, const char *dir, struct office **ret,
+                       struct gf_fail *why);
 
 /* Close, wipe keys; NULL is fine. Returns NULL. */
 struct office *office_close(struct office *o);

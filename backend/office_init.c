@@ -333,8 +333,8 @@ int office_open(const char *dir, const struct office_ports *ports, struct office
     return office_open_with(dir, &(struct keys_source){ 0 }, ports, ret, why);
 }
 
-/* `secrets` NULL: sealed keys stay closed. */
-static int open_it(const char *dir, const struct keys_source *secrets,
+/* Its keys are those that `first` has open, or, without one, what `secrets` opens. */
+static int open_it(const char *dir, const struct office *first, const struct keys_source *secrets,
                    const struct office_ports *ports, struct office **ret, struct gf_fail *why)
 {
     struct office *o = calloc(1, sizeof *o);
@@ -352,8 +352,9 @@ static int open_it(const char *dir, const struct keys_source *secrets,
         r = read_keys(dir, o, why);
     if (r == 0)
         r = ho_check_papers(o->db, dir, why);
-    if (r == 0 && secrets != NULL)
-        r = keys_open(o->db, &source, &o->ports, &o->keys, why);
+    if (r == 0)
+        r = first != NULL ? keys_open_beside(first->keys, o->db, &o->keys, why)
+                          : keys_open(o->db, &source, &o->ports, &o->keys, why);
     if (r != 0) {
         (void)office_close(o);
         return r;
@@ -365,13 +366,13 @@ static int open_it(const char *dir, const struct keys_source *secrets,
 int office_open_with(const char *dir, const struct keys_source *secrets,
                      const struct office_ports *ports, struct office **ret, struct gf_fail *why)
 {
-    return open_it(dir, secrets, ports, ret, why);
+    return open_it(dir, NULL, secrets, ports, ret, why);
 }
 
-int office_open_reading(const char *dir, const struct office_ports *ports, struct office **ret,
-                        struct gf_fail *why)
+int office_open_beside(const struct office *first, const char *dir, struct office **ret,
+                       struct gf_fail *why)
 {
-    return open_it(dir, NULL, ports, ret, why);
+    return open_it(dir, first, NULL, &first->ports, ret, why);
 }
 
 struct office *office_close(struct office *o)

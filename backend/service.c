@@ -345,7 +345,7 @@ int service_run(struct office *o, const struct service_options *options, struct 
     set_rules(s);
     list_routes(s);
     if (options->threads > 1)
-        r = office_open_reading(options->dir, &o->ports, &s->reader, why);
+        r = office_open_beside(o, options->dir, &s->reader, why);
     s->srv = http_srv_new(options->threads > 1 ? 3 : 1);
     s->rate = rate_new();
     s->metrics = metrics_new(s->names, s->n_routes);

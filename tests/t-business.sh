@@ -137,6 +137,17 @@ says "3250" "it tells what was taken: 32.50 EUR"
 run 0 "the provider's message once more" pays --amount 1250 --times 2
 run 0 "the report of the day again" office report day "$(date -u +%Y-%m-%d)"
 is "$OUT" "$report" "a second message changed nothing"
+# ---- long reads by the service, on a thread of their own, over books with sealed keys and receipts ----
+. tests/tools/office.sh
+URL=https://127.0.0.1:$(cut -d' ' -f1 "$W/port")
+laptop supervisor "$(office enrol S900)"
+for path in /v1/audit "/v1/reports/day/$(date -u +%Y-%m-%d)" /v1/reports/technician/S001 "/v1/reports/meter/$METER" \
+    /v1/reports/overdue /healthz; do
+    is "$(req --cert "$W/supervisor.pem" --key "$W/supervisor.key" -o "$W/body" -w '%{http_code}' "$URL$path")" 200 "GET $path"
+    [ "$path" != /v1/audit ] || ok "$(grep -q '"clean": *true' "$W/body" && echo 0 || { head -c 300 "$W/body" >&2; echo 1; })" "clean too"
+done
+
+# ---- and the end ----
 run 0 "the audit" office audit
 says "audit: clean" "the audit is clean"
 world_kill office
