@@ -57,13 +57,22 @@ static int first_of_swaps(struct office *o, uint64_t account_no, uint64_t *ret)
     return r < 0 ? r : 0;
 }
 
-/* The last litres of one sale, at most as many as are asked for. 0 or a failure. */
-static int add_sale(struct office *o, struct odb_query *q, int64_t *left_l, struct payout *ret)
+/* The last litres of one sale that were not paid out before, at most as many as are asked for. 0 or
+ * a failure. */
+static int add_sale(struct office *o, struct odb_query *q, int64_t *paid_l, int64_t *left_l,
+                    struct payout *ret)
 {
     struct tariff tariff;
     char id[32], currency[4];
     int64_t litres = odb_int(q, 0), to_l = odb_int(q, 1), cost = 0;
+    const int64_t before_l = litres < *paid_l ? litres : *paid_l;
     int r;
+
+    *paid_l -= before_l;
+    litres -= before_l;
+    to_l -= before_l;
+    if (litres == 0)
+        return 0;
 
     odb_text(q, 2, id, sizeof id);
     odb_text(q, 3, currency, sizeof currency);
@@ -80,14 +89,31 @@ static int add_sale(struct office *o, struct odb_query *q, int64_t *left_l, stru
     return 0;
 }
 
+/* Litres of these accounts that were paid out before: the newest sales are theirs. */
+static int paid_before(struct office *o, uint64_t first, uint64_t last, int64_t *ret)
+{
+    return odb_number(o->db, ret,
+                      "SELECT CAST(COALESCE(SUM(litres), 0) AS BIGINT) FROM payout WHERE org_id = "
+                      "?1 AND account_no >= ?2 AND account_no <= ?3 AND kind = 'pay-out' AND state "
+                      "= 'done' AND EXISTS (SELECT 1 FROM account a, account b WHERE a.org_id = ?1 "
+                      "AND a.account_no = payout.account_no AND b.org_id = ?1 AND b.account_no = "
+                      "?3 AND a.supply_point = b.supply_point AND a.customer_no = b.customer_no)",
+                      ODB(ODB_I(first), ODB_I(last)))
+                   < 0
+               ? ho_db_fail(o)
+               : 0;
+}
+
 /* What the litres that are left cost when they were bought. 0 or a failure. */
 static int price(struct office *o, const struct credit_account *a, struct payout *ret)
 {
     struct odb_query *q;
-    int64_t left_l = ret->litres;
+    int64_t left_l = ret->litres, paid_l = 0;
     uint64_t first;
     int r = first_of_swaps(o, a->account_no, &first), failed = 0;
 
+    if (r == 0)
+        r = paid_before(o, first, a->account_no, &paid_l);
     if (r != 0 || left_l <= 0)
         return r;
     q = odb_query(o->db,
@@ -101,7 +127,7 @@ static int price(struct office *o, const struct credit_account *a, struct payout
                   ODB(ODB_T(a->supply_point), ODB_T(a->customer_no), ODB_I(first),
                       ODB_I(a->account_no)));
     while (failed == 0 && left_l > 0 && (r = odb_next(o->db, q)) == 1)
-        failed = add_sale(o, q, &left_l, ret);
+        failed = add_sale(o, q, &paid_l, &left_l, ret);
     if (failed == 0 && r < 0)
         failed = ho_db_fail(o);
     odb_end(q);
