@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "backend/office_issue.h"
+#include "backend/report.h"
 #include "tests/aid/office_site.h"
 
 static struct site site;
@@ -306,6 +308,55 @@ static void the_meter_that_came_gets_what_was_not_estimated(void **state)
     end();
 }
 
+/* The day's report has this case among those not settled, with these litres. */
+static void is_reported(const struct swap_case *c, int64_t litres)
+{
+    char today[16];
+    json_t *day = NULL;
+    const json_t *swap;
+
+    ho_date_text(site.a.utc_ms / 1000, today);
+    assert_int_equal(report_day(site.a.o, today, &day), 0);
+    swap = json_array_get(json_object_get(day, "swaps"), 0);
+    assert_string_equal(json_string_value(json_object_get(swap, "number")), c->number);
+    assert_string_equal(json_string_value(json_object_get(swap, "state")), c->state);
+    assert_int_equal(json_integer_value(json_object_get(swap, "litres")), litres);
+    json_decref(day);
+}
+
+/* Nothing says whether the new meter took the certificate before it died: a person decides, who finds
+ * the case in the day's report. */
+static void a_case_whose_new_meter_died_waits_for_a_person(void **state)
+{
+    struct swap_case c;
+    char work[32];
+    uint64_t third_no;
+
+    (void)state;
+    begin(700, 900);
+    site_close(&site, &old, true);
+    site_send_all(&site, &old, number);
+    site_commission(&site, &new);
+    site_send_all(&site, &new, number);
+    site_done(&site, &new, number);
+    order_swap(SITE_NEW, &third, SITE_THIRD, work);
+    site_swap_dead(&site, &new, &third, 0, work);
+    third_no = site_case(&site, work).new_account_no;
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "closed");
+    assert_int_equal(site_transit(&site, &c), 700);
+    is_reported(&c, 700);
+    site_audit(&site);
+    expect_fail(site_settle(&site, c.case_id, false), GF_E_NOT_NOW, "swap case");
+    assert_int_equal(site_settle(&site, c.case_id, true), 0);
+    c = site_case(&site, number);
+    assert_string_equal(c.state, "settled");
+    assert_int_equal(site_transit(&site, &c), 0);
+    assert_int_equal(site_account(&site, LEDGER_IN_TOKENS, third_no), 700);
+    site_meter_end(&third);
+    end();
+}
+
 /* The new meter was taken away, and the place is empty: the difference is with what that one left. */
 static void late_papers_of_a_place_that_was_left(int64_t estimate_l, bool let_again)
 {
@@ -360,6 +411,7 @@ int main(void)
         cmocka_unit_test(late_papers_go_to_the_last_of_the_swaps),
         cmocka_unit_test(late_papers_after_an_estimate_of_nothing),
         cmocka_unit_test(the_meter_that_came_gets_what_was_not_estimated),
+        cmocka_unit_test(a_case_whose_new_meter_died_waits_for_a_person),
         cmocka_unit_test(late_papers_are_with_what_a_removed_meter_left),
     };
 
