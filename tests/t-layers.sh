@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 . tests/tools/tap.sh
 W=${BUILD_TMP:-$PWD/$BUILD/tmp}/layers
 rm -rf "$W"
+trap 'rm -rf "$W"' EXIT
 mkdir -p "$W/obj"
 check() { tests/tools/check-layers "$W" low: mid:low,top/door.h top:mid,low top/inner:low; }
 dep() { printf '%s: \\\n %s %s\n' "$W/obj/$1.o" "$1.c" "$2" >"$W/obj/$(echo "$1" | tr / -).d"; }
