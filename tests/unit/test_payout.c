@@ -346,6 +346,45 @@ static void money_goes_over_at_a_swap(void **state)
     end();
 }
 
+/* ---- twice ---- */
+
+/* A dead meter's papers come after what its estimate left was paid out: the litres that are more were
+ * never bought, for the sales were paid back already. */
+static void what_was_paid_out_is_not_paid_again(void **state)
+{
+    struct ho_new_order n = site_order_of("removal", SITE_NEW, NULL);
+    struct asking x = { .id = 1, .kind = "pay-out" };
+    char removal[32], bench[32];
+
+    (void)state;
+    old_no = site_swap_begin(&site, &old, &new, 300, 900, number);
+    site_issue(&site, old_no, "forgive", 400);
+    assert_int_equal(site_give(&site, &old, old_no), gasm_Refusal_OK);
+    site_swap_dead(&site, &old, &new, 600, number);
+    old_no = site_case(&site, number).new_account_no;
+    site_fetch(&site);
+    assert_int_equal(site_recharge(&site, &new, old_no), gasm_Refusal_OK);
+    site_order(&site, &n, removal);
+    site_fetch(&site);
+    site_close(&site, &new, false);
+    site_send_all(&site, &new, removal);
+    assert_int_equal(site_certificate(&site, new.certificate, new.certificate_n), 0);
+    site_must(&site, site_transact(&site, want, &x));
+    assert_int_equal(x.said.litres, 600);
+    assert_int_equal(x.said.price_minor, 300);
+    assert_int_equal(CONFIRM(.id = 1, .by = "V001"), 0);
+    assert_int_equal(money(LEDGER_CASH, "counter"), 0);
+    site_bench(&site, &old, bench);
+    site_send_all(&site, &old, bench);
+    assert_int_equal(site_account(&site, LEDGER_TRANSIT, old_no), 100);
+    expect_fail(WANT(.id = 2, .kind = "pay-out"), GF_E_NOT_NOW, "account_no");
+    assert_int_equal(WANT(.id = 3, .kind = "write-off"), 0);
+    assert_int_equal(CONFIRM(.id = 3, .by = "V001"), 0);
+    assert_int_equal(money(LEDGER_CASH, "counter"), 0);
+    site_meter_end(&new);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +395,7 @@ int main(void)
         cmocka_unit_test(a_debt_is_written_off),
         cmocka_unit_test(credit_and_money_are_written_off),
         cmocka_unit_test(money_goes_over_at_a_swap),
+        cmocka_unit_test(what_was_paid_out_is_not_paid_again),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
