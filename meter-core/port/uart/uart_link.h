@@ -5,7 +5,8 @@
  * On the wire a frame is COBS (Cheshire and Baker, 1999) and ends with a zero byte. In it: type 1,
  * number 1, payload, CRC-16 of all that (common/crc.h, little-endian). One frame of data is under
  * way in each direction; it is sent again until its acknowledgement comes, which leaves when the
- * receiver has room for the next one: that is the flow control, and no ring ever overflows.
+ * receiver has room for the next one: that is the flow control, and no ring of UL_WIRE_MAX bytes
+ * overflows however long its reader is busy.
  *
  * An end says SYNC with a number that it draws when it starts, until the other has answered; a SYNC
  * with a number that is not the known one means that the other end has started anew: what was under
@@ -20,11 +21,12 @@
 
 #include "common/bytes.h"
 
-#define UL_PAYLOAD_MAX 512  /* a kind byte and the largest fragment (MC_FRAGMENT_MAX), rounded up */
-#define UL_RAW_MAX (UL_PAYLOAD_MAX + 4)             /* type, number, payload, CRC */
-#define UL_WIRE_MAX (UL_RAW_MAX + UL_RAW_MAX / 254 + 2) /* with COBS and the zero byte */
+#define UL_PAYLOAD_MAX 250               /* a kind byte and a body */
+#define UL_RAW_MAX (UL_PAYLOAD_MAX + 4)  /* type, number, payload, CRC: one block of COBS */
+#define UL_WIRE_MAX (UL_RAW_MAX + 2)     /* with the block's head and the zero byte */
 #define UL_AGAIN_MS 200     /* a frame or SYNC without its acknowledgement is sent again */
 #define UL_DEAD_MS 3000     /* ... and after so long the other end counts as gone */
+#define UL_SELDOM_MS 2000   /* ... and is asked only so often */
 
 struct ul_link {
     uint32_t self, peer;        /* start numbers; peer 0: not known yet */
