@@ -107,7 +107,8 @@ FUZZ_OFFICE_LIBS := backend openssl bearssl meter real common
 
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
-  meter-core/port/bearssl:meter-core,common \
+  meter-core/port/bearssl:meter-core,common meter-core/port/uart:meter-core,common \
+  meter-core/port/stm32:meter-core,meter-core/port/bearssl,meter-core/port/uart,meter-core/port/host/body.h,meter-core/port/host/nvm_file.h,common \
   meter-core/port/host:meter-core,meter-core/port/openssl,bt,common/host,common \
   field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common/host,common \
   backend:meter-core,meter-core/port/openssl,common/host,common backend/client:field/ports.h,common \
@@ -187,6 +188,8 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 	$(Q)$(CC) $(SANFL) $(FUZZ_LINK) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka openssl)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+include firmware.mk
 
 # ---- what people call -----------------------------------------------------------------------
 .PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean

@@ -9,11 +9,16 @@ int main(void);
 
 /* ARMv7-M B1.5.2: the stack's top, then the core's exceptions. The part's interrupts follow in
  * section .vectors_part (the linker script puts one behind the other). */
-__attribute__((section(".vectors"), used)) static const void *const vectors_core[16] = {
-    &stack_top,       vector_reset,     vector_unhandled, vector_fault,
-    vector_fault,     vector_fault,     vector_fault,     NULL,
-    NULL,             NULL,             NULL,             vector_unhandled,
-    vector_unhandled, NULL,             vector_unhandled, vector_systick,
+__attribute__((section(".vectors"), used)) static const struct {
+    uint32_t *stack;
+    void (*core[15])(void);
+} vectors = {
+    &stack_top,
+    {
+        vector_reset, vector_unhandled, vector_fault, vector_fault, vector_fault, vector_fault,
+        NULL, NULL, NULL, NULL, vector_unhandled, vector_unhandled, NULL, vector_unhandled,
+        vector_systick,
+    },
 };
 
 __attribute__((noreturn)) void vector_reset(void)

@@ -9,11 +9,13 @@ extern uint32_t ram_start, ram_end, stack_bottom, stack_top;
 extern uint32_t data_start, data_end, bss_start, bss_end;
 extern const uint32_t data_image, image_first, image_last;
 
-/* A handler of the board: interrupt `number` of the part (0 is the first after the core's own). */
-struct vector_irq {
-    uint16_t number;
-    void (*handler)(void);
-};
+/* Places in a part's table (section .vectors_part, from its interrupt 0 on) that nobody serves. */
+#define VECTOR_NONE_1 vector_unhandled
+#define VECTOR_NONE_2 VECTOR_NONE_1, VECTOR_NONE_1
+#define VECTOR_NONE_4 VECTOR_NONE_2, VECTOR_NONE_2
+#define VECTOR_NONE_8 VECTOR_NONE_4, VECTOR_NONE_4
+#define VECTOR_NONE_16 VECTOR_NONE_8, VECTOR_NONE_8
+#define VECTOR_NONE_32 VECTOR_NONE_16, VECTOR_NONE_16
 
 void vector_reset(void);
 void vector_fault(void);
