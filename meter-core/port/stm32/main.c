@@ -89,9 +89,6 @@ static void on_message(const uint8_t *p, size_t n)
         if (mc_ctl_reset_decode(p + 1, n - 1, &unused) == 0)
             (void)mc_meter_ctl_write(&fw.meter, p + 1, n - 1);
         break;
-    case UM_ASK:
-        fw.owes |= OWES_HELLO;
-        break;
     default:                        /* of a later version */
         break;
     }
@@ -156,7 +153,7 @@ static bool say_ctl(void)
 /* One message at most: the next leaves when this one is acknowledged. */
 static void speak(void)
 {
-    uint8_t fragment[MC_FRAGMENT_MAX];
+    uint8_t fragment[UM_FRAGMENT_MAX];
     size_t n;
 
     if (mc_meter_wants_drop(&fw.meter))

@@ -19,8 +19,7 @@
     X(CONNECTED, 16, 2, 2, 'M', "a central is there: ATT_MTU 2; again when that changes")          \
     X(DISCONNECTED, 17, 0, 0, 'M', "it has gone")                                                  \
     X(WRITE, 18, 1, 244, 'M', "a fragment that was written to RX")                                 \
-    X(RESET, 19, 5, 5, 'M', "what was written to CTL (gatt.h)")                                    \
-    X(ASK, 20, 0, 0, 'M', "say HELLO and CTL: the module has started")
+    X(RESET, 19, 5, 5, 'M', "what was written to CTL (gatt.h)")
 
 enum um_kind {
 #define X(name, number, least, most, who, what) UM_##name = number,
