@@ -2,8 +2,8 @@
  *
  * Real there: the core, SysTick, USART1 and USART2 with receive interrupts. What QEMU does not model
  * is stood in for: flash, entropy and UTC by semihosting, the valve and the gas by the host meter's
- * body (port/host/body.h). Semihosting is a breakpoint, on silicon a fault: this file must never
- * reach a release image, and the symbol board_is_emulated tells the link (firmware.mk).
+ * body (port/host/body.h). Semihosting is a breakpoint, on silicon a fault: nothing of it may reach a
+ * release image, which the build checks (tests/tools/firmware_size).
  *
  * Arguments (-semihosting-config arg=...,arg=...): the NVM file, then flow=L_PER_H, rate=N. USART2
  * takes what is done by hand: `b` button, `M` `m` magnet on and off, `C` `c` cover, `R` `r` reverse
@@ -38,8 +38,6 @@
 #define CR1_ON (1u << 13 | 1u << 5 | 1u << 3 | 1u << 2) /* UE, RXNEIE, TE, RE */
 #define IRQ_USART1 37u
 #define IRQ_USART2 38u
-
-const uint8_t board_is_emulated = 1;
 
 static struct {
     volatile uint32_t ms;
