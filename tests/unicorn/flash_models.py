@@ -146,7 +146,7 @@ class FlashF405(Flash):
 
 class FlashL476(Flash):
     """Pages 128 to 255 of bank 2. A double word that was not finished is beyond its error correction: reading it
-    raises ECCD, and gives bits at random."""
+    raises ECCD."""
     blocks = ((0x40022000, 0x24),)
     flags = {"OPERR": 1 << 1, "PROGERR": 1 << 3, "WRPERR": 1 << 4, "PGAERR": 1 << 5, "SIZERR": 1 << 6,
              "PGSERR": 1 << 7}
@@ -233,7 +233,6 @@ class FlashL476(Flash):
     def nvm_read(self, address, size):
         at = address & ~7
         if at in self.bad_words:
-            self.machine.uc.mem_write(at, self.random.getrandbits(64).to_bytes(8, "little"))
             self.eccr = self.ECCD | self.BANK2 | at - 0x08080000
 
 

@@ -206,8 +206,8 @@ def test_cuts(name, left, number):
     if not ALL:
         # each erase and what stands round it in every way, of the rest one way each
         near = {op + d for op in range(1, len(kinds) + 1) if kinds[op - 1] == "erase" for d in (-1, 0, 1)}
-        near = set(draw.sample(sorted(near), min(len(near), 12)))
-        rest = draw.sample(range(1, len(kinds) + 1), min(len(kinds), 90))
+        near = set(draw.sample(sorted(near), min(len(near), 8)))
+        rest = draw.sample(range(1, len(kinds) + 1), min(len(kinds), 40))
         plan = [p for p in plan if p[0] in near] + [(op, draw.choice(HOW)) for op in rest if op not in near]
     bad = []
     for op, how in plan:
@@ -227,7 +227,7 @@ def test_failures(name, left, number):
     board = Board(**left)
     assert work(board, SMALL) == 0
     ops, bad, told = len(board.flash.kinds), [], 0
-    plan = range(1, ops + 1) if ALL else sorted(draw.sample(range(1, ops + 1), min(ops, 40)))
+    plan = range(1, ops + 1) if ALL else sorted(draw.sample(range(1, ops + 1), min(ops, 20)))
     for op in plan:
         fate = draw.choice([*PARTS[PART].flags, "weak"])
         board = Board(faults={op: fate}, watched=[(NVM, NVM + NVM_SIZE - 1)] if PART == "l476" else (), **left)

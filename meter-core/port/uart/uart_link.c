@@ -85,6 +85,9 @@ static void put_sync(struct ul_link *l)
     put_u32(raw + HEAD, l->self);
     put_u32(raw + HEAD + 4, l->peer);
     put_frame(l, raw, HEAD + SYNC_LEN);
+    /* a zero byte first: half a frame of an end that was reset in the middle may stand before it */
+    memmove(l->wire + 1, l->wire, l->wire_n++);
+    l->wire[0] = 0;
 }
 
 static void put_ack(struct ul_link *l)

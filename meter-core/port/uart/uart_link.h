@@ -8,6 +8,9 @@
  * receiver has room for the next one: that is the flow control, and no ring of UL_WIRE_MAX bytes
  * overflows however long its reader is busy.
  *
+ * The CRC finds accidents of a short wire, one in 65536 of heavy ones not: what passes is still judged
+ * above, where messages are sealed.
+ *
  * An end says SYNC with a number that it draws when it starts, until the other has answered; a SYNC
  * with a number that is not the known one means that the other end has started anew: what was under
  * way is dropped, and ul_restarted() says so.
