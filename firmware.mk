@@ -17,9 +17,9 @@ qemu_LD    := memory_f405.ld
 # this core: with the wrong one, code of another instruction set is linked without a word.
 FW_ARCH     := -mcpu=cortex-m4 -mthumb -mfloat-abi=soft
 FW_MULTILIB := thumb/v7e-m/nofp
-FW_CFLAGS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fstack-usage $(FW_ARCH) $(WARN) \
+FW_CFLAGS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fno-inline-functions-called-once -fcallgraph-info=su $(FW_ARCH) $(WARN) \
                -I. -I$(FW_BUILD)/gen -isystem $(FW_SOURCES)/nanopb -isystem $(FW_SOURCES)/bearssl/inc
-FW_THEIRS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fstack-usage $(FW_ARCH) -w \
+FW_THEIRS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fcallgraph-info=su $(FW_ARCH) -w \
                -I$(FW_BUILD)/gen -I$(FW_BUILD)/gen/meter-core/proto -I$(FW_SOURCES)/nanopb \
                -I$(FW_SOURCES)/bearssl/inc -I$(FW_SOURCES)/bearssl/src
 FW_LDFLAGS  := $(FW_ARCH) -nostartfiles -specs=nano.specs -Wl,--gc-sections -Wl,--fatal-warnings -L$(FW_PORT)
