@@ -4,12 +4,16 @@ FW_BUILD   := build/firmware
 FW_CC      := arm-none-eabi-gcc
 FW_SOURCES := build/src
 FW_PORT    := meter-core/port/stm32
-FW_BOARDS  := f405 qemu
+FW_BOARDS  := f405 l476 qemu
 
 # A board: its own sources, its linker script. Those of an emulator are named in FW_EMULATED.
 FW_EMULATED := qemu
-f405_BOARD := $(filter-out %_qemu.c %_l476.c $(FW_PORT)/semihost.c,$(wildcard $(FW_PORT)/*_f405.c $(FW_PORT)/*_f4.c))
+# What all real parts share; a part's own files end in its name.
+FW_SILICON := $(addprefix $(FW_PORT)/,board_stm32.c motor.c pins.c rng.c rtc.c usart.c watchdog.c)
+f405_BOARD := $(FW_SILICON) $(wildcard $(FW_PORT)/*_f405.c)
 f405_LD    := memory_f405.ld
+l476_BOARD := $(FW_SILICON) $(wildcard $(FW_PORT)/*_l476.c)
+l476_LD    := memory_l476.ld
 qemu_BOARD := $(FW_PORT)/board_qemu.c $(FW_PORT)/semihost.c meter-core/port/host/body.c
 qemu_LD    := memory_f405.ld
 

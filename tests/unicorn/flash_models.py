@@ -84,7 +84,8 @@ class Flash:
             old = bytearray(b | self.random.getrandbits(8) for b in old)
         elif fate == "weak":
             n = self.random.randrange(0, size, 8)
-            old[:n], old[n + 1:] = b"\xff" * n, b"\xff" * (size - n - 1)
+            old = bytearray(b"\xff" * size)
+            old[n] = 0xFE
         else:
             old = b"\xff" * size
         self.machine.uc.mem_write(at, bytes(old))

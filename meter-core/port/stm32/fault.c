@@ -56,3 +56,8 @@ __attribute__((naked)) void vector_unhandled(void)
 {
     __asm volatile("mrs r0, msp\n b %0" ::"i"(on_unhandled));
 }
+
+__attribute__((naked, weak)) void vector_nmi(void)
+{
+    __asm volatile("b %0" ::"i"(vector_unhandled));
+}

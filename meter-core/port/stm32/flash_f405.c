@@ -92,7 +92,7 @@ static int program(void *ctx, uint32_t addr, const void *from, size_t n)
 __attribute__((section(".ramcode"), noinline, long_call)) static void erase_from_ram(
     struct flash_stall *stall, uint32_t cr)
 {
-    uint32_t ms = 0;
+    uint32_t ms = 0, deaf_ms = 0;
 
     FLASH_F4->cr = cr;
     FLASH_F4->cr = cr | FLASH_CR_STRT;
@@ -104,10 +104,12 @@ __attribute__((section(".ramcode"), noinline, long_call)) static void erase_from
             SCB_ICSR = SCB_ICSR_PENDSTCLR;  /* counted here, not by its handler */
             IWDG_KR = IWDG_KR_FEED;
             ms++;
+            deaf_ms -= deaf_ms > 0;
         }
         if ((EXTI->pr & stall->lines) != 0) {
             EXTI->pr = stall->lines;
-            stall->edges++;
+            stall->edges += deaf_ms == 0;
+            deaf_ms = deaf_ms == 0 ? stall->apart_ms : deaf_ms;
         }
     }
     stall->ms += ms;

@@ -21,7 +21,8 @@
 
 /* What went on while flash was being erased: read and set to zero with interrupts off. */
 struct flash_stall {
-    uint32_t lines;     /* EXTI lines to watch, bits; at most one edge is pending at a time */
+    uint32_t lines;     /* EXTI lines to watch, bits */
+    uint32_t apart_ms;  /* an edge sooner after another is a bounce */
     uint32_t edges;     /* seen on them */
     uint32_t ms;        /* SysTick wrapped so often */
 };

@@ -62,6 +62,13 @@ static bool is_inside(uint32_t addr, size_t n)
            n <= FLASH_L476_SECTORS * FLASH_L476_SECTOR - addr;
 }
 
+/* After loads from the NVM: true when one of them was beyond correction. */
+static bool was_bad(void)
+{
+    __asm volatile("dsb\n isb" ::: "memory");   /* the NMI comes before the next instruction */
+    return flash_l476_nmi() || has_bad_word;
+}
+
 /* A double word, as two; zeroes when it is beyond correction. */
 static void load(uint32_t addr, uint32_t ret[static 2])
 {
@@ -70,18 +77,13 @@ static void load(uint32_t addr, uint32_t ret[static 2])
     has_bad_word = false;
     ret[0] = at[0];
     ret[1] = at[1];
-    __asm volatile("dsb\n isb" ::: "memory");   /* the NMI comes before the next instruction */
-    if (has_bad_word || flash_l476_nmi())
+    if (was_bad())
         ret[0] = ret[1] = 0;
 }
 
-static int read(void *ctx, uint32_t addr, void *ret, size_t n)
+/* One double word after the other, because one of them is bad. */
+static void read_each(uint32_t addr, uint8_t *to, size_t n)
 {
-    uint8_t *to = ret;
-
-    (void)ctx;
-    if (!is_inside(addr, n))
-        return GF_E_STORE;
     while (n > 0) {
         uint32_t skip = addr % FLASH_L476_UNIT, word[2];
         size_t step = FLASH_L476_UNIT - skip < n ? FLASH_L476_UNIT - skip : n;
@@ -92,6 +94,17 @@ static int read(void *ctx, uint32_t addr, void *ret, size_t n)
         addr += (uint32_t)step;
         n -= step;
     }
+}
+
+static int read(void *ctx, uint32_t addr, void *ret, size_t n)
+{
+    (void)ctx;
+    if (!is_inside(addr, n))
+        return GF_E_STORE;
+    has_bad_word = false;
+    memcpy(ret, (const uint8_t *)(uintptr_t)(FLASH_L476_BASE + addr), n);
+    if (was_bad())
+        read_each(addr, ret, n);
     return 0;
 }
 
@@ -128,14 +141,13 @@ static int program(void *ctx, uint32_t addr, const void *from, size_t n)
 
 static bool is_blank(uint32_t addr)
 {
-    uint32_t word[2] = {0xFFFFFFFFu, 0xFFFFFFFFu};
+    const volatile uint32_t *at = &RM_REG(FLASH_L476_BASE + addr);
 
-    for (uint32_t at = 0; at < FLASH_L476_SECTOR; at += FLASH_L476_UNIT) {
-        load(addr + at, word);
-        if ((word[0] & word[1]) != 0xFFFFFFFFu)
+    has_bad_word = false;
+    for (size_t i = 0; i < FLASH_L476_SECTOR / 4; i++)
+        if (at[i] != 0xFFFFFFFFu)
             return false;
-    }
-    return true;
+    return !was_bad();
 }
 
 static int erase(void *ctx, uint32_t sector)

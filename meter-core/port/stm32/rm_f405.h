@@ -89,14 +89,6 @@ struct rm_usart_f4 {
     volatile uint32_t sr, dr, brr, cr1, cr2, cr3, gtpr;
 };
 #define USART1_F4 ((struct rm_usart_f4 *)0x40011000u)
-#define USART_SR_ORE (1u << 3)
-#define USART_SR_RXNE (1u << 5)
-#define USART_SR_TC (1u << 6)
-#define USART_SR_TXE (1u << 7)
-#define USART_CR1_RE (1u << 2)
-#define USART_CR1_TE (1u << 3)
-#define USART_CR1_RXNEIE (1u << 5)
-#define USART_CR1_TXEIE (1u << 7)
 #define USART_CR1_UE (1u << 13)
 
 /* 13.13: ADC1, and the part common to all */

@@ -40,7 +40,6 @@ struct rm_flash_l4 {
 #define FLASH_ECCR_ADDR 0x7FFFFu    /* offset in the bank */
 #define FLASH_ECCR_BANK2 (1u << 19)
 #define FLASH_ECCR_SYSTEM (1u << 20)
-#define FLASH_ECCR_ECCC (1u << 30)
 #define FLASH_ECCR_ECCD (1u << 31)
 
 /* 5.4: PWR_CR1 is PWR_CR of rm_stm32.h */
@@ -49,7 +48,7 @@ struct rm_flash_l4 {
 #define PWR_CR2 RM_REG(0x40007004u)
 #define PWR_CR2_PVDE (1u << 0)
 #define PWR_CR2_PLS (7u << 1)
-#define PWR_CR2_PLS_2V6 (4u << 1)
+#define PWR_CR2_PLS_2V0 (0u << 1)
 #define PWR_SR2 RM_REG(0x40007014u)
 #define PWR_SR2_PVDO (1u << 11)
 
@@ -78,11 +77,9 @@ struct rm_rcc_l4 {
 #define RCC_AHB2ENR_ADC (1u << 13)
 #define RCC_AHB2ENR_RNG (1u << 18)
 #define RCC_APB1ENR1_PWR (1u << 28)
-#define RCC_APB1ENR1_RTCAPB (1u << 10)      /* reserved on the L476, which needs none */
 #define RCC_APB2ENR_SYSCFG (1u << 0)
 #define RCC_APB2ENR_USART1 (1u << 14)
 #define RCC_CCIPR_CLK48_MSI (3u << 26)
-#define RCC_CCIPR_ADC_SYSCLK (3u << 28)
 #define RCC_CSR_RMVF (1u << 23)
 #define RCC_CSR_PINRSTF (1u << 26)
 #define RCC_CSR_BORRSTF (1u << 27)
@@ -97,15 +94,6 @@ struct rm_usart_l4 {
 };
 #define USART1_L4 ((struct rm_usart_l4 *)0x40013800u)
 #define USART_CR1_UE (1u << 0)
-#define USART_CR1_RE (1u << 2)
-#define USART_CR1_TE (1u << 3)
-#define USART_CR1_RXNEIE (1u << 5)
-#define USART_CR1_TXEIE (1u << 7)
-#define USART_ISR_ORE (1u << 3)
-#define USART_ISR_RXNE (1u << 5)
-#define USART_ISR_TC (1u << 6)
-#define USART_ISR_TXE (1u << 7)
-#define USART_ICR_ORECF (1u << 3)
 
 /* 18.7: ADC1, and the part common to 1 and 2 */
 struct rm_adc_l4 {

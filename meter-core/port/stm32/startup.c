@@ -15,7 +15,7 @@ __attribute__((section(".vectors"), used)) static const struct {
 } vectors = {
     &stack_top,
     {
-        vector_reset, vector_unhandled, vector_fault, vector_fault, vector_fault, vector_fault,
+        vector_reset, vector_nmi, vector_fault, vector_fault, vector_fault, vector_fault,
         NULL, NULL, NULL, NULL, vector_unhandled, vector_unhandled, NULL, vector_unhandled,
         vector_systick,
     },

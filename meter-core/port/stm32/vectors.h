@@ -20,6 +20,7 @@ extern const uint32_t data_image, image_first, image_last;
 void vector_reset(void);
 void vector_fault(void);
 void vector_unhandled(void);
+void vector_nmi(void);     /* of the board; one that has none of its own gets vector_unhandled() */
 void vector_systick(void); /* of the board */
 
 #endif
