@@ -183,7 +183,7 @@ uint32_t board_start(void)
     qemu.rate = argument(" rate=", 1);
     qemu.utc_start_s = semihost_time_s();
     qemu.number = -1;
-    qemu.clock = (struct gf_clock){NULL, utc_port, mono_port};
+    qemu.clock = (struct gf_clock){.utc_ms = utc_port, .mono_ms = mono_port};
     gm_body_init(&qemu.body, &qemu.clock, argument(" flow=", 0));
     gm_body_set_pulse(&qemu.body, 1);
     gm_body_ports(&qemu.body, &qemu.ports);

@@ -36,7 +36,7 @@ static int fill(void *ctx, uint8_t *buf, size_t n)
 
 void drbg_init(struct drbg *d)
 {
-    *d = (struct drbg){.port = {d, fill}};
+    *d = (struct drbg){.port = {.ctx = d, .fill = fill}};
 }
 
 const struct gf_random *drbg_port(const struct drbg *d)

@@ -66,7 +66,7 @@ static int16_t temperature_dc(void *ctx)
     return board_temperature_dc();
 }
 
-static const struct gf_clock the_clock = {NULL, utc_ms, mono_ms};
+static const struct gf_clock the_clock = {.utc_ms = utc_ms, .mono_ms = mono_ms};
 
 /* ---- the module's messages ---- */
 
@@ -242,7 +242,7 @@ static void wake_meter(void)
         .random = drbg_port(&fw.drbg),
         .crypto = mc_crypto_bearssl(),
         .nvm = board_nvm(),
-        .valve = {NULL, drive, valve_state},
+        .valve = {.drive = drive, .state = valve_state},
         .supply_mv = supply_mv,
         .temperature_dc = temperature_dc,
         .firmware_digest = fw.digest,
