@@ -3,12 +3,11 @@
 
 #include "common/bytes.h"
 #include "common/err.h"
-#include "meter-core/port/stm32/entropy.h"
 
 static int feed(struct drbg *d)
 {
     uint8_t seed[DRBG_SEED_LEN];
-    int r = entropy_read(seed, sizeof seed);
+    int r = entropy_read(&d->source, seed, sizeof seed);
 
     if (r == 0 && d->hmac.digest_class == NULL)
         br_hmac_drbg_init(&d->hmac, &br_sha256_vtable, seed, sizeof seed);
@@ -37,6 +36,7 @@ static int fill(void *ctx, uint8_t *buf, size_t n)
 void drbg_init(struct drbg *d)
 {
     *d = (struct drbg){.port = {.ctx = d, .fill = fill}};
+    entropy_init(&d->source);
 }
 
 const struct gf_random *drbg_port(const struct drbg *d)

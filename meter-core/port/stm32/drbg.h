@@ -4,14 +4,17 @@
 #ifndef GF_STM32_DRBG_H
 #define GF_STM32_DRBG_H
 
-#include <bearssl_rand.h>
+#include <bearssl.h>
 
 #include "common/port.h"
+#include "meter-core/port/stm32/entropy.h"
 
-#define DRBG_SEED_LEN 48        /* raw bytes of a seed: 256 bits of strength and a nonce of 128 */
+/* Raw bytes of a seed: 256 bits of strength and a nonce of 128, at the entropy that a byte has. */
+#define DRBG_SEED_LEN (384 / ENTROPY_BITS_PER_BYTE)
 #define DRBG_RESEED_AFTER 1024u /* requests under one seed */
 
 struct drbg {
+    struct entropy source;
     br_hmac_drbg_context hmac;
     uint32_t left;              /* requests until it has to be fed again; 0: now */
     struct gf_random port;
