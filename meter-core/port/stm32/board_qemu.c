@@ -7,15 +7,18 @@
  *
  * Arguments (-semihosting-config arg=...,arg=...): the NVM file, then flow=L_PER_H, rate=N. USART2
  * takes what is done by hand: `b` button, `M` `m` magnet on and off, `C` `c` cover, `R` `r` reverse
- * flow, `f` and digits and newline: the flow.
+ * flow, `f` and digits and newline: the flow; `s` is answered with the bytes of stack that main and the
+ * handlers have taken since the start, `o` makes main's stack overflow.
  */
 #include "meter-core/port/stm32/board.h"
 
 #include <string.h>
 
 #include "common/err.h"
+#include "common/text.h"
 #include "meter-core/port/host/body.h"
 #include "meter-core/port/host/nvm_file.h"
+#include "meter-core/port/stm32/image.h"
 #include "meter-core/port/stm32/ring.h"
 #include "meter-core/port/stm32/semihost.h"
 #include "meter-core/port/stm32/vectors.h"
@@ -233,6 +236,31 @@ int16_t board_temperature_dc(void)
     return qemu.ports.temperature_dc(qemu.ports.supply_ctx);
 }
 
+static void tell(const char *text)
+{
+    while (*text != '\0')
+        USART_DR(USART2) = (uint8_t)*text++;
+}
+
+static void tell_stack(void)
+{
+    char number[21];
+
+    tell("stack ");
+    tell(gf_dec(image_main_stack_used(), number));
+    tell(" ");
+    tell(gf_dec(image_handler_stack_used(), number));
+    tell("\n");
+}
+
+/* What a call does that finds no room below. */
+static _Noreturn void overflow(void)
+{
+    __asm volatile("sub sp, %0\n push {r0}" ::"r"((uintptr_t)&main_stack_top -
+                                                  (uintptr_t)&main_stack_bottom));
+    __builtin_unreachable();
+}
+
 static void by_hand(char c)
 {
     static const char on[] = "MCR", off[] = "mcr";
@@ -247,6 +275,10 @@ static void by_hand(char c)
         qemu.presses++;
     } else if (c == 'f') {
         qemu.number = 0;
+    } else if (c == 's') {
+        tell_stack();
+    } else if (c == 'o') {
+        overflow();
     } else if ((at = strchr(on, c)) != NULL && c != '\0') {
         gm_body_set_sense(&qemu.body, (enum mc_sense)(at - on), true);
     } else if ((at = strchr(off, c)) != NULL && c != '\0') {

@@ -47,14 +47,17 @@ __attribute__((used)) static _Noreturn void on_unhandled(const uint32_t *frame)
     note(frame, UNHANDLED);
 }
 
+/* Bit 2 of EXC_RETURN tells the stack that the frame lies on (ARMv7-M B1.5.8). */
+#define HAND_FRAME_TO "tst lr, #4\n ite eq\n mrseq r0, msp\n mrsne r0, psp\n b %0"
+
 __attribute__((naked)) void vector_fault(void)
 {
-    __asm volatile("mrs r0, msp\n b %0" ::"i"(on_fault));
+    __asm volatile(HAND_FRAME_TO ::"i"(on_fault));
 }
 
 __attribute__((naked)) void vector_unhandled(void)
 {
-    __asm volatile("mrs r0, msp\n b %0" ::"i"(on_unhandled));
+    __asm volatile(HAND_FRAME_TO ::"i"(on_unhandled));
 }
 
 __attribute__((naked, weak)) void vector_nmi(void)

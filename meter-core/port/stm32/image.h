@@ -8,7 +8,9 @@
 const uint8_t *image_start(void);
 size_t image_bytes(void);
 
-/* Deepest stack since the start, bytes: what the start-up code painted and nobody wrote over. */
-uint32_t image_stack_used(void);
+/* Deepest stack of main and of the handlers since the start, bytes: what the start-up code painted
+ * and somebody wrote over. */
+uint32_t image_main_stack_used(void);
+uint32_t image_handler_stack_used(void);
 
 #endif

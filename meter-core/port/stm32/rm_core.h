@@ -26,6 +26,14 @@
 #define SCB_SCR RM_REG(0xE000ED10u)
 #define SCB_SCR_SLEEPDEEP (1u << 2)
 
+/* B3.5: memory protection; a region's address holds its number, its attributes say no access */
+#define MPU_CTRL RM_REG(0xE000ED94u)
+#define MPU_CTRL_ON 7u                      /* in faults too; the rest is as without an MPU */
+#define MPU_RBAR RM_REG(0xE000ED9Cu)
+#define MPU_RBAR_REGION_0 (1u << 4)
+#define MPU_RASR RM_REG(0xE000EDA0u)
+#define MPU_RASR_32_BYTES (1u << 28 | 4u << 1 | 1u)
+
 /* Interrupts off; returns what to hand to irq_restore(). */
 static inline uint32_t irq_off(void)
 {

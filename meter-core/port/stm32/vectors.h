@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 /* Of the linker script; only their addresses mean something. */
-extern uint32_t ram_start, ram_end, stack_bottom, stack_top;
+extern uint32_t ram_start, ram_end;
+extern uint32_t main_stack_bottom, main_stack_top, stack_guard;
+extern uint32_t handler_stack_bottom, handler_stack_top;
 extern uint32_t data_start, data_end, bss_start, bss_end;
 extern const uint32_t data_image, image_first, image_last;
 
