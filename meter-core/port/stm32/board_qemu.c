@@ -132,7 +132,11 @@ static int nvm_program(void *ctx, uint32_t addr, const void *from, size_t n)
             if (old[i] != 0xFF)
                 return GF_E_STORE;  /* as flash does */
     }
-    return semihost_write(qemu.nvm, addr, from, n) ? 0 : GF_E_STORE;
+    /* a unit at a time, as flash does: where the emulator is killed meanwhile a torn record stands */
+    for (size_t at = 0; at < n; at += NVM_FILE_UNIT)
+        if (!semihost_write(qemu.nvm, addr + (uint32_t)at, (const uint8_t *)from + at, NVM_FILE_UNIT))
+            return GF_E_STORE;
+    return 0;
 }
 
 static int nvm_erase(void *ctx, uint32_t sector)
