@@ -21,9 +21,12 @@ qemu_LD    := memory_f405.ld
 # this core: with the wrong one, code of another instruction set is linked without a word.
 FW_ARCH     := -mcpu=cortex-m4 -mthumb -mfloat-abi=soft
 FW_MULTILIB := thumb/v7e-m/nofp
-FW_CFLAGS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fno-inline-functions-called-once -fcallgraph-info=su $(FW_ARCH) $(WARN) \
+# Nothing for people: neither the tables' words nor nanopb's messages about errors.
+FW_LEAN     := -DMC_WITHOUT_TEXTS -DPB_NO_ERRMSG
+FW_CFLAGS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fno-inline-functions-called-once \
+               -fcallgraph-info=su $(FW_ARCH) $(FW_LEAN) $(WARN) \
                -I. -I$(FW_BUILD)/gen -isystem $(FW_SOURCES)/nanopb -isystem $(FW_SOURCES)/bearssl/inc
-FW_THEIRS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fcallgraph-info=su $(FW_ARCH) -w \
+FW_THEIRS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-sections -fcallgraph-info=su $(FW_ARCH) $(FW_LEAN) -w \
                -I$(FW_BUILD)/gen -I$(FW_BUILD)/gen/meter-core/proto -I$(FW_SOURCES)/nanopb \
                -I$(FW_SOURCES)/bearssl/inc -I$(FW_SOURCES)/bearssl/src
 FW_LDFLAGS  := $(FW_ARCH) -nostartfiles -specs=nano.specs -Wl,--gc-sections -Wl,--fatal-warnings -L$(FW_PORT)
@@ -61,3 +64,5 @@ endef
 $(foreach b,$(FW_BOARDS),$(eval $(call fw_board,$(b))))
 
 -include $(shell find $(FW_BUILD) -name '*.d' 2>/dev/null)
+
+include tests/target/target.mk
