@@ -63,6 +63,24 @@ $(FW_BUILD)/$(1).elf: $(FW_OBJ) $(call fw_obj,$($(1)_BOARD)) $(FW_PORT)/$($(1)_L
 endef
 $(foreach b,$(FW_BOARDS),$(eval $(call fw_board,$(b))))
 
+# The emulated board with what counts its instructions (tests/bench/firmware/count.c) in front of these.
+FW_COUNTED := mc_pb_encode mc_pb_decode mc_pb_decode_strict mc_store_change mc_store_operation mc_store_find mc_store_sealed \
+              mc_store_room mc_crypto_bearssl mc_command_run mc_ticket_decode mc_meter_rx mc_meter_start mc_meter_tick \
+              board_start ul_send
+$(FW_BUILD)/counted.elf: $(FW_OBJ) $(call fw_obj,$(qemu_BOARD) tests/bench/firmware/count.c) $(FW_PORT)/$(qemu_LD) $(FW_PORT)/sections.ld firmware.mk
+	$(Q)$(FW_CC) $(FW_LDFLAGS) -T $(qemu_LD) $(FW_COUNTED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^)
+
+# ---- what people call ----
+FW_IMAGES := $(FW_BOARDS:%=$(FW_BUILD)/%.elf)
+.PHONY: firmware bench-firmware
+firmware: deps $(FW_IMAGES)  ## the meter as firmware, for each board, within its budgets
+	@cat $(FW_SOURCES)/versions
+	@tests/tools/firmware_size $(foreach b,$(FW_BOARDS),$(if $(filter $(b),$(FW_EMULATED)),--emulated) $(FW_BUILD)/$(b).elf)
+	@tests/tools/stack --firmware $(FW_IMAGES)
+
+bench-firmware: $(FW_BUILD)/counted.elf $(BUILD)/gasmeter  ## instructions that the firmware takes for each command
+	@tests/tools/firmware_counts $^ $(BUILD)/tmp/firmware-counts
+
 -include $(shell find $(FW_BUILD) -name '*.d' 2>/dev/null)
 
 include tests/target/target.mk
