@@ -4,7 +4,7 @@ them: power that fails in an operation, and units that fail.
 
 An operation is a program unit or an erase of a sector or page; they are numbered from 1 at each start. `cut` is the
 operation in which power fails, `how` what it leaves. `faults` says what happens to operations: an error flag by its
-name, "weak" (no flag, but not what was written), "stuck" (BSY for ever). What a driver must not do is collected in
+name (nothing is done), with " alone" behind it (it is done all the same), "weak" (no flag, but not what was written), "stuck" (BSY for ever). What a driver must not do is collected in
 `wrong`.
 """
 import random
@@ -58,8 +58,8 @@ class Flash:
 
     def end(self, fate):
         self.busy = self.busy_reads if fate != "stuck" else 1 << 30
-        if fate in self.flags:
-            self.sr |= self.flags[fate]
+        if fate.removesuffix(" alone") in self.flags:
+            self.sr |= self.flags[fate.removesuffix(" alone")]
 
     def mixed(self, old, new, bits):
         """Some bits of what changes have changed."""

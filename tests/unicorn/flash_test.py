@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""flash_test.py PART IMAGE - the flash driver of PART under the journal (journal_image.c), on a model of its
+"""flash_test.py PART IMAGE [driver|journal] - the flash driver of PART under the journal (journal_image.c), on a model of its
 controller: every operation round sector turns and starts is cut, and units fail. TAP on standard output.
 
 TEST_ALL=1 tries every kind of cut at every operation; without it each operation is cut in one way, drawn from SEED.
@@ -89,7 +89,7 @@ def test_driver():
 
 def test_flags():
     """Each error flag, on the first, a middle and the last unit, and an erase; then the next call works."""
-    for flag in [*PARTS[PART].flags, "weak", "stuck"]:
+    for flag in [*PARTS[PART].flags, *(f"{flag} alone" for flag in PARTS[PART].flags), "weak", "stuck"]:
         good = True
         for op in (1, 3, 4):
             board = Board(faults={op: flag}, watched=[(NVM, NVM + 255)])
@@ -249,7 +249,7 @@ def test_failures(name, left, number):
 
 def main():
     global PART, ELF
-    PART, path = sys.argv[1:3]
+    PART, path, only = sys.argv[1], sys.argv[2], sys.argv[3:]
     ELF = Elf(path)
     replay = os.environ.get("CUT", "").split()
     if replay:
@@ -258,8 +258,9 @@ def main():
         ok(not why, f"{replay} {why}")
     else:
         for test in (test_driver, test_flags, test_old_flags, test_keys, test_stall if PART == "f405" else test_nmi):
-            test()
-        for name, left, number in bases():
+            if not only or "driver" in only:
+                test()
+        for name, left, number in bases() if not only or "journal" in only else ():
             test_cuts(name, left, number)
             test_failures(name, left, number)
     print(f"1..{tests}")

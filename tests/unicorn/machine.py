@@ -170,6 +170,11 @@ class Machine:
         result = self.uc.reg_read(UC_ARM_REG_R0)
         return result - (1 << 32) if result >> 31 else result
 
+    def go_on(self, pc, count):
+        """At most so many instructions. Where they end."""
+        self.go(pc, count)
+        return self.pc() & ~1
+
     def on_code(self, first, last, seen):
         """seen(address) before each instruction of the range."""
         self.uc.hook_add(UC_HOOK_CODE, lambda uc, address, size, _: seen(address), begin=first, end=last)

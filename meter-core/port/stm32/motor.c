@@ -7,18 +7,19 @@
 /* Turns of an empty loop between off and the other way: 100 us at 48 MHz, 300 us at 16 MHz. */
 #define PAUSE_TURNS 1200u
 
-static volatile enum { OFF, OPENING, SHUTTING } motor;
+static volatile enum { NEVER, OPENING, SHUTTING } way;  /* of the last drive */
+static volatile bool is_on;
 static int64_t until_ms;            /* written with interrupts off */
 
 static void off(void)
 {
     pins_motor(false, false);
-    motor = OFF;
+    is_on = false;
 }
 
 void motor_drive(bool open, int64_t now_ms)
 {
-    const bool turns = motor == (open ? SHUTTING : OPENING);
+    const bool turns = way == (open ? SHUTTING : OPENING);
     uint32_t masked;
 
     if (turns) {
@@ -28,22 +29,23 @@ void motor_drive(bool open, int64_t now_ms)
     }
     masked = irq_off();
     pins_motor(open, !open);
-    motor = open ? OPENING : SHUTTING;
+    way = open ? OPENING : SHUTTING;
+    is_on = true;
     until_ms = now_ms + MOTOR_MS;
     irq_restore(masked);
 }
 
 void motor_poll(int64_t now_ms)
 {
-    if (motor == OFF)
+    if (!is_on)
         return;
-    if (pins_is_low(motor == OPENING ? PIN_AT_OPEN : PIN_AT_SHUT) || now_ms >= until_ms)
+    if (pins_is_low(way == OPENING ? PIN_AT_OPEN : PIN_AT_SHUT) || now_ms >= until_ms)
         off();
 }
 
 bool motor_is_on(void)
 {
-    return motor != OFF;
+    return is_on;
 }
 
 gasm_ValveState motor_state(void)
