@@ -1,5 +1,5 @@
-"""board_world.py - a board with an STM32F405 on the models of board_models.py: what raises interrupts, and how a sleeping
-core wakes.
+"""board_world.py - a board with an STM32F405 on the models of board_models.py: what raises interrupts, and how a
+sleeping core wakes.
 """
 import struct
 

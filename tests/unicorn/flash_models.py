@@ -4,8 +4,8 @@ them: power that fails in an operation, and units that fail.
 
 An operation is a program unit or an erase of a sector or page; they are numbered from 1 at each start. `cut` is the
 operation in which power fails, `how` what it leaves. `faults` says what happens to operations: an error flag by its
-name (nothing is done), with " alone" behind it (it is done all the same), "weak" (no flag, but not what was written), "stuck" (BSY for ever). What a driver must not do is collected in
-`wrong`.
+name (nothing is done), with " alone" behind it (it is done all the same), "weak" (no flag, but not what was written),
+"stuck" (BSY for ever). What a driver must not do is collected in `wrong`.
 """
 import random
 

@@ -35,8 +35,19 @@ void vector_systick(void)
     motor_poll(board.ms);
 }
 
+/* Take over what was counted while flash was erased. No other interrupt comes meanwhile. */
+static void catch_up(void)
+{
+    uint32_t pulses, ms;
+
+    part_stalled(&pulses, &ms);
+    board.stalled_pulses += pulses;
+    board.ms += ms;
+}
+
 static void on_pin(void)
 {
+    catch_up();                     /* else an edge behind an erase looks like a bounce of one before */
     pins_irq(board.ms);
 }
 
@@ -64,16 +75,6 @@ static void start_systick(void)
     SYST_RVR = board.hz / 1000u - 1u;
     SYST_CVR = 0;
     SYST_CSR = SYST_CSR_ON;
-}
-
-/* Take over what was counted while flash was erased. Interrupts are off. */
-static void catch_up(void)
-{
-    uint32_t pulses, ms;
-
-    part_stalled(&pulses, &ms);
-    board.stalled_pulses += pulses;
-    board.ms += ms;
 }
 
 int64_t board_mono_ms(void)

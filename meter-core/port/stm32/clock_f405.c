@@ -85,7 +85,7 @@ uint32_t part_start(void)
     PWR_CR = (PWR_CR & ~(PWR_CR_VOS | PWR_CR_PLS)) | PWR_CR_PLS_2V8 | PWR_CR_PVDE;
     RCC_F4->cfgr |= RCC_CFGR_PPRE1_2;       /* APB1 goes to 42 MHz */
     if (!set_wait_states())
-        return BOARD_NO_PLL;
+        return BOARD_NO_PLL | BOARD_NO_RNG;
     faults = start_clocks();
     return faults | ((faults & BOARD_NO_PLL) != 0 ? BOARD_NO_RNG : 0);
 }
