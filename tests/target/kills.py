@@ -159,7 +159,8 @@ class KeyChange:
         envelope = target.SCHEMA.encode("KeyEnvelope", {"meter_id": METER_ID, "epoch": new,
                                                         "wrap_epoch": self.old, "nonce": nonce,
                                                         "sealed": sealed})
-        self.request = bench.client.plain("install_key", {"envelope": envelope}, self.op)
+        self.request = bench.client.plain("install_key", {"envelope": envelope}, self.op,
+                                          len(books.sealed))
 
     def run(self, epoch):
         """Install, and prove the new key, when it is not proved yet."""
@@ -185,7 +186,8 @@ class Closing:
         key = target.SCHEMA.encode("SwapKey", {"meter_id": METER_ID, "wrap_epoch": books.epoch,
                                                "nonce": nonce, "sealed": sealed})
         self.more = {"role": bench.enums["Role"]["SWAP"], "swap": terms}
-        self.request = bench.client.plain("close_account", {"swap_key": key}, self.op)
+        self.request = bench.client.plain("close_account", {"swap_key": key}, self.op,
+                                          len(books.sealed))
 
     def run(self, epoch):
         del epoch

@@ -15,3 +15,52 @@ $(FW_BUILD)/planted/$(1).elf: $(FW_BUILD)/qemu.elf $(FW_BUILD)/planted/$(1).o
 endef
 $(foreach b,$(TARGET_PLANTED),$(eval $(call planted_image,$(b))))
 TARGET_IMAGES := $(FW_BUILD)/qemu.elf $(TARGET_PLANTED:%=$(FW_BUILD)/planted/%.elf)
+
+# ---- the meter's unit tests, as images ----
+# Linked with the firmware's own objects. cmocka and jansson (for the published vectors) come as source.
+UNITS_BUILD   := $(FW_BUILD)/units
+UNITS_SOURCES := $(UNITS_BUILD)/versions
+# What needs something that no MCU has, and why.
+UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
+                  test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
+UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
+UNITS_SMALL   :=
+UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c ports_fail.c \
+                 purge_site.c session_pair.c supply_site.c swap_aid.c vectors.c) $(wildcard tests/aid/cuts*.c tests/aid/meter_*.c tests/aid/model*.c)
+UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
+                 -isystem $(FW_SOURCES)/nanopb -isystem $(FW_SOURCES)/bearssl/inc -isystem $(FW_SOURCES)/cmocka/include \
+                 -isystem $(UNITS_BUILD)/jansson -isystem $(FW_SOURCES)/jansson/src
+UNITS_CMOCKA  := -DHAVE_MALLOC_H -DHAVE_INTTYPES_H -DHAVE_SIGNAL_H -DHAVE_STRINGS_H
+UNITS_JANSSON := dump error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value version
+UNITS_LIB     := $(filter-out $(call fw_obj,$(addprefix $(FW_PORT)/,startup.c fault.c main.c)),$(FW_OBJ)) \
+                 $(patsubst %.c,$(UNITS_BUILD)/obj/%.o,$(UNITS_AID)) $(UNITS_BUILD)/src/cmocka/src/cmocka.o \
+                 $(UNITS_JANSSON:%=$(UNITS_BUILD)/src/jansson/src/%.o) $(UNITS_BUILD)/src/bearssl/src/symcipher/aes_ct_ctr.o
+
+$(UNITS_SOURCES): tests/tools/debian-sources
+	@mkdir -p $(@D)
+	@tests/tools/debian-sources $(FW_SOURCES) libcmocka-dev libjansson-dev >$@.new && mv $@.new $@
+$(UNITS_BUILD)/jansson/jansson_config.h: $(UNITS_SOURCES)
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -e 's/@json_inline@/inline/; s/@json_have_long_long@/1/; s/@json_have_localeconv@/0/; s/@json_have_\w*@/0/' \
+	    $(FW_SOURCES)/jansson/src/jansson_config.h.in >$@
+	$(Q)echo '#define INITIAL_HASHTABLE_ORDER 3' >$(@D)/jansson_private_config.h
+$(UNITS_BUILD)/obj/%.o: %.c $(UNITS_SOURCES) $(UNITS_BUILD)/jansson/jansson_config.h $(FW_BUILD)/gen/meter-core/proto/meter.pb.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FW_CC) $(UNITS_CFLAGS) -MMD -MP -c -o $@ $<
+$(UNITS_BUILD)/src/%.o: $(UNITS_SOURCES) $(UNITS_BUILD)/jansson/jansson_config.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FW_CC) $(UNITS_CFLAGS) $(UNITS_CMOCKA) -DHAVE_STDINT_H -DHAVE_UNISTD_H -I$(FW_SOURCES)/bearssl/src -c -o $@ $(FW_SOURCES)/$*.c
+$(UNITS_BUILD)/libunits.a: $(UNITS_LIB)
+	$(Q)rm -f $@; arm-none-eabi-ar crs $@ $^
+# A test's image says by its folder which machine runs it.
+define unit_image
+$(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD)/obj/$(TARGET)/units/start.o \
+    $(UNITS_BUILD)/obj/$(TARGET)/units/openssl.o $(UNITS_BUILD)/libunits.a $(TARGET)/units/$(2).ld $(TARGET)/units/units.ld
+	$(Q)mkdir -p $$(@D)
+	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T $(2).ld -o $$@ $$(filter %.o %.a,$$^)
+endef
+$(foreach t,$(UNITS_SUITES),$(eval $(call unit_image,$(t),netduinoplus2))$(eval $(call unit_image,$(t),mps2-an386)))
+UNITS_ALL_BIG   := $(UNITS_SUITES:%=$(UNITS_BUILD)/mps2-an386/%.elf)
+UNITS_ALL_SMALL := $(UNITS_SUITES:%=$(UNITS_BUILD)/netduinoplus2/%.elf)
+.PHONY: units-try
+units-try: $(UNITS_ALL_BIG) $(UNITS_ALL_SMALL)
