@@ -64,7 +64,8 @@ static void test_good(void **state)
     (void)state;
     entropy_init(&e);
     assert_int_equal(entropy_read(&e, got, sizeof got), 0);
-    assert_int_equal(source.at, ENTROPY_STARTUP + sizeof got);  /* the start-up bytes are not given */
+    /* the start-up bytes are not given */
+    assert_int_equal(source.at, ENTROPY_STARTUP + sizeof got);
     for (unsigned i = 0; i < 20000; i++)
         assert_int_equal(entropy_read(&e, got, sizeof got), 0);
     assert_int_equal(source.at, ENTROPY_STARTUP + 20001 * sizeof got);
@@ -242,21 +243,23 @@ struct model {
     uint8_t k[MC_HASH_LEN], v[MC_HASH_LEN];
 };
 
-static void hmac(struct model *m, struct gf_span a, struct gf_span b, struct gf_span c, uint8_t *ret)
+/* HMAC under K of V, and of n parts behind it. */
+static void hmac(struct model *m, const struct gf_span *more, size_t n, uint8_t *ret)
 {
     const struct mc_crypto *o = mc_crypto_openssl();
-    struct gf_span parts[3] = {a, b, c};
+    struct gf_span parts[3] = {{m->v, sizeof m->v}};
 
-    assert_int_equal(o->hmac(o->ctx, m->k, sizeof m->k, parts, 3, ret), 0);
+    memcpy(parts + 1, more, n * sizeof *more);
+    assert_int_equal(o->hmac(o->ctx, m->k, sizeof m->k, parts, n + 1, ret), 0);
 }
 
 static void model_update(struct model *m, const uint8_t *seed, size_t n)
 {
     for (uint8_t i = 0; i < (n > 0 ? 2 : 1); i++) {
-        hmac(m, (struct gf_span){m->v, sizeof m->v}, (struct gf_span){&i, 1}, (struct gf_span){seed, n},
-             m->k);
-        hmac(m, (struct gf_span){m->v, sizeof m->v}, (struct gf_span){NULL, 0}, (struct gf_span){NULL, 0},
-             m->v);
+        const struct gf_span more[2] = {{&i, 1}, {seed, n}};
+
+        hmac(m, more, 2, m->k);
+        hmac(m, more, 0, m->v);
     }
 }
 
@@ -265,8 +268,7 @@ static void model_generate(struct model *m, uint8_t *ret, size_t n)
     while (n > 0) {
         size_t step = n < sizeof m->v ? n : sizeof m->v;
 
-        hmac(m, (struct gf_span){m->v, sizeof m->v}, (struct gf_span){NULL, 0}, (struct gf_span){NULL, 0},
-             m->v);
+        hmac(m, &(struct gf_span){NULL, 0}, 0, m->v);
         memcpy(ret, m->v, step);
         ret += step;
         n -= step;

@@ -1,5 +1,5 @@
-/* board_f405.c - the meter's board with an STM32F405: pins, reset, stop, supply and temperature; see
- * part.h. clock_f405.c has its clocks, flash_f405.c its NVM. */
+/* board_f405.c - the meter's board with an STM32F405: pins, reset, stop, supply and temperature;
+ * see part.h. clock_f405.c has its clocks, flash_f405.c its NVM. */
 #include "meter-core/port/stm32/fault.h"
 #include "meter-core/port/stm32/flash_f405.h"
 #include "meter-core/port/stm32/part.h"

@@ -1,5 +1,5 @@
-/* board_l476.c - the meter's board with an STM32L476: pins, reset, stop, supply and temperature; see
- * part.h. clock_l476.c has its clocks, flash_l476.c its NVM. */
+/* board_l476.c - the meter's board with an STM32L476: pins, reset, stop, supply and temperature;
+ * see part.h. clock_l476.c has its clocks, flash_l476.c its NVM. */
 #include "meter-core/port/stm32/fault.h"
 #include "meter-core/port/stm32/flash_l476.h"
 #include "meter-core/port/stm32/part.h"
@@ -14,7 +14,8 @@
 #define CHANNEL_REFERENCE 0u
 #define CHANNEL_TEMPERATURE 17u
 #define CALIBRATED_MV 3000u
-/* 653 clocks of 16 MHz are 41 us; the calibration takes 116 clocks, the regulator 20 us (18.4.6). */
+/* 653 clocks of 16 MHz are 41 us; the calibration takes 116 clocks, the regulator 20 us (18.4.6).
+ * */
 #define ADC_TURNS 5000u
 #define REGULATOR_TURNS 400u
 

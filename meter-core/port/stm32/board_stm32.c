@@ -1,4 +1,5 @@
-/* board_stm32.c - board.h on an STM32F4 or L4: what is the same on all of them; part.h has the rest.
+/* board_stm32.c - board.h on an STM32F4 or L4: what is the same on all of them; part.h has the
+ * rest.
  *
  * Time is counted by SysTick while the core runs or sleeps, and taken from the RTC over a stop. A
  * stop is made when the serial line has been silent for QUIET_MS and the motor stands; an edge on
@@ -47,7 +48,7 @@ static void catch_up(void)
 
 static void on_pin(void)
 {
-    catch_up();                     /* else an edge behind an erase looks like a bounce of one before */
+    catch_up();     /* else an edge behind an erase looks like a bounce of one before */
     pins_irq(board.ms);
 }
 
@@ -277,11 +278,14 @@ _Noreturn void board_die(void)
     (void)irq_off();
     if (board.has_started) {
         pins_motor(false, true);
-        for (uint32_t i = 0, ms = 0; i < DIE_TURNS && ms < MOTOR_MS && !pins_is_low(PIN_AT_SHUT); i++)
+        for (uint32_t i = 0, ms = 0; i < DIE_TURNS && ms < MOTOR_MS; i++) {
+            if (pins_is_low(PIN_AT_SHUT))
+                break;
             if ((SYST_CSR & SYST_CSR_COUNTFLAG) != 0) {
                 watchdog_feed();
                 ms++;
             }
+        }
         pins_motor(false, false);
     }
     for (;;)

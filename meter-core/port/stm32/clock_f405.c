@@ -1,6 +1,6 @@
-/* clock_f405.c - the STM32F405's clock tree: 48 MHz from the PLL on the 8 MHz crystal, which is also
- * what the random number generator needs; on the internal 16 MHz oscillator when the crystal does
- * not start; that oscillator itself when the PLL does not lock. Part of part.h. */
+/* clock_f405.c - the STM32F405's clock tree: 48 MHz from the PLL on the 8 MHz crystal, which is
+ * also what the random number generator needs; on the internal 16 MHz oscillator when the crystal
+ * does not start; that oscillator itself when the PLL does not lock. Part of part.h. */
 #include "meter-core/port/stm32/part.h"
 #include "meter-core/port/stm32/rm_f405.h"
 

@@ -1,6 +1,6 @@
-/* clock_l476.c - the STM32L476's clock tree: the core on the internal 16 MHz oscillator (HSI16), from
- * which it also wakes; the other one (MSI) at 48 MHz while random numbers are made, else off. Part of
- * part.h. */
+/* clock_l476.c - the STM32L476's clock tree: the core on the internal 16 MHz oscillator (HSI16),
+ * from which it also wakes; the other one (MSI) at 48 MHz while random numbers are made, else off.
+ * Part of part.h. */
 #include "meter-core/port/stm32/part.h"
 #include "meter-core/port/stm32/rm_l476.h"
 

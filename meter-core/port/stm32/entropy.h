@@ -29,8 +29,8 @@ struct entropy {
 
 void entropy_init(struct entropy *e);
 
-/* n raw bytes that passed, from board_entropy(). 0; or GF_E_RANDOM with *ret wiped: the source failed
- * or was found bad. The next call tests it from the start. */
+/* n raw bytes that passed, from board_entropy(). 0; or GF_E_RANDOM with *ret wiped: the source
+ * failed or was found bad. The next call tests it from the start. */
 int entropy_read(struct entropy *e, uint8_t *ret, size_t n);
 
 #endif

@@ -7,7 +7,8 @@
 #include "meter-core/port/stm32/rm_f405.h"
 
 #define FIRST_SECTOR 10u
-#define ERRORS (FLASH_SR_OPERR | FLASH_SR_WRPERR | FLASH_SR_PGAERR | FLASH_SR_PGPERR | FLASH_SR_PGSERR)
+#define ERRORS                                                                                     \
+    (FLASH_SR_OPERR | FLASH_SR_WRPERR | FLASH_SR_PGAERR | FLASH_SR_PGPERR | FLASH_SR_PGSERR)
 /* A word takes 100 us at most (data sheet), 4800 clocks at 48 MHz. */
 #define WORD_TURNS 10000u
 /* No erase has so many turns of the loop, whatever SysTick does: 20 s at 48 MHz. */

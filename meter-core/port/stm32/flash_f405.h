@@ -2,11 +2,11 @@
  * 11), programmed in words of 4 bytes. Freestanding.
  *
  * One bank holds the program and the NVM: while a sector is erased (1 to 2 s, RM0090 3.9.8 and data
- * sheet) nothing can be fetched from flash. The loop that waits for it therefore runs from RAM, with
- * interrupts off, and does there what cannot wait: it counts the edges of the lines named, counts
- * the milliseconds and feeds the watchdog, for FLASH_F405_ERASE_MS at most. Bytes on the serial line
- * are lost meanwhile; its other end sends them again. Words are programmed at 16 us each, which
- * merely delays interrupts. Supply: 2.7 V or more (32 bits at a time).
+ * sheet) nothing can be fetched from flash. The loop that waits for it therefore runs from RAM,
+ * with interrupts off, and does there what cannot wait: it counts the edges of the lines named,
+ * counts the milliseconds and feeds the watchdog, for FLASH_F405_ERASE_MS at most. Bytes on the
+ * serial line are lost meanwhile; its other end sends them again. Words are programmed at 16 us
+ * each, which merely delays interrupts. Supply: 2.7 V or more (32 bits at a time).
  */
 #ifndef GF_STM32_FLASH_F405_H
 #define GF_STM32_FLASH_F405_H

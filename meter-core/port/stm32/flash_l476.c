@@ -41,7 +41,7 @@ static int wait(uint32_t turns)
 
 static int unlock(void)
 {
-    FLASH_L4->sr = ERRORS | FLASH_SR_EOP;   /* written 1: cleared; one of before forbids programming */
+    FLASH_L4->sr = ERRORS | FLASH_SR_EOP;   /* written 1: cleared; else they forbid programming */
     if (wait(WORD_TURNS) != 0)
         return GF_E_STORE;
     if ((FLASH_L4->cr & FLASH_CR_LOCK) != 0) {

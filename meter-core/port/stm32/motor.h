@@ -7,7 +7,8 @@
 
 #include "meter-core/meter.h"
 
-/* Longest drive; longer than any valve_travel_s (meter-core/params.h), so the meter notices first. */
+/* Longest drive; longer than any valve_travel_s (meter-core/params.h), so the meter notices first.
+ * */
 #define MOTOR_MS 61000
 
 /* Drive, and return at once. The other way: off first, then a pause for the bridge. */

@@ -1,5 +1,5 @@
-/* part.h - what a part's own files supply to board_stm32.c: its clock tree, its pins, its flash, its
- * power and what it measures of itself. docs/porting.md tells how to write them. Freestanding.
+/* part.h - what a part's own files supply to board_stm32.c: its clock tree, its pins, its flash,
+ * its power and what it measures of itself. docs/porting.md tells how to write them. Freestanding.
  */
 #ifndef GF_STM32_PART_H
 #define GF_STM32_PART_H
@@ -44,8 +44,8 @@ int16_t part_temperature_dc(void);  /* PART_NO_TEMPERATURE when it cannot be mea
 
 struct mc_nvm part_nvm(void);
 
-/* What flash_f405.h's erase counted since the last call; nothing on a part whose erases stall nothing.
- * Called with interrupts off. */
+/* What flash_f405.h's erase counted since the last call; nothing on a part whose erases stall
+ * nothing. Called with interrupts off. */
 void part_stalled(uint32_t *ret_edges, uint32_t *ret_ms);
 
 #endif

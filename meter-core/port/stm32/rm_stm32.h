@@ -1,5 +1,6 @@
-/* rm_stm32.h - peripherals that are the same in the STM32F4 (RM0090) and the STM32L4 (RM0351), where
- * they are in one place or are handed their base. Sections are those of RM0090. Freestanding. */
+/* rm_stm32.h - peripherals that are the same in the STM32F4 (RM0090) and the STM32L4 (RM0351),
+ * where they are in one place or are handed their base. Sections are those of RM0090. Freestanding.
+ * */
 #ifndef GF_STM32_RM_STM32_H
 #define GF_STM32_RM_STM32_H
 

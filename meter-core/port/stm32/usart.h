@@ -1,5 +1,5 @@
-/* usart.h - the radio module's line: USART1 at USART_BAUD, 8 data bits, no parity, one stop bit, with
- * a ring each way that interrupts fill and empty. Freestanding.
+/* usart.h - the radio module's line: USART1 at USART_BAUD, 8 data bits, no parity, one stop bit,
+ * with a ring each way that interrupts fill and empty. Freestanding.
  *
  * The STM32F4 (RM0090 30.6) and the L4 (RM0351 40.8) have the same bits in registers that stand at
  * other places; those are handed in.
