@@ -1,11 +1,11 @@
 /* count.c - instructions of the firmware in an emulator, split by what they are for.
  *
  * Linked into the image of the emulated board in front of the functions named below (the linker's
- * --wrap; firmware.mk lists them). Under `-icount shift=0` each instruction takes a nanosecond, and TIM2
- * of QEMU counts nanoseconds. An instruction belongs to the innermost kind that was entered.
+ * --wrap; firmware.mk lists them). Under `-icount shift=0` each instruction takes a nanosecond, and
+ * TIM2 of QEMU counts nanoseconds. An instruction belongs to the innermost kind that was entered.
  * Interrupts are off while something is counted, so nothing else is counted with it.
  *
- * The start, and each message that was a hello or a request, leave a line at the emulator's console:
+ * The start, and each message that was a hello or a request, leave a line at the console:
  *     count WHAT all crypto journal codec
  */
 #include <bearssl.h>
@@ -35,7 +35,7 @@ static struct {
     int what;                           /* gasm_Command, HELLO, or nothing that is told */
 } count;
 #define NOTHING (-1)
-#define TICKS_BEFORE 10     /* the first have work that the start left */
+#define TURNS_BEFORE 100
 #define HELLO 0
 
 static enum kind enter(enum kind kind)
@@ -113,7 +113,8 @@ static bool end(void)
     }
 
 COUNTED(CODEC, int, mc_pb_encode,
-        (const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t cap), (desc, msg, ret, cap))
+        (const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t cap),
+        (desc, msg, ret, cap))
 COUNTED(CODEC, int, mc_pb_decode, (const pb_msgdesc_t *desc, struct gf_span bytes, void *ret),
         (desc, bytes, ret))
 COUNTED(CODEC, int, mc_pb_decode_strict,
@@ -122,8 +123,8 @@ COUNTED(JOURNAL, int, mc_store_change, (struct mc_meter *m, struct mc_tx *tx), (
 COUNTED(JOURNAL, int, mc_store_operation,
         (struct mc_meter *m, struct mc_tx *tx, const struct mc_op *op, struct gf_span *ret),
         (m, tx, op, ret))
-COUNTED(JOURNAL, int, mc_store_find, (struct mc_meter *m, const uint8_t *op_id, struct mc_kept *ret),
-        (m, op_id, ret))
+COUNTED(JOURNAL, int, mc_store_find,
+        (struct mc_meter *m, const uint8_t *op_id, struct mc_kept *ret), (m, op_id, ret))
 COUNTED(JOURNAL, int, mc_store_sealed, (struct mc_meter *m, uint64_t seq, uint8_t *ret),
         (m, seq, ret))
 COUNTED(JOURNAL, int, mc_store_recover, (struct mc_meter *m), (m))
@@ -243,7 +244,6 @@ int __wrap_mc_meter_tick(struct mc_meter *m);
 int __wrap_mc_meter_tick(struct mc_meter *m)
 {
     const bool waits = m->later.waiting || m->purge.answering;
-    static unsigned ticks;
     int r;
 
     begin();
@@ -252,8 +252,6 @@ int __wrap_mc_meter_tick(struct mc_meter *m)
         return r;
     if (waits && !m->later.waiting && !m->purge.answering)
         say("later", (int)m->request.command);
-    else if (++ticks == TICKS_BEFORE)
-        say("tick", -1);
     return r;
 }
 
@@ -270,6 +268,8 @@ uint32_t __wrap_board_start(void)
     return faults;
 }
 
+static uint32_t turn_began;
+
 void __real_board_kick(void);
 void __wrap_board_kick(void);
 void __wrap_board_kick(void)
@@ -279,5 +279,23 @@ void __wrap_board_kick(void)
     if (!told && end())
         say("boot", -1);
     told = true;
+    turn_began = TIM2_CNT;
     __real_board_kick();
+}
+
+/* The cheapest turn of the loop: it woke, and found nothing to do. */
+void __real_board_idle(uint32_t max_ms);
+void __wrap_board_idle(uint32_t max_ms);
+void __wrap_board_idle(uint32_t max_ms)
+{
+    static uint32_t least = UINT32_MAX, turns;
+    const uint32_t took = TIM2_CNT - turn_began;
+
+    least = took < least ? took : least;
+    if (++turns == TURNS_BEFORE) {
+        memset(count.spent, 0, sizeof count.spent);
+        count.spent[REST] = least;
+        say("turn", -1);
+    }
+    __real_board_idle(max_ms);
 }
