@@ -22,10 +22,11 @@ UNITS_BUILD   := $(FW_BUILD)/units
 UNITS_SOURCES := $(UNITS_BUILD)/versions
 # What needs something that no MCU has, and why.
 UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
+                  test_token_typed:reckons-with-numbers-of-128-bits \
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
 UNITS_SMALL   :=
-UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c ports_fail.c \
+UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c pipes.c ports_fail.c \
                  purge_site.c session_pair.c supply_site.c swap_aid.c vectors.c) $(wildcard tests/aid/cuts*.c tests/aid/meter_*.c tests/aid/model*.c)
 UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
                  -isystem $(FW_SOURCES)/nanopb -isystem $(FW_SOURCES)/bearssl/inc -isystem $(FW_SOURCES)/cmocka/include \
@@ -55,7 +56,7 @@ $(UNITS_BUILD)/libunits.a: $(UNITS_LIB)
 # A test's image says by its folder which machine runs it.
 define unit_image
 $(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD)/obj/$(TARGET)/units/start.o \
-    $(UNITS_BUILD)/obj/$(TARGET)/units/openssl.o $(UNITS_BUILD)/libunits.a $(TARGET)/units/$(2).ld $(TARGET)/units/units.ld
+    $(UNITS_BUILD)/obj/$(TARGET)/units/openssl.o $(UNITS_BUILD)/obj/$(TARGET)/units/getdelim.o $(UNITS_BUILD)/libunits.a $(TARGET)/units/$(2).ld $(TARGET)/units/units.ld
 	$(Q)mkdir -p $$(@D)
 	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T $(2).ld -o $$@ $$(filter %.o %.a,$$^)
 endef

@@ -15,7 +15,8 @@ void units_aes_block(const br_aes_ct_ctr_keys *key, const unsigned char *in, uns
 {
     /* CTR of zeroes is the cipher of the counter block: 12 bytes of IV, then the counter */
     uint32_t counter = (uint32_t)in[12] << 24 | (uint32_t)in[13] << 16 | (uint32_t)in[14] << 8 | in[15];
+    unsigned char block[16] = {0};
 
-    memset(out, 0, 16);
-    (void)br_aes_ct_ctr_run(key, in, counter, out, 16);
+    (void)br_aes_ct_ctr_run(key, in, counter, block, sizeof block);
+    memcpy(out, block, sizeof block);
 }
