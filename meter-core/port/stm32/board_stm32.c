@@ -58,7 +58,7 @@ static void on_wake(void)
     ((struct rm_exti *)part.pins.exti)->pr = 1u << EXTI_LINE_PVD | 1u << part.rtc_line;
 }
 
-/* RM0090 table 62, RM0351 table 57: 82 interrupts; those that are used have the same numbers. */
+/* RM0090 table 61, RM0351 table 57: 82 interrupts; those that are used have the same numbers. */
 __attribute__((section(".vectors_part"), used)) static void (*const vectors_part[82])(void) = {
     VECTOR_NONE_1,  on_wake,        VECTOR_NONE_1, on_wake,        /* 0..3: PVD, RTC */
     VECTOR_NONE_2,  on_pin,         on_pin,        on_pin,         /* 4..8: EXTI0 to 2 */

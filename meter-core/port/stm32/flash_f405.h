@@ -1,7 +1,7 @@
 /* flash_f405.h - the STM32F405's flash as the meter's NVM: its last two sectors of 128 KiB (10 and
  * 11), programmed in words of 4 bytes. Freestanding.
  *
- * One bank holds the program and the NVM: while a sector is erased (1 to 2 s, RM0090 3.9.8 and data
+ * One bank holds the program and the NVM: while a sector is erased (1 to 2 s, RM0090 3.6.3 and data
  * sheet) nothing can be fetched from flash. The loop that waits for it therefore runs from RAM,
  * with interrupts off, and does there what cannot wait: it counts the edges of the lines named,
  * counts the milliseconds and feeds the watchdog, for FLASH_F405_ERASE_MS at most. Bytes on the

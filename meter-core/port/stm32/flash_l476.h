@@ -1,7 +1,7 @@
 /* flash_l476.h - the STM32L476's flash as the meter's NVM: the last 256 KiB of bank 2, as two
  * sectors of 64 pages, programmed in double words of 8 bytes. Freestanding.
  *
- * The program runs in bank 1, which an erase of bank 2 does not stall (RM0351 3.3.9): interrupts
+ * The program runs in bank 1, which an erase of bank 2 does not stall (RM0351 3.3.8): interrupts
  * run on. A sector is 64 pages of 22 ms. The first page, with the sector's marks, goes last: an
  * erase that is cut short leaves the count of cycles readable.
  *

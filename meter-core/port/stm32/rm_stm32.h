@@ -83,7 +83,7 @@ struct rm_syscfg {
 #define RNG_SR_SEIS (1u << 6)
 #define RNG_DR RM_REG(0x50060808u)
 
-/* Interrupts with the same number in both (RM0090 table 62, RM0351 table 57). */
+/* Interrupts with the same number in both (RM0090 table 61, RM0351 table 57). */
 #define IRQ_PVD 1u
 #define IRQ_RTC_WKUP 3u
 #define IRQ_EXTI0 6u                /* EXTI1 to EXTI4 follow */
