@@ -255,8 +255,10 @@ static void say(struct bridge *b)
  * sources. */
 static void follow(struct bridge *b)
 {
-    bool alive = ul_is_alive(&b->link, now_ms(b));
+    bool alive = b->line.fd >= 0 && ul_is_alive(&b->link, now_ms(b));
 
+    if (b->stop == NULL && b->line.fd < 0)
+        b->stop = "the line has ended; see that the controller is there";
     if (b->stop == NULL && !alive)
         b->stop = "the controller does not answer; see that it has power and its line";
     if (b->stop != NULL)
