@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""kills.py IMAGE GASMETER FOLDER KILLS - the emulator is killed at random instants of recharges, key
+"""kills.py run IMAGE FOLDER KILLS - the emulator is killed at random instants of recharges, key
 changes and closings; after each restart the meter is asked what became of them. TAP.
+kills.py prepare IMAGE FOLDER GASMETER - before that, once: a meter in service.
 
 The client is that of docs/protocol.md (tests/tools/gasm_client.py), over uart.py: what is judged here
 shares no code with the firmware. Environment: SEED draws the instants; KILL="KIND WHERE MS" does
@@ -14,6 +15,7 @@ import sys
 import time
 
 import target
+import gasm_client
 import tap
 import uart
 from gasm import Refused, hkdf, le, receipt_mac, recharge_op, residual_l, sha256, swap_key_ad, \
@@ -26,6 +28,8 @@ KINDS = ("recharge", "key change", "closing")
 # Where the instant is drawn: behind the start of the emulator, of the session, or of the request.
 FROM = ("start", "session", "request", "request")
 LITRES = 10
+RATE = 20                           # of the meter's time
+PREPARED, FACTORY_KEY = "service.nvm", "factory.key"
 
 
 class Fault(Exception):
@@ -53,12 +57,16 @@ class Books:
 class Bench:
     """The image, its flash, head office; one emulator at a time."""
 
-    def __init__(self, image, gasmeter, folder):
+    def __init__(self, image, folder):
         self.image, self.folder = image, folder
-        self.nvm, factory_key = target.manufacture(gasmeter, folder)
-        self.story = target.Story(image, self.nvm, factory_key, folder)
-        self.office, self.client = self.story.office, self.story.client
-        self.enums, self.radio = target.SCHEMA.enums, self.story.radio
+        self.nvm, self.closing = (os.path.join(folder, name) for name in ("now.nvm", "closing.nvm"))
+        shutil.copyfile(os.path.join(folder, PREPARED), self.nvm)
+        self.office = gasm_client.Office(target.SCHEMA)
+        self.office.serial = 100    # above those of the preparation
+        with open(os.path.join(folder, FACTORY_KEY), "rb") as f:
+            self.office.keys[0] = f.read()
+        self.client = gasm_client.Client(target.SCHEMA, None, 247)
+        self.schema, self.enums, self.radio = target.SCHEMA, target.SCHEMA.enums, None
         self.commands, self.ops, self.runs = self.enums["Command"], 0, None
 
     def key(self, epoch):
@@ -75,8 +83,8 @@ class Bench:
             return
         self.stop()
         self.runs = nvm
-        emulator = uart.Emulator(self.image, nvm, self.folder, rate=target.RATE)
-        self.radio = self.client.radio = uart.Radio(emulator, target.RATE)
+        emulator = uart.Emulator(self.image, nvm, self.folder, rate=RATE)
+        self.radio = self.client.radio = uart.Radio(emulator, RATE)
         self.client.session = None
 
     def arm(self, after_s):
@@ -111,13 +119,19 @@ class Bench:
         return answer
 
 
-def prepare(bench):
+def prepare(image, folder, gasmeter):
     """From the factory to service, as tests/tools/protocol_meter.py does it."""
-    s = bench.story
-    bench.client.connect()
-    bench.client.greet(*s.office.ticket(0, ALL))
+    nvm, factory_key = target.manufacture(gasmeter, folder)
+    s = target.Story(image, nvm, factory_key, folder)
+    s.client.connect()
+    s.client.greet(*s.office.ticket(0, ALL))
     protocol_meter.install(s)
     protocol_meter.commission(s)
+    s.end()
+    os.rename(nvm, os.path.join(folder, PREPARED))
+    with open(os.path.join(folder, FACTORY_KEY), "wb") as f:
+        f.write(factory_key)
+    return tap.done()
 
 
 # ---- the operations: what is asked, and what has to be there afterwards ----
@@ -179,7 +193,7 @@ class Closing:
 
     def __init__(self, bench, books):
         self.bench, self.op = bench, bench.new_op()
-        terms = terms_of(bench.story, self.op, METER_ID, OTHER_METER)
+        terms = terms_of(bench, self.op, METER_ID, OTHER_METER)
         self.k_swap = hkdf(sha256(b"the new meter's key"), b"gasm swap" + terms)
         nonce, sealed = synthetic(bench.key(books.epoch), b"gasm swap wrap",
                                   swap_key_ad(METER_ID, books.epoch, terms), self.k_swap)
@@ -303,7 +317,7 @@ def one(bench, books, kind, where, after_s):
     """One kill. The books afterwards, and how it was hit."""
     nvm = bench.nvm
     if kind == "closing":           # on a copy: an account is closed only once
-        nvm, books = os.path.join(bench.folder, "closing.nvm"), books.copy()
+        nvm, books = bench.closing, books.copy()
         shutil.copyfile(bench.nvm, nvm)
     op = OPERATIONS[kind](bench, books)
     answer = attempt(bench, nvm, books, op, where, after_s)
@@ -313,14 +327,18 @@ def one(bench, books, kind, where, after_s):
 
 
 def measure(bench, books):
-    """Seconds from each place to the end of each kind of operation, undisturbed."""
+    """Seconds from each place to the end of each kind of operation, undisturbed. Learns the receipts."""
     out = {}
+    bench.start(bench.nvm)
+    bench.greet(books.epoch)
+    read_receipts(bench, books)
+    bench.used_l = -bench.client.ask("read_balance")["balance"]["residual_l"]
     for kind in KINDS:
         began_s = time.monotonic()
         op = OPERATIONS[kind](bench, books)
         nvm = bench.nvm
         if kind == "closing":
-            nvm = os.path.join(bench.folder, "closing.nvm")
+            nvm = bench.closing
             shutil.copyfile(bench.nvm, nvm)
         bench.start(nvm)
         bench.client.connect()
@@ -383,13 +401,9 @@ def report(bench, met, seed, began_s):
     return n
 
 
-def main():
-    image, gasmeter, folder, kills = sys.argv[1:]
+def run(image, folder, kills):
     seed, planted = int(os.environ.get("SEED", "1")), os.environ.get("PLANTED")
-    bench, books = Bench(image, gasmeter, folder), Books()
-    prepare(bench)
-    read_receipts(bench, books)
-    bench.used_l = -bench.client.ask("read_balance")["balance"]["residual_l"]
+    bench, books = Bench(image, folder), Books()
     began_s = time.monotonic()
     rows, met = plan(int(kills), seed), {kind: {} for kind in KINDS}
     try:
@@ -416,4 +430,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit({"prepare": prepare, "run": run}[sys.argv[1]](*sys.argv[2:]))

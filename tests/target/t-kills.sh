@@ -9,19 +9,17 @@ W=${BUILD_TMP:-$PWD/$BUILD/tmp}/target-kills
 IMAGES=build/firmware
 . tests/tools/tap.sh
 
-# kills IMAGE N - the campaign, with its words in $OUT
-kills() { timeout 1200 /usr/bin/python3 -B tests/target/kills.py "$1" "$BUILD/gasmeter" "$W" "$2"; }
+check() { timeout 1200 /usr/bin/python3 -B tests/target/kills.py "$@"; }
 
 rm -rf "$W"
 mkdir -p "$W"
-run 0 "kills" kills $IMAGES/qemu.elf $([ -n "${TEST_ALL:-}" ] && echo 1500 || echo 300)
+run 0 "a meter is put into service" check prepare $IMAGES/qemu.elf "$W" "$BUILD/gasmeter"
+run 0 "kills" check run $IMAGES/qemu.elf "$W" "$([ -n "${TEST_ALL:-}" ] && echo 1500 || echo 300)"
 printf '%s\n' "$OUT" | grep '^#' || true
 [ -z "${KILL:-}" ] || done_testing
 for planted in $(sed -n 's/^\([a-z-]*\) | .*/\1/p' tests/target/planted | sort -u); do
-    rm -rf "$W"
-    mkdir -p "$W"
     export PLANTED=$planted
-    run 0 "planted: $planted" kills "$IMAGES/planted/$planted.elf" 300
-    printf "%s\n" "$OUT" | grep "^#" || true
+    run 0 "the planted bug \"$planted\" is found" check run "$IMAGES/planted/$planted.elf" "$W" 300
+    printf '%s\n' "$OUT" | grep '^#' || true
 done
 done_testing

@@ -22,10 +22,12 @@ UNITS_BUILD   := $(FW_BUILD)/units
 UNITS_SOURCES := $(UNITS_BUILD)/versions
 # What needs something that no MCU has, and why.
 UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
-                  test_token_typed:reckons-with-numbers-of-128-bits \
+                  test_token_typed:reckons-with-integers-of-128-bits test_entropy:reckons-with-floats-of-80-bits \
+                  test_tables:compares-documents \
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
-UNITS_SMALL   :=
+# Those that fit into a real part's memories; the others run on a machine with the same core and more memory.
+UNITS_SMALL   := test_core test_crypto test_crypto_vectors test_swap test_token test_uart_link test_vectors_read
 UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c pipes.c ports_fail.c \
                  purge_site.c session_pair.c supply_site.c swap_aid.c vectors.c) $(wildcard tests/aid/cuts*.c tests/aid/meter_*.c tests/aid/model*.c)
 UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
@@ -61,7 +63,18 @@ $(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD
 	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T $(2).ld -o $$@ $$(filter %.o %.a,$$^)
 endef
 $(foreach t,$(UNITS_SUITES),$(eval $(call unit_image,$(t),netduinoplus2))$(eval $(call unit_image,$(t),mps2-an386)))
-UNITS_ALL_BIG   := $(UNITS_SUITES:%=$(UNITS_BUILD)/mps2-an386/%.elf)
-UNITS_ALL_SMALL := $(UNITS_SUITES:%=$(UNITS_BUILD)/netduinoplus2/%.elf)
-.PHONY: units-try
-units-try: $(UNITS_ALL_BIG) $(UNITS_ALL_SMALL)
+UNITS_IMAGES := $(foreach t,$(UNITS_SUITES),$(UNITS_BUILD)/$(if $(filter $(t),$(UNITS_SMALL)),netduinoplus2,mps2-an386)/$(t).elf)
+$(UNITS_BUILD)/suites: $(TARGET)/target.mk
+	@mkdir -p $(@D)
+	@printf '%s\n' $(UNITS_IMAGES:$(UNITS_BUILD)/%.elf=%) >$@
+	@printf '%s\n' $(UNITS_LEFT_OUT) | sed 's/:/ /; s/-/ /g' >$(@D)/left-out
+
+# ---- what people call ----
+.PHONY: test-target demo-firmware
+test-target: deps  ## the firmware in its emulator: the whole chain, 300 kills, the meter's unit tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(TARGET_IMAGES) $(UNITS_IMAGES) $(UNITS_BUILD)/suites
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(TARGET)/t-kills.sh $(TARGET)/t-units.sh $(TARGET)/t-chain.sh $(TARGET)/t-life.sh
+
+demo-firmware: deps  ## an account opened on the firmware in its emulator, step by step
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(FW_BUILD)/qemu.elf
+	@BUILD=$(BUILD) $(TARGET)/demo

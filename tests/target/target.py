@@ -21,7 +21,6 @@ import protocol_meter
 import uart
 
 SCHEMA = gasm.Schema(os.path.join(ROOT, "meter-core", "proto"))
-RATE = 20                               # of the meter's time
 
 
 def manufacture(gasmeter, folder):
@@ -41,7 +40,7 @@ def manufacture(gasmeter, folder):
 class Story(protocol_meter.Story):
     """The protocol's story, on the emulated MCU in place of meter_pipe."""
 
-    def __init__(self, image, nvm, factory_key, folder, rate=RATE):
+    def __init__(self, image, nvm, factory_key, folder, rate=4):
         self.schema, self.office = SCHEMA, gasm_client.Office(SCHEMA)
         self.office.keys[0] = factory_key
         self.radio = uart.Radio(uart.Emulator(image, nvm, folder, rate=rate), rate)

@@ -9,6 +9,8 @@ import subprocess
 import time
 import zlib
 
+from gasm import Refused
+
 DATA, ACK, SYNC = 1, 2, 3
 HELLO, CTL, NOTIFY, DROP = 1, 2, 3, 4
 CONNECTED, DISCONNECTED, WRITE, RESET = 16, 17, 18, 19
@@ -239,10 +241,11 @@ class Radio:
 
     def do(self, kind, data=b""):
         if kind == b"T":
-            # not less than the emulator needs for a long command, whatever its clock says
             ms = int.from_bytes(data, "little")
-            end_s = time.monotonic() + max(ms / self.rate, ms / 4 if ms <= 100 else 0) / 1000
-            while not self.notified and time.monotonic() < end_s:
+            # a little more than asked, as its clock may lag; and what a long command takes
+            end_s = time.monotonic() + max(1.25 * ms / self.rate, ms / 4 if ms <= 100 else 0) / 1000
+            # a client that looks for an answer asks for little at a time, and wants it at once
+            while (ms > 100 or not self.notified) and time.monotonic() < end_s:
                 self.link.turn(end_s - time.monotonic())
                 self.sort()
         elif kind == b"R":
@@ -253,8 +256,8 @@ class Radio:
             self.by_hand(f"f{int.from_bytes(data, 'little')}\n")
         elif kind == b"B":
             self.by_hand("b")
-        elif kind == b"Z":
-            raise NotImplementedError("the emulator is killed by its owner")
+        elif kind == b"W" and not (len(data) == 5 and data[0] == 1 and data[1] < 16):
+            raise Refused("CTL")    # the module judges; it cannot wait for the controller
         else:
             self.link.send({b"C": CONNECTED, b"D": DISCONNECTED, b"W": RESET, b"X": WRITE}[kind],
                            data)
