@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # t-board.sh - the firmware's drivers on register models (Unicorn): flash under the journal with power cuts and failing
-# units, and the board with an STM32F405. Then bugs are planted (tests/unicorn/planted), and each has to be caught. TAP.
+# units, and the boards with an STM32F405 and an STM32L476. Then bugs are planted (tests/unicorn/planted), and each has to be caught. TAP.
 #
 # TEST_ALL=1: every cut at every operation, every planted bug. SEED=n draws others. PLANTED=1: every planted bug alone.
 set -euo pipefail
@@ -29,22 +29,23 @@ sense power_fails uart_rx uart_tx uart_has_rx kick idle die"
 image() {
     local sources names name use=""
     case $1 in
-        board) sources="$SILICON $(echo $PORT/*_f405.c) $PORT/fault.c"
-               names="vector_systick $(printf 'board_%s ' $BOARD)" ;;
+        board-*)
+            sources="$SILICON $(echo $PORT/*_"${1#board-}".c) $PORT/fault.c"
+            names="vector_systick $(printf 'board_%s ' $BOARD)" ;;
         *) sources="$U/journal_image.c $U/image_$1.c $PORT/flash_$1.c meter-core/journal.c common/crc.c"
            names=$(printf 'image_%s ' $JOURNAL) ;;
     esac
     for name in $names; do use="$use -Wl,-u,$name"; done
     [ $# -lt 3 ] || { sources=" $sources "; sources=${sources/ $3 / $4 }; }
     # nothing starts it: functions are called from outside
-    "$CC" $CFLAGS $LDFLAGS $use -Wl,-e,0 -T "memory_${1/board/f405}.ld" -o "$2" $sources
+    "$CC" $CFLAGS $LDFLAGS $use -Wl,-e,0 -T "memory_${1#board-}.ld" -o "$2" $sources
 }
 
 prove_one() {                      # KIND IMAGE [TEST...]
     local kind=$1 elf=$2
     shift 2
     case $kind in
-        board) timeout 900 /usr/bin/python3 -B $U/board_test.py "$elf" "$@" ;;
+        board-*) timeout 900 /usr/bin/python3 -B $U/board_test.py "${kind#board-}" "$elf" "$@" ;;
         *) timeout 3000 /usr/bin/python3 -B $U/flash_test.py "$kind" "$elf" "$@" ;;
     esac
 }
@@ -65,7 +66,7 @@ EOF
     [ $code != 0 ]
 }
 
-for kind in board:97 f405:50 l476:60; do
+for kind in board-f405:97 board-l476:81 f405:51 l476:60; do
     [ -z "${PLANTED:-}" ] || break
     image "${kind%:*}" "$W/${kind%:*}.elf"
     run 0 "${kind%:*}" prove_one "${kind%:*}" "$W/${kind%:*}.elf"

@@ -42,6 +42,12 @@ class Rcc:
             self.later.left["lse"] = 0
         self.held[4] = 0x24003010
 
+    def gpio_is_on(self, port):
+        return self.held.get(0x30, 0) >> port & 1
+
+    def rng_is_on(self):
+        return self.held.get(0x34, 0) >> 6 & 1
+
     def pll(self):
         """Core and 48 MHz domain, Hz."""
         v = self.held[4]
@@ -285,7 +291,7 @@ class Gpio:
             self.held[address] = value
 
     def clocked(self, port):
-        if not self.world.rcc.held.get(0x30, 0) >> port & 1:
+        if not self.world.rcc.gpio_is_on(port):
             self.world.wrong.append(f"port {'ABC'[port]} touched without its clock")
 
     def mode(self, port, pin):
@@ -356,6 +362,7 @@ class Usart:
     """30.6: what comes is put into `line`, what is sent stands in `sent`."""
     BASE = 0x40011000
     blocks = ((BASE, 0x1C),)
+    UE = 13
 
     def __init__(self, world):
         self.world, self.line, self.sent, self.held, self.full, self.done = world, [], [], {}, True, True
@@ -379,7 +386,7 @@ class Usart:
 
     def raised(self):
         cr1 = self.held.get(0x0C, 0)
-        return bool(cr1 & 1 << 13 and (cr1 & 1 << 5 and (self.line or self.overrun) or cr1 & 1 << 7))
+        return bool(cr1 >> self.UE & 1 and (cr1 & 1 << 5 and (self.line or self.overrun) or cr1 & 1 << 7))
 
 
 class Rng:
@@ -393,7 +400,7 @@ class Rng:
     def read(self, address):
         self.world.reads += 1
         at = address - self.BASE
-        if not self.world.rcc.held.get(0x34, 0) >> 6 & 1:
+        if not self.world.rcc.rng_is_on():
             self.world.wrong.append("the generator read without its clock")
         if at == 0:
             return self.cr
@@ -416,6 +423,9 @@ class Adc:
 
     def __init__(self, world):
         self.world, self.values, self.held, self.converted = world, {}, {}, False
+
+    def is_off(self):
+        return not self.held[0x40012008]
 
     def read(self, address):
         self.world.reads += 1

@@ -1,11 +1,12 @@
-"""board_world.py - a board with an STM32F405 on the models of board_models.py: what raises interrupts, and how a
-sleeping core wakes.
+"""board_world.py - a board on the models of board_models.py (STM32F405) and l476_models.py: what raises interrupts, and
+how a sleeping core wakes.
 """
 import struct
 
 from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_SP
 
-import board_models as models
+import board_models
+import l476_models
 from machine import BACK, SYSTEM, Machine
 
 WFI = 0xBF30
@@ -16,19 +17,24 @@ AT_OPEN, AT_SHUT = (1, 6), (1, 7)
 
 
 class World:
-    def __init__(self, elf, never=(), csr=0x0C000000, kept=False, watchdog_stuck=False, dbp_stuck=False):
+    def __init__(self, part, elf, never=(), csr=0x0C000000, kept=False, watchdog_stuck=False, dbp_stuck=False):
         """kept: the backup domain was alive, its RTC runs since long."""
         self.wrong, self.reads, self.ms, self.systick = [], 0, 0, False
-        self.rcc = models.Rcc(self, never, csr, 0x8101 if kept else 0)
-        self.pwr = models.Pwr(self, dbp_stuck)
+        models, l4 = board_models, part == "l476"
+        own = l476_models if l4 else board_models
+        self.rtc_line, self.standby = (20, 4) if l4 else (22, 2)
+        self.rcc = own.Rcc(self, never, csr, 0x8101 if kept else 0)
+        self.pwr = own.Pwr(self, dbp_stuck)
         self.rtc = models.Rtc(self, never, 24 if kept else 0)
-        self.iwdg, self.gpio = models.Iwdg(self, watchdog_stuck), models.Gpio(self)
-        self.exti, self.core, self.usart = models.Exti(self), models.Core(self), models.Usart(self)
-        self.rng, self.adc = models.Rng(self), models.Adc(self)
+        self.iwdg, self.gpio = models.Iwdg(self, watchdog_stuck), own.Gpio(self)
+        self.exti, self.core, self.usart = own.Exti(self), models.Core(self), own.Usart(self)
+        self.rng, self.adc = models.Rng(self), own.Adc(self)
         self.machine = Machine(elf, [self.rcc, self.pwr, self.rtc, self.iwdg, self.gpio, self.exti, self.core,
                                      self.usart, self.rng, self.adc])
         self.uc = self.machine.uc
-        self.uc.mem_write(SYSTEM + 0x7A2A, struct.pack("<HHH", 1500, 940, 1200))    # VREFINT_CAL, TS_CAL1, TS_CAL2
+        # VREFINT_CAL, TS_CAL1, TS_CAL2
+        for at, value in zip((0x75AA, 0x75A8, 0x75CA) if l4 else (0x7A2A, 0x7A2C, 0x7A2E), (1500, 940, 1200)):
+            self.uc.mem_write(SYSTEM + at, struct.pack("<H", value))
         self.start = lambda: self.call("board_start")
         self.sleeps, self.stops, self.lost, self.at_full_speed = 0, 0, 0, False
         base, code = elf.segments[0]
@@ -77,7 +83,7 @@ class World:
             found.append("USART1")
         if any(lines >> n & 1 and self.core.enabled(6 + n if n < 5 else 23 if n < 10 else 40) for n in range(16)):
             found.append("EXTI")
-        if lines >> 16 & 1 and self.core.enabled(1) or lines >> 22 & 1 and self.core.enabled(3):
+        if lines >> 16 & 1 and self.core.enabled(1) or lines >> self.rtc_line & 1 and self.core.enabled(3):
             found.append("WAKE")
         return found
 
@@ -174,16 +180,16 @@ class World:
             return
         self.stops += 1
         control = self.pwr.held.get(0x40007000, 0)
-        if control & 2:
+        if control & self.standby:
             self.wrong.append("standby instead of a stop: RAM is lost")
         if self.usart.held.get(0x0C, 0) & 1 << 7:
             self.wrong.append("stopped while something is being sent")
         wake = self.rtc.wake_ms()
-        if wake is None or not self.exti.held.get(0x40013C00, 0) >> 22 & 1:
+        if wake is None or not self.exti.held.get(0x40013C00, 0) >> self.rtc_line & 1:
             self.wrong.append("stopped without anything that wakes it")
             self.machine.stop()
             return
         self.pass_ms(wake)
         self.rtc.flags |= 1 << 10
-        self.exti.edge(22, falling=False)
+        self.exti.edge(self.rtc_line, falling=False)
         self.rcc.stopped()

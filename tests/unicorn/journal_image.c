@@ -1,6 +1,6 @@
-/* journal_image.c - the real journal over the real flash driver, for an emulated core: it counts up,
- * one record a number, and carries the last number over at a sector's turn. Each function is called
- * from outside (flash_test.py); what it knows is in `image`. */
+/* journal_image.c - the real journal over the real flash driver, for an emulated core: it counts
+ * up, one record a number, and carries the last number over at a sector's turn. Each function is
+ * called from outside (flash_test.py); what it knows is in `image`. */
 #include "tests/unicorn/journal_image.h"
 
 #include <string.h>
