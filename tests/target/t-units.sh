@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 : "${BUILD:=build/gcc}"
 W=${BUILD_TMP:-$PWD/$BUILD/tmp}/target-units
 IMAGES=build/firmware/units
-LIMIT_S=${LIMIT_S:-300}
+LIMIT_S=${LIMIT_S:-1200}
 . tests/tools/tap.sh
 
 # suite MACHINE NAME - run its image

@@ -23,7 +23,7 @@ UNITS_SOURCES := $(UNITS_BUILD)/versions
 # What needs something that no MCU has, and why.
 UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
                   test_token_typed:reckons-with-integers-of-128-bits test_entropy:reckons-with-floats-of-80-bits \
-                  test_tables:compares-documents \
+                  test_tables:compares-documents test_params:compares-documents \
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
 # Those that fit into a real part's memories; the others run on a machine with the same core and more memory.
@@ -63,11 +63,15 @@ $(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD
 	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T $(2).ld -o $$@ $$(filter %.o %.a,$$^)
 endef
 $(foreach t,$(UNITS_SUITES),$(eval $(call unit_image,$(t),netduinoplus2))$(eval $(call unit_image,$(t),mps2-an386)))
+# Minutes each in the emulator: only with TEST_ALL=1.
+UNITS_LONG    := test_cuts test_cuts_commands test_cuts_control test_faults test_journal_wear test_long_time test_matrix test_messages test_model test_supply_flow
+UNITS_SUITES  := $(if $(TEST_ALL),$(UNITS_SUITES),$(filter-out $(UNITS_LONG),$(UNITS_SUITES)))
 UNITS_IMAGES := $(foreach t,$(UNITS_SUITES),$(UNITS_BUILD)/$(if $(filter $(t),$(UNITS_SMALL)),netduinoplus2,mps2-an386)/$(t).elf)
-$(UNITS_BUILD)/suites: $(TARGET)/target.mk
+.PHONY: $(UNITS_BUILD)/suites
+$(UNITS_BUILD)/suites:
 	@mkdir -p $(@D)
 	@printf '%s\n' $(UNITS_IMAGES:$(UNITS_BUILD)/%.elf=%) >$@
-	@printf '%s\n' $(UNITS_LEFT_OUT) | sed 's/:/ /; s/-/ /g' >$(@D)/left-out
+	@printf '%s\n' $(UNITS_LEFT_OUT) $(if $(TEST_ALL),,$(UNITS_LONG:%=%:only-with-TEST_ALL=1)) | sed 's/:/: /; s/-/ /g' >$(@D)/left-out
 
 # ---- what people call ----
 .PHONY: test-target demo-firmware
