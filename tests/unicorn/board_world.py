@@ -140,7 +140,9 @@ class World:
             pc = self.machine.go_on(pc, at) if at else pc
             happens(self)
             pc = self.unmask(pc)
+        naps = self.sleeps + self.stops
         while pc != BACK:
+            assert self.sleeps + self.stops < naps + 3000, f"{name} does not end"
             self.at_full_speed = True
             pc = self.machine.go_on(pc, 10_000_000)
             self.at_full_speed = False
