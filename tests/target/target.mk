@@ -23,7 +23,7 @@ UNITS_SOURCES := $(UNITS_BUILD)/versions
 # What needs something that no MCU has, and why.
 UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
                   test_token_typed:reckons-with-integers-of-128-bits test_entropy:reckons-with-floats-of-80-bits \
-                  test_tables:compares-documents test_params:compares-documents \
+                  test_tables:prints-words-that-the-image-leaves-out test_params:prints-words-that-the-image-leaves-out \
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
 # Those that fit into a real part's memories; the others run on a machine with the same core and more memory.
