@@ -115,6 +115,12 @@ class Usart(Moved, f405.Usart):
                   ((0x00, 0x0C), (0x0C, 0x08), (0x1C, 0x00), (0x24, 0x04), (0x28, 0x04)))
     UE = 0
 
+    def read(self, address):
+        overrun = self.overrun          # reading RDR leaves it
+        value = super().read(address)
+        self.overrun = overrun
+        return value
+
     def write(self, address, value):
         if address == 0x40013820:
             self.overrun = self.overrun and not value & 1 << 3
