@@ -46,6 +46,8 @@ meter_SRC   := $(wildcard meter-core/*.c)
 meter_PB    := $(wildcard meter-core/proto/*.proto)
 openssl_SRC := $(wildcard meter-core/port/openssl/*.c)
 bearssl_SRC := $(wildcard meter-core/port/bearssl/*.c)
+uart_SRC    := $(wildcard meter-core/port/uart/*.c)
+random_SRC  := meter-core/port/stm32/drbg.c meter-core/port/stm32/entropy.c
 host_SRC    := $(filter-out %/main.c,$(wildcard meter-core/port/host/*.c))
 bt_SRC      := $(wildcard bt/*.c)
 virtual_SRC := $(filter-out %/main.c,$(wildcard bt/virtual/*.c))
@@ -54,14 +56,14 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := aid meteraid tui backend client db bt virtual host field openssl bearssl meter real common
+LIBNAMES := aid meteraid tui backend client db bt virtual host field openssl random bearssl uart meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
 gasfitter_LIBS     := tui db bt client field openssl meter real common
 gasfitter_PKG      := ncursesw libsystemd sqlite3 libcurl jansson zbar libpng openssl
 gasmeter_MAIN      := meter-core/port/host/main.c
-gasmeter_LIBS      := host bt openssl meter real common
+gasmeter_LIBS      := host bt openssl uart meter real common
 gasmeter_PKG       := ncursesw libsystemd openssl
 gasoffice_MAIN     := backend/main.c
 gasoffice_LIBS     := backend openssl meter real common
@@ -76,7 +78,7 @@ virtual-bluez_PKG  := libsystemd
 PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice payprovider virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
-TEST_LIBS  := aid tui backend client db bt virtual host field openssl bearssl meter real common
+TEST_LIBS  := aid tui backend client db bt virtual host field openssl random bearssl uart meter real common
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl libevent_pthreads libpq libp11 cairo cairo-pdf cairo-svg fontconfig openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
@@ -85,7 +87,7 @@ ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|offic
 METER_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell grep -L -E 'include $(ABOVE)' $$(grep -l \
                -E 'include "(meter-core|tests/aid)/' tests/unit/test_*.c)))
 meteraid_SRC := $(shell grep -L -E 'include ($(ABOVE)|<(curses|vterm|png|systemd|sqlite3|curl|event2|poll))' tests/aid/*.c)
-METER_LIBS  := meteraid openssl bearssl meter common
+METER_LIBS  := meteraid openssl random bearssl uart meter common
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -108,8 +110,9 @@ FUZZ_OFFICE_LIBS := backend openssl bearssl meter real common
 
 # layer: what it may include besides itself - the whole dependency policy
 LAYERS := common: common/host:common meter-core:common meter-core/port/openssl:meter-core,common \
-  meter-core/port/bearssl:meter-core,common \
-  meter-core/port/host:meter-core,meter-core/port/openssl,bt,common/host,common \
+  meter-core/port/bearssl:meter-core,common meter-core/port/uart:meter-core,common \
+  meter-core/port/stm32:meter-core,meter-core/port/bearssl,meter-core/port/uart,meter-core/port/host/body.h,meter-core/port/host/nvm_file.h,common \
+  meter-core/port/host:meter-core,meter-core/port/openssl,meter-core/port/uart,bt,common/host,common \
   field:meter-core,common db:field/ports.h,common bt:field/ports.h,meter-core,common bt/virtual:common/host,common \
   backend:meter-core,meter-core/port/openssl,common/host,common backend/client:field/ports.h,common \
   backend/provider:common/host,common \
@@ -143,6 +146,8 @@ $(BUILD)/obj/common/host/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/meter-core/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/meter-core/port/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/meter-core/port/bearssl/%.o: EXTRA := $(BARE)
+$(BUILD)/obj/meter-core/port/uart/%.o: EXTRA := $(BARE)
+$(BUILD)/obj/meter-core/port/stm32/%.o: EXTRA := $(BARE)
 $(BUILD)/obj/%.o: EXTRA := $(HOSTED)
 $(BUILD)/obj/%.o: %.c Makefile | $(ALL_PB)
 	$(call say,CC)
@@ -188,6 +193,8 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 	$(Q)$(CC) $(SANFL) $(FUZZ_LINK) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka openssl)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+include firmware.mk
 
 # ---- what people call -----------------------------------------------------------------------
 .PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean

@@ -78,29 +78,28 @@ static gasm_Refusal judge_closing(struct mc_meter *m, struct closing *ret)
 }
 
 /* What the meter certifies: the registers as they will be. */
-static gasm_Certificate certificate_of(const struct mc_meter *m, const struct mc_core *next,
-                                       const struct closing *closing, int64_t residual_l)
+static void certify(const struct mc_meter *m, const struct mc_core *next,
+                    const struct closing *closing, int64_t residual_l, gasm_Certificate *ret)
 {
-    gasm_Certificate c = {.account_no = next->account_no,
-                          .key_epoch = next->active_epoch,
-                          .residual_l = residual_l,
-                          .has_totals = true,
-                          .totals = next->totals,
-                          .token_seq = next->token_seq,
-                          .at_s = mc_clock_now_s(m),
-                          .clock_valid = mc_clock_state(m) == MC_CLOCK_VALID,
-                          .valve_fault = m->later.fault,
-                          .receipt_seq = m->core.receipt_seq + 1};
-
-    memcpy(c.meter_id, next->meter_id, sizeof c.meter_id);
-    if (closing->swap) {
-        c.swap_case.size = sizeof closing->terms.swap_case;
-        memcpy(c.swap_case.bytes, closing->terms.swap_case, sizeof closing->terms.swap_case);
-        c.counterpart_id.size = sizeof closing->terms.new_meter_id;
-        memcpy(c.counterpart_id.bytes, closing->terms.new_meter_id,
-               sizeof closing->terms.new_meter_id);
-    }
-    return c;
+    *ret = (gasm_Certificate)gasm_Certificate_init_zero;
+    memcpy(ret->meter_id, next->meter_id, sizeof ret->meter_id);
+    ret->account_no = next->account_no;
+    ret->key_epoch = next->active_epoch;
+    ret->residual_l = residual_l;
+    ret->has_totals = true;
+    ret->totals = next->totals;
+    ret->token_seq = next->token_seq;
+    ret->at_s = mc_clock_now_s(m);
+    ret->clock_valid = mc_clock_state(m) == MC_CLOCK_VALID;
+    ret->valve_fault = m->later.fault;
+    ret->receipt_seq = m->core.receipt_seq + 1;
+    if (!closing->swap)
+        return;
+    ret->swap_case.size = sizeof closing->terms.swap_case;
+    memcpy(ret->swap_case.bytes, closing->terms.swap_case, sizeof closing->terms.swap_case);
+    ret->counterpart_id.size = sizeof closing->terms.new_meter_id;
+    memcpy(ret->counterpart_id.bytes, closing->terms.new_meter_id,
+           sizeof closing->terms.new_meter_id);
 }
 
 /* The valve is shut and the gas at rest, or the fault is known: the account ends here. */
@@ -117,7 +116,7 @@ static int close_now(struct mc_meter *m, struct mc_tx *tx, const struct closing 
     next->closing_index_l = next->totals.index_l;
     if (residual_l > 0)
         next->totals.exported_l += (uint64_t)residual_l;
-    certificate = certificate_of(m, next, closing, residual_l);
+    certify(m, next, closing, residual_l, &certificate);
     m->response.which_body = gasm_Response_closed_tag;
     n = mc_certificate_seal(m->ports.crypto, next->active_key,
                             closing->swap ? closing->swap_key : NULL, &certificate,

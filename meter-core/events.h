@@ -11,7 +11,8 @@
 
 /* X(name, code, group, text, what a holds, what b holds). Codes are never reused. */
 #define MC_EVENT_TABLE(X) \
-    X(RESET, 1, "device", "the meter started", "starts so far", "1 when a purge grant was alive") \
+    X(RESET, 1, "device", "the meter started", "starts so far", \
+      "1 when a purge grant was alive, and 2 x the reset's cause (0: not known)") \
     X(REFUSED, 2, "access", "hellos or proofs were refused (at most one entry an hour)", \
       "how many", "reason of the last") \
     X(KEY_INSTALLED, 3, "access", "an account key was installed", "its epoch", "the active epoch") \
@@ -65,7 +66,9 @@
       "account number") \
     X(TICKET_USED, 33, "access", "a ticket was used", "its serial", "uses so far") \
     X(FLOW_CLOSED_ACCOUNT, 34, "measurement", "gas was measured on a closed account", "index", \
-      "litres since closing")
+      "litres since closing") \
+    X(PROGRAM_FAULT, 35, "device", "the program failed and was started again", \
+      "address in the program", "fault status of the processor")
 
 enum mc_event {
     MC_EVENT_NONE = 0,

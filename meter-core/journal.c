@@ -297,7 +297,8 @@ static int scan(const struct mc_journal *j, mc_journal_visit *visit, void *ctx,
 
     *end = *j;
     *ret_committed = false;
-    if (find_end(j, &used) != 0)
+    used = j->pos;              /* of a journal that was opened; most of a sector is erased */
+    if (used == 0 && find_end(j, &used) != 0)
         return GF_E_STORE;
     while (rc == 0) {
         bool over = at >= used;

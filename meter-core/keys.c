@@ -1,6 +1,8 @@
 /* keys.c - keys, tickets, envelopes and receipts; see keys.h. */
 #include "meter-core/keys.h"
 
+#include <pb_encode.h>
+
 #include "common/ids.h"
 #include "meter-core/pb.h"
 #include "meter-core/synthetic.h"
@@ -10,6 +12,7 @@ _Static_assert(gasm_KeyEnvelope_size <= MC_ENVELOPE_MAX, "an envelope fits its p
 _Static_assert(gasm_SealedReceipt_size <= MC_RECEIPT_MAX, "a receipt fits its place in an answer");
 _Static_assert(gasm_Receipt_size <= sizeof((gasm_SealedReceipt *)0)->body.bytes,
                "a receipt fits its seal");
+_Static_assert(gasm_Receipt_size < 1 << 14, "two bytes tell its length");
 
 static struct gf_span id_span(const char *meter_id)
 {
@@ -119,20 +122,33 @@ static int receipt_mac(const struct mc_crypto *c, const uint8_t *root, struct gf
     return r;
 }
 
+/* SealedReceipt is written around its body, which is encoded in its place: a struct of it would be
+ * one of the largest things on the meter's stack. */
 int mc_receipt_seal(const struct mc_crypto *c, const uint8_t root[static MC_KEY_LEN],
                     const gasm_Receipt *receipt, uint8_t *ret, size_t cap)
 {
-    gasm_SealedReceipt sealed;
-    int n = mc_pb_encode(gasm_Receipt_fields, receipt, sealed.body.bytes, sizeof sealed.body.bytes);
+    const size_t room = 3; /* tag and length take so much at most */
+    int n = cap < room ? GF_E_SPACE
+                       : mc_pb_encode(gasm_Receipt_fields, receipt, ret + room, cap - room);
+    pb_ostream_t out = pb_ostream_from_buffer(ret, cap);
+    uint8_t mac[MC_RECEIPT_MAC_LEN];
+    size_t end;
+    int r;
 
     if (n < 0)
         return n;
-    sealed.body.size = (pb_size_t)n;
-
-    const struct gf_span body = { sealed.body.bytes, sealed.body.size };
-    int r = receipt_mac(c, root, body, sealed.mac);
-
-    return r == 0 ? mc_pb_encode(gasm_SealedReceipt_fields, &sealed, ret, cap) : r;
+    r = receipt_mac(c, root, (struct gf_span){ ret + room, (size_t)n }, mac);
+    if (r != 0)
+        return r;
+    (void)pb_encode_tag(&out, PB_WT_STRING, gasm_SealedReceipt_body_tag);
+    (void)pb_encode_varint(&out, (uint64_t)n);
+    memmove(ret + out.bytes_written, ret + room, (size_t)n);
+    end = out.bytes_written + (size_t)n;
+    out = pb_ostream_from_buffer(ret + end, cap - end);
+    if (!pb_encode_tag(&out, PB_WT_STRING, gasm_SealedReceipt_mac_tag) ||
+        !pb_encode_string(&out, mac, sizeof mac))
+        return GF_E_SPACE;
+    return (int)(end + out.bytes_written);
 }
 
 /* The outer message has one form only, since prev_hash covers it and the mac does not. The body is

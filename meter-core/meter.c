@@ -73,7 +73,10 @@ static int wake(struct mc_meter *m)
     m->supply.typed_from_ms = mc_mono_ms(m);    /* the power's going does not shorten the wait */
     mc_store_begin(m, &tx);
     tx.next.starts++;
-    mc_tx_event(m, &tx, MC_EVENT_RESET, (int64_t)tx.next.starts, (int64_t)m->core.grant_open);
+    mc_tx_event(m, &tx, MC_EVENT_RESET, (int64_t)tx.next.starts,
+                (int64_t)m->core.grant_open | (int64_t)m->ports.reset_cause << 1);
+    if (m->ports.fault_status != 0)
+        mc_tx_event(m, &tx, MC_EVENT_PROGRAM_FAULT, m->ports.fault_address, m->ports.fault_status);
     note_firmware(m, &tx);
     rc = mc_store_change(m, &tx);
     gf_wipe(&tx, sizeof tx);

@@ -48,6 +48,9 @@ struct mc_ports {
     uint16_t (*supply_mv)(void *ctx);   /* battery, millivolt */
     int16_t (*temperature_dc)(void *ctx); /* tenths of a degree Celsius; same ctx as supply_mv */
     const uint8_t *firmware_digest;     /* SHA-256 of the program, MC_HASH_LEN bytes; borrowed */
+    /* Of the last run, for the journal; 0 where nobody knows. */
+    uint32_t reset_cause;               /* the board's number (port/stm32/board.h) */
+    uint32_t fault_address, fault_status; /* of the program, when it failed; status 0: it did not */
 };
 
 /* What else the meter feels; each is on or off. */

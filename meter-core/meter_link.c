@@ -220,22 +220,28 @@ static void take_hello(struct mc_meter *m, struct gf_span hello)
 
 /* ---- requests ---- */
 
+/* 0 or an error. A function of its own, so that its transaction is off the stack when the next is
+ * made. */
+static int raise_floor(struct mc_meter *m)
+{
+    struct mc_tx tx;
+    int rc;
+
+    mc_store_begin(m, &tx);
+    tx.next.serial_floor = m->ticket.serial_floor;
+    mc_tx_event(m, &tx, MC_EVENT_SERIAL_FLOOR, (int64_t)m->ticket.serial_floor,
+                (int64_t)m->core.serial_floor);
+    rc = mc_store_change(m, &tx);
+    gf_wipe(&tx, sizeof tx);
+    return rc;
+}
+
 /* The first request proved the client's key. What follows from that is journalled: a higher serial
  * floor, and the activation of a new key. 0 or an error. */
 static int proved(struct mc_meter *m)
 {
-    int rc = 0;
+    int rc = m->ticket.serial_floor > m->core.serial_floor ? raise_floor(m) : 0;
 
-    if (m->ticket.serial_floor > m->core.serial_floor) {
-        struct mc_tx tx;
-
-        mc_store_begin(m, &tx);
-        tx.next.serial_floor = m->ticket.serial_floor;
-        mc_tx_event(m, &tx, MC_EVENT_SERIAL_FLOOR, (int64_t)m->ticket.serial_floor,
-                    (int64_t)m->core.serial_floor);
-        rc = mc_store_change(m, &tx);
-        gf_wipe(&tx, sizeof tx);
-    }
     if (rc == 0 && m->ticket.epoch != 0 && m->ticket.epoch == m->core.pending_epoch)
         rc = mc_key_activate(m);
     return rc;

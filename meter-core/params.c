@@ -1,8 +1,11 @@
 /* params.c - the parameter table; see params.h. */
 #include "meter-core/params.h"
 
+#include "meter-core/texts.h"
+
 static const struct mc_param_row rows[] = {
-#define X(name, id, text, unit, min, max, def, what) {id, min, max, def, text, unit, what},
+#define X(name, id, text, unit, min, max, def, what)                                               \
+    {id, min, max, def, MC_TEXT(text), MC_TEXT(unit), MC_TEXT(what)},
     MC_PARAM_TABLE(X)
 #undef X
 };

@@ -81,6 +81,22 @@ world_meter() {
     world_wait "meter$1" ready
 }
 
+# world_firmware N - meter N is the firmware's image in an emulator; a radio module carries it to adapter N
+world_firmware() {
+    world_controller "$1"
+    world_spawn "meter$1" "$BUILD/gasmeter" --uart "$W/uart$1.sock" --adapter "02:00:00:00:00:0$1" --bus "$BUS"
+    world_wait "meter$1" ready
+}
+
+# world_controller N - start the emulator of meter N: its line at W/uartN.sock, its hand at W/handN.sock
+world_controller() {
+    rm -f "$W/uart$1.sock" "$W/hand$1.sock"
+    world_spawn "controller$1" setpriv --pdeathsig KILL qemu-system-arm -M netduinoplus2 -display none -monitor none \
+        -semihosting-config "enable=on,target=native,arg=$W/meter$1.nvm,arg=flow=$FLOW,arg=rate=$RATE" \
+        -serial "unix:$W/uart$1.sock,server=on,wait=off" -serial "unix:$W/hand$1.sock,server=on,wait=off" \
+        -kernel "${FIRMWARE:-build/firmware/qemu.elf}"
+}
+
 # world_serve [PORT] - head office; the port is kept for restarts in W/port
 world_serve() {
     local port=0 enrol=0

@@ -239,6 +239,24 @@ static void receipt_comes_back_as_it_was(void **state)
         assert_int_equal(mc_receipt_seal(crypto, root, &r, again, cap), GF_E_SPACE);
 }
 
+/* The length of its body takes one byte, not two as in a receipt of a meter. */
+static void receipt_that_says_nothing_comes_back_too(void **state)
+{
+    const gasm_Receipt nothing = gasm_Receipt_init_zero;
+    uint8_t root[MC_KEY_LEN], bytes[MC_RECEIPT_MAX];
+    gasm_Receipt r;
+    int n;
+
+    (void)state;
+    aid_root_key(0x60, root);
+    n = mc_receipt_seal(crypto, root, &nothing, bytes, sizeof bytes);
+    assert_in_range(n, 1, 127);
+    assert_int_equal(mc_receipt_seal(crypto, root, &nothing, bytes, (size_t)n), n);
+    assert_int_equal(mc_receipt_seal(crypto, root, &nothing, bytes, (size_t)n - 1), GF_E_SPACE);
+    assert_int_equal(mc_receipt_seal(crypto, root, &nothing, bytes, (size_t)n), n);
+    assert_int_equal(mc_receipt_open(crypto, root, span(bytes, (size_t)n), &r), 0);
+}
+
 static void receipt_that_cannot_be_written_is_not_sealed(void **state)
 {
     uint8_t root[MC_KEY_LEN], bytes[MC_RECEIPT_MAX];
@@ -455,6 +473,7 @@ int main(void)
         cmocka_unit_test(ticket_key_is_made_from_the_bytes),
         cmocka_unit_test(ticket_prefixes_flips_and_noise_are_judged_safely),
         cmocka_unit_test(receipt_comes_back_as_it_was),
+        cmocka_unit_test(receipt_that_says_nothing_comes_back_too),
         cmocka_unit_test(receipt_that_cannot_be_written_is_not_sealed),
         cmocka_unit_test(receipt_is_sealed_as_documented),
         cmocka_unit_test(receipt_with_any_flipped_bit_or_cut_is_refused),

@@ -172,7 +172,7 @@ static int64_t rtc_mono_ms(void *ctx)
 void gm_body_ports(struct gm_body *b, struct mc_ports *ret)
 {
     ret->clock = &b->rtc;
-    ret->valve = (struct mc_valve){b, drive, state};
+    ret->valve = (struct mc_valve){.ctx = b, .drive = drive, .state = state};
     ret->supply_ctx = b;
     ret->supply_mv = supply_mv;
     ret->temperature_dc = temperature_dc;

@@ -1,5 +1,6 @@
 /* main.c - gasmeter: a Bluetooth prepaid gas meter on this machine. */
 #include "common/host/real.h"
+#include "meter-core/port/host/bridge.h"
 #include "meter-core/port/host/manufacture.h"
 #include "meter-core/port/host/many.h"
 #include "meter-core/port/host/options.h"
@@ -26,6 +27,9 @@ int main(int argc, char *argv[])
     if (o.command == GM_RUN) {
         gm_signals_block();
         r = gm_run(&o, gf_real_clock(), gf_real_random(), crypto, &why);
+    } else if (o.command == GM_BRIDGE) {
+        gm_signals_block();
+        r = gm_bridge(&o, gf_real_clock(), gf_real_random(), &why);
     } else if (o.command == GM_MANY) {
         gm_signals_block();
         r = gm_many(&o, gf_real_clock(), gf_real_random(), crypto, &why);

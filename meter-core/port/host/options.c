@@ -13,6 +13,7 @@
 #define ONE (GM_MANUFACTURE | GM_RUN)
 #define RUN (GM_RUN | GM_MANY)
 #define NEW (GM_MANUFACTURE | GM_MANY)
+#define RADIO (GM_RUN | GM_BRIDGE)
 #define AT(field) offsetof(struct gm_options, field)
 #define CODE_BASE 256           /* getopt_long's values: beyond every character */
 
@@ -40,9 +41,11 @@ static const struct option_row {
      "Bluetooth address on its label"},
     {"verified", "DATE", GM_MANUFACTURE, 0, TEXT, AT(verified), 0, 0,
      "date of verification, 2026-11-22; today"},
-    {"adapter", "BTADDR", GM_RUN, 0, TEXT, AT(adapter), 0, 0,
+    {"uart", "PATH", GM_BRIDGE, GM_BRIDGE, TEXT, AT(uart), 0, 0,
+     "terminal device or socket of a meter's controller: be its radio"},
+    {"adapter", "BTADDR", RADIO, 0, TEXT, AT(adapter), 0, 0,
      "Bluetooth adapter; the first that can"},
-    {"bus", "ADDRESS", GM_RUN, 0, TEXT, AT(bus), 0, 0,
+    {"bus", "ADDRESS", RADIO, 0, TEXT, AT(bus), 0, 0,
      "D-Bus; DBUS_SYSTEM_BUS_ADDRESS, else the system bus"},
     {"control", "PATH", GM_RUN, 0, TEXT, AT(control), 0, 0,
      "take commands at this Unix socket; help tells which"},
@@ -52,7 +55,7 @@ static const struct option_row {
      "gas that flows while the valve is open; 0"},
     {"clock-rate", "N", RUN, 0, NUMBER, AT(clock_rate), 1, 1000,
      "waiting times run so many times faster; 1"},
-    {"readvertise-ms", "N", GM_RUN, 0, NUMBER, AT(readvertise_ms), 0, 3600000,
+    {"readvertise-ms", "N", RADIO, 0, NUMBER, AT(readvertise_ms), 0, 3600000,
      "register the advertisement anew so often, for emulated controllers; 0: never"},
     {"verbose", NULL, GM_RUN, 0, SWITCH, AT(verbose), 0, 1, "a line for each change"},
     {"count", "N", GM_MANY, GM_MANY, NUMBER, AT(count), 1, 100000, "so many meters, without radio"},
@@ -70,6 +73,7 @@ static const struct {
     {"manufacture", GM_MANUFACTURE, "make a new meter and its line in a shipment file"},
     {"run", GM_RUN, "be that meter until stopped"},
     {"run --count N", GM_MANY, "be N meters in memory, open an account on each, and measure"},
+    {"--uart PATH", GM_BRIDGE, "be the radio of a meter on a serial line until stopped"},
     {"--help", GM_HELP, NULL},
 };
 
@@ -163,7 +167,11 @@ static int check_set(const struct gm_options *o, const bool given[static N_ROWS]
 static int read_command(int argc, char *argv[], struct gm_options *o, struct gf_fail *why)
 {
     if (argc < 2)
-        return gf_fail(why, GF_E_USAGE, "command", "manufacture or run");
+        return gf_fail(why, GF_E_USAGE, "command", "manufacture, run or --uart");
+    if (strncmp(argv[1], "--uart", strlen("--uart")) == 0) {
+        o->command = GM_BRIDGE;
+        return 0;
+    }
     for (size_t i = 0; i < N_COMMANDS; i++)
         if (commands[i].command != GM_MANY && strcmp(argv[1], commands[i].name) == 0)
             o->command = commands[i].command;
@@ -182,7 +190,7 @@ static int read_options(int argc, char *argv[], struct gm_options *o, bool given
         longs[i] = (struct option){rows[i].name, rows[i].value != NULL, NULL, CODE_BASE + (int)i};
     longs[N_ROWS] = (struct option){"help", 0, NULL, 'h'};
     opterr = 0;
-    optind = 2;
+    optind = o->command == GM_BRIDGE ? 1 : 2;
     while (r == 0 && o->command != GM_HELP &&
            (code = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
         size_t row = (size_t)(code - CODE_BASE);

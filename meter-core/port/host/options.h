@@ -7,8 +7,15 @@
 
 #include "common/err.h"
 
-/* GM_MANY is run with --count. */
-enum gm_command { GM_NONE = 0, GM_MANUFACTURE = 1, GM_RUN = 2, GM_MANY = 4, GM_HELP = 8 };
+/* GM_MANY is run with --count, GM_BRIDGE is --uart in the place of a command. */
+enum gm_command {
+    GM_NONE = 0,
+    GM_MANUFACTURE = 1,
+    GM_RUN = 2,
+    GM_MANY = 4,
+    GM_HELP = 8,
+    GM_BRIDGE = 16
+};
 
 /* Texts are NULL when not given, and borrowed from argv. */
 struct gm_options {
@@ -18,6 +25,7 @@ struct gm_options {
     int64_t type, pulse_l;
     const char *adapter, *bus;                                          /* run */
     const char *control;
+    const char *uart;                                                   /* --uart */
     int64_t flow_l_per_h, clock_rate, readvertise_ms;
     bool verbose, panel;
     int64_t count, seconds;                                             /* run --count */
