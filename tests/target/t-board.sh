@@ -4,7 +4,7 @@
 #
 # TEST_ALL=1: every cut at every operation, every planted bug. SEED=n draws others. PLANTED=1: every planted bug alone.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh
 : "${BUILD:=build/gcc}" "${SEED:=1}"
 W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-board.XXXXXX")

@@ -2,7 +2,7 @@
 # t-firmware-stack.sh - what the firmware's stacks took while an account was opened, against what is proved; and that
 # an overflow ends in a restart with a note in the journal. TAP.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 : "${BUILD:=build/gcc}"
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 W=$BUILD/tmp/firmware-stack

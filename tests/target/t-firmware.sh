@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # t-firmware.sh - the firmware's images keep their budgets, and docs/firmware.md tells their sizes and the serial line. TAP.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh
 FW=build/firmware
 run 0 "the images are built" make -s $FW/f405.elf $FW/l476.elf $FW/qemu.elf
