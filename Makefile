@@ -197,9 +197,11 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 include firmware.mk
 
 # ---- what people call -----------------------------------------------------------------------
-.PHONY: deps test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean
+.PHONY: deps deps-firmware test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
+deps-firmware:  ## and those that build and run the firmware
+	@tests/tools/packages firmware
 
 tests: all $(UNIT_TESTS) $(PIPES)  ## build the unit tests
 

@@ -73,7 +73,7 @@ $(FW_BUILD)/counted.elf: $(FW_OBJ) $(call fw_obj,$(qemu_BOARD) tests/bench/firmw
 # ---- what people call ----
 FW_IMAGES := $(FW_BOARDS:%=$(FW_BUILD)/%.elf)
 .PHONY: firmware bench-firmware
-firmware: deps $(FW_IMAGES)  ## the meter as firmware, for each board, within its budgets
+firmware: deps-firmware $(FW_IMAGES)  ## the meter as firmware, for each board, within its budgets
 	@cat $(FW_SOURCES)/versions
 	@tests/tools/firmware_size $(foreach b,$(FW_BOARDS),$(if $(filter $(b),$(FW_EMULATED)),--emulated) $(FW_BUILD)/$(b).elf)
 	@tests/tools/stack --firmware $(FW_IMAGES)

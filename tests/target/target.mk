@@ -75,11 +75,11 @@ $(UNITS_BUILD)/suites:
 
 # ---- what people call ----
 .PHONY: test-target demo-firmware
-test-target: deps  ## the firmware in its emulator and on register models: budgets, the whole chain, kills, unit tests
+test-target: deps-firmware  ## the firmware in its emulator and on register models: budgets, the whole chain, kills, unit tests
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all tests firmware $(TARGET_IMAGES) $(UNITS_IMAGES) $(UNITS_BUILD)/suites
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(addprefix $(TARGET)/,t-kills.sh t-units.sh t-board.sh t-chain.sh t-life.sh \
 	    t-firmware.sh t-firmware-stack.sh)
 
-demo-firmware: deps  ## an account opened on the firmware in its emulator, step by step
+demo-firmware: deps-firmware  ## an account opened on the firmware in its emulator, step by step
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(FW_BUILD)/qemu.elf
 	@BUILD=$(BUILD) $(TARGET)/demo
