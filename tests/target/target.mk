@@ -23,14 +23,14 @@ UNITS_SOURCES := $(UNITS_BUILD)/versions
 # What needs something that no MCU has, and why.
 UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wipe:looks-at-the-stack-of-a-second-context \
                   test_token_typed:reckons-with-integers-of-128-bits test_entropy:reckons-with-floats-of-80-bits \
-                  test_tables:prints-words-that-the-image-leaves-out test_params:prints-words-that-the-image-leaves-out \
+                  test_tables:prints-words-that-the-image-leaves-out \
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
 # Those that fit into a real part's memories; the others run on a machine with the same core and more memory.
 UNITS_SMALL   := test_core test_crypto test_crypto_vectors test_swap test_token test_uart_link test_vectors_read
 UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c pipes.c ports_fail.c \
                  purge_site.c session_pair.c supply_site.c swap_aid.c vectors.c) $(wildcard tests/aid/cuts*.c tests/aid/meter_*.c tests/aid/model*.c)
-UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
+UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) $(FW_LEAN) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
                  -isystem $(FW_SOURCES)/nanopb -isystem $(FW_SOURCES)/bearssl/inc -isystem $(FW_SOURCES)/cmocka/include \
                  -isystem $(UNITS_BUILD)/jansson -isystem $(FW_SOURCES)/jansson/src
 UNITS_CMOCKA  := -DHAVE_MALLOC_H -DHAVE_INTTYPES_H -DHAVE_SIGNAL_H -DHAVE_STRINGS_H
