@@ -213,11 +213,11 @@ fuzz:  ## build the fuzz targets (clang), and what writes their seeds
 	    $(patsubst %,$(FUZZ_BUILD)/bin/%,$(FUZZERS) seeds seeds_office)
 
 test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
-	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers $(FW_IMAGES)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
 
 test-all: deps  ## the long campaigns too: every kill, every seed
-	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers $(FW_IMAGES)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
 	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
 
 coverage: deps  ## branches that the meter's tests take; what carries money, gas or keys has to be at 100 %
