@@ -229,7 +229,7 @@ static void test_usage(void **state)
         int status;
         const char *says;
     } cases[] = {
-        {{NULL}, 2, "manufacture or run"},
+        {{NULL}, 2, "manufacture, run or --uart"},
         {{"fly", NULL}, 2, "fly"},
         {{"run", NULL}, 2, "nvm: is needed"},
         {{"run", "--nvm", NULL}, 2, "--nvm"},
