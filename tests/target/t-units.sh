@@ -20,10 +20,12 @@ suite() {
 }
 
 mkdir -p "$W"
+read -r -d '' -a chosen <<<"${SUITES:-$(cat $IMAGES/suites)}" || true
 for image in "$IMAGES"/*/*.elf; do
     machine=$(basename "$(dirname "$image")")
-    case " ${SUITES:-$(cat $IMAGES/suites)} " in *" $machine/$(basename "$image" .elf) "*) ;; *) continue ;; esac
+    case " ${chosen[*]} " in *" $machine/$(basename "$image" .elf) "*) ;; *) continue ;; esac
     suite "$machine" "$(basename "$image" .elf)"
 done
+is "$TAP_N" "${#chosen[@]}" "each suite that was chosen was run"
 sed 's/^/# left out: /' $IMAGES/left-out
 done_testing

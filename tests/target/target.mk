@@ -27,7 +27,7 @@ UNITS_LEFT_OUT := test_crypto_cross:compares-OpenSSL-with-BearSSL test_crypto_wi
                   test_protocol_doc:reads-and-prints-documents test_storage_doc:reads-and-prints-documents
 UNITS_SUITES  := $(filter-out $(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l)))),$(notdir $(METER_TESTS)))
 # Those that fit into a real part's memories; the others run on a machine with the same core and more memory.
-UNITS_SMALL   := test_core test_crypto test_crypto_vectors test_swap test_token test_uart_link test_vectors_read
+UNITS_SMALL   := test_core test_swap test_token test_uart_link test_vectors_read
 UNITS_AID     := $(addprefix tests/aid/,credit_aid.c crypto_each.c flash.c json.c linkaid.c matrix.c message_samples.c pipes.c ports_fail.c \
                  purge_site.c session_pair.c supply_site.c swap_aid.c vectors.c) $(wildcard tests/aid/cuts*.c tests/aid/meter_*.c tests/aid/model*.c)
 UNITS_CFLAGS  := -std=c11 -Os -g -ffunction-sections -fdata-sections $(FW_ARCH) $(FW_LEAN) -w -D_GNU_SOURCE -include sys/_intsup.h -include sys/_stdint.h -I. -I$(FW_BUILD)/gen -I$(TARGET)/units \
@@ -64,7 +64,7 @@ $(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD
 endef
 $(foreach t,$(UNITS_SUITES),$(eval $(call unit_image,$(t),netduinoplus2))$(eval $(call unit_image,$(t),mps2-an386)))
 # Minutes each in the emulator: only with TEST_ALL=1.
-UNITS_LONG    := test_cuts test_cuts_commands test_cuts_control test_faults test_journal_wear test_long_time test_matrix test_messages test_model test_supply_flow
+UNITS_LONG    := test_cuts test_cuts_commands test_cuts_control test_cuts_swap test_faults test_journal test_journal_wear test_long_time test_matrix test_messages test_model test_proof test_supply_flow
 UNITS_SUITES  := $(if $(TEST_ALL),$(UNITS_SUITES),$(filter-out $(UNITS_LONG),$(UNITS_SUITES)))
 UNITS_IMAGES := $(foreach t,$(UNITS_SUITES),$(UNITS_BUILD)/$(if $(filter $(t),$(UNITS_SMALL)),netduinoplus2,mps2-an386)/$(t).elf)
 .PHONY: $(UNITS_BUILD)/suites

@@ -124,14 +124,14 @@ class Client:
         self.session, self.ticket = session, (ticket, key)
 
     def greet(self, ticket, key):
-        """Hello; a second one when that was too soon."""
-        try:
-            self.hello(ticket, key)
-        except Refused as e:
-            if not isinstance(e.args[0], dict) or e.args[0]["retry_after_s"] == 0:
-                raise
-            self.radio.do(b"T", le(1000 * e.args[0]["retry_after_s"], 4))
-            self.hello(ticket, key)
+        """Hello; again when that was too soon."""
+        for tries in range(5, -1, -1):
+            try:
+                return self.hello(ticket, key)
+            except Refused as e:
+                if tries == 0 or not isinstance(e.args[0], dict) or e.args[0]["retry_after_s"] == 0:
+                    raise
+                self.radio.do(b"T", le(1000 * e.args[0]["retry_after_s"], 4))
 
     def request(self, plain):
         answer = self.wait(self.session.seal(plain))
