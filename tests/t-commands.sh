@@ -199,10 +199,10 @@ cp "$W/office/"*.pem "$W/office/"*.key "$W/restored/"
 good restore "$W/backup" --dir "$W/restored"
 bad restore 8 "already" "$W/backup"
 run 0 "backup where a name cannot be given in one step" strace -f -qq -o /dev/null -e trace=renameat2 \
-    -e inject=renameat2:error=EINVAL "$BUILD/gasoffice" --dir "$W/office" backup "$W/fat"
+    -e inject=renameat2:error=EINVAL env ASAN_OPTIONS=detect_leaks=0 "$BUILD/gasoffice" --dir "$W/office" backup "$W/fat"
 run 0 "it is the same" cmp "$W/fat" "$W/backup"
 run 8 "and writes over nothing" strace -f -qq -o /dev/null -P "$W/fat" -e trace=renameat2,faccessat2,access \
-    -e inject=renameat2:error=EINVAL -e inject=access,faccessat2:error=ENOENT "$BUILD/gasoffice" --dir "$W/office" backup "$W/fat"
+    -e inject=renameat2:error=EINVAL -e inject=access,faccessat2:error=ENOENT env ASAN_OPTIONS=detect_leaks=0 "$BUILD/gasoffice" --dir "$W/office" backup "$W/fat"
 world_kill office
 run 7 "a disk that is full when the database is opened" strace -f -qq -o /dev/null -P "$W/office/office.db-shm" \
     -e trace=ftruncate,pwrite64 -e inject=ftruncate,pwrite64:error=ENOSPC env ASAN_OPTIONS=detect_leaks=0 \
