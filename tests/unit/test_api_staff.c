@@ -281,16 +281,15 @@ static void a_locked_database_is_told_so(void **state)
 {
     char path[600];
     int wait_s = 0;
-    const struct oaid_request change = { .method = "POST",
-                                         .path = "/v1/staff",
-                                         .who = supervisor,
-                                         .json = member("T-10", "technician"),
-                                         .wait_s = &wait_s };
+    struct oaid_request change = {
+        .method = "POST", .path = "/v1/staff", .who = supervisor, .wait_s = &wait_s
+    };
     struct odb *another;
     struct gf_fail why = { 0 };
 
     (void)state;
     oaid_needs_file(&office);
+    change.json = member("T-10", "technician");
     (void)snprintf(path, sizeof path, "%s/office.db", office.dir);
     assert_int_equal(odb_open(path, false, &another, &why), 0);
     assert_int_equal(odb_begin(another), 0);
