@@ -66,7 +66,7 @@ uint32_t board_presses(void);
 /* True while the sense is on. */
 bool board_sense(enum mc_sense sense);
 
-/* Power is about to fail (PVD): the loop starts no new command. */
+/* Power is about to fail (PVD): the board opens no valve then. */
 bool board_power_fails(void);
 
 /* The radio module's line. Bytes that came, up to cap; bytes to send: how many were taken. */

@@ -88,10 +88,7 @@ static uint32_t convert(uint32_t channel)
     ADC1_F4->sqr3 = channel;
     ADC1_F4->sr = 0;
     ADC1_F4->cr2 |= ADC_CR2_SWSTART;
-    for (uint32_t i = 0; i < ADC_TURNS; i++)
-        if ((ADC1_F4->sr & ADC_SR_EOC) != 0)
-            return ADC1_F4->dr & 0xFFFu;
-    return 0;
+    return rm_wait(&ADC1_F4->sr, ADC_SR_EOC, ADC_SR_EOC, ADC_TURNS) ? ADC1_F4->dr & 0xFFFu : 0;
 }
 
 /* The mean of four, behind one that is thrown away: sensor and converter are awake by then. */

@@ -87,14 +87,6 @@ bool part_power_fails(void)
     return (PWR_SR2 & PWR_SR2_PVDO) != 0;
 }
 
-static bool wait_for(volatile const uint32_t *reg, uint32_t mask, uint32_t value)
-{
-    for (uint32_t i = 0; i < ADC_TURNS; i++)
-        if ((*reg & mask) == value)
-            return true;
-    return false;
-}
-
 /* Out of its deep sleep, calibrated, on (18.4.6 to 18.4.9). */
 static bool start_adc(void)
 {
@@ -104,13 +96,13 @@ static bool start_adc(void)
     for (volatile uint32_t i = 0; i < REGULATOR_TURNS; i = i + 1)
         ;
     ADC1_L4->cr = ADC_CR_ADVREGEN | ADC_CR_ADCAL;
-    if (!wait_for(&ADC1_L4->cr, ADC_CR_ADCAL, 0))
+    if (!rm_wait(&ADC1_L4->cr, ADC_CR_ADCAL, 0, ADC_TURNS))
         return false;
     ADC1_L4->smpr1 = ADC_SMPR_LONGEST << (3u * CHANNEL_REFERENCE);
     ADC1_L4->smpr2 = ADC_SMPR_LONGEST << (3u * (CHANNEL_TEMPERATURE - 10u));
     ADC1_L4->isr = ADC_ISR_ADRDY;   /* written 1: cleared */
     ADC1_L4->cr = ADC_CR_ADVREGEN | ADC_CR_ADEN;
-    return wait_for(&ADC1_L4->isr, ADC_ISR_ADRDY, ADC_ISR_ADRDY);
+    return rm_wait(&ADC1_L4->isr, ADC_ISR_ADRDY, ADC_ISR_ADRDY, ADC_TURNS);
 }
 
 /* One conversion. 0 when none ends. */
@@ -118,7 +110,7 @@ static uint32_t convert(uint32_t channel)
 {
     ADC1_L4->sqr1 = channel << 6;   /* one conversion */
     ADC1_L4->cr = ADC_CR_ADVREGEN | ADC_CR_ADEN | ADC_CR_ADSTART;
-    return wait_for(&ADC1_L4->isr, ADC_ISR_EOC, ADC_ISR_EOC) ? ADC1_L4->dr & 0xFFFu : 0;
+    return rm_wait(&ADC1_L4->isr, ADC_ISR_EOC, ADC_ISR_EOC, ADC_TURNS) ? ADC1_L4->dr & 0xFFFu : 0;
 }
 
 /* The mean of four, behind one that is thrown away: sensor and converter are awake by then. */
@@ -132,7 +124,7 @@ static uint32_t measure(uint32_t channel)
             sum += convert(channel);
     }
     ADC1_L4->cr = ADC_CR_ADVREGEN | ADC_CR_ADDIS;
-    (void)wait_for(&ADC1_L4->cr, ADC_CR_ADEN, 0);
+    (void)rm_wait(&ADC1_L4->cr, ADC_CR_ADEN, 0, ADC_TURNS);
     ADC1_L4->cr = ADC_CR_DEEPPWD;
     ADC_CCR_L4 = 0;
     return sum / 4u;

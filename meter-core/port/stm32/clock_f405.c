@@ -20,30 +20,22 @@
 
 static uint32_t hz = HSI_HZ;
 
-static bool wait_for(volatile const uint32_t *reg, uint32_t mask, uint32_t value)
-{
-    for (uint32_t i = 0; i < TURNS; i++)
-        if ((*reg & mask) == value)
-            return true;
-    return false;
-}
-
 static bool switch_to(uint32_t sw, uint32_t sws)
 {
     RCC_F4->cfgr = (RCC_F4->cfgr & ~RCC_CFGR_SW) | sw;
-    return wait_for(&RCC_F4->cfgr, RCC_CFGR_SWS, sws);
+    return rm_wait(&RCC_F4->cfgr, RCC_CFGR_SWS, sws, TURNS);
 }
 
 /* The core on the PLL. False: it stays on the internal oscillator. */
 static bool start_pll(bool on_crystal)
 {
     RCC_F4->cr &= ~RCC_CR_PLLON;
-    if (!wait_for(&RCC_F4->cr, RCC_CR_PLLRDY, 0))
+    if (!rm_wait(&RCC_F4->cr, RCC_CR_PLLRDY, 0, TURNS))
         return false;
     RCC_F4->pllcfgr = PLL_Q_4 | PLL_P_4 | PLL_N |
                       (on_crystal ? RCC_PLLCFGR_SRC_HSE | PLL_M_HSE : PLL_M_HSI);
     RCC_F4->cr |= RCC_CR_PLLON;
-    return wait_for(&RCC_F4->cr, RCC_CR_PLLRDY, RCC_CR_PLLRDY) &&
+    return rm_wait(&RCC_F4->cr, RCC_CR_PLLRDY, RCC_CR_PLLRDY, TURNS) &&
            switch_to(RCC_CFGR_SW_PLL, RCC_CFGR_SWS_PLL);
 }
 
@@ -53,10 +45,10 @@ static uint32_t start_clocks(void)
     uint32_t faults = 0;
 
     RCC_F4->cr |= RCC_CR_HSION;
-    (void)wait_for(&RCC_F4->cr, RCC_CR_HSIRDY, RCC_CR_HSIRDY);  /* the core runs on it already */
+    (void)rm_wait(&RCC_F4->cr, RCC_CR_HSIRDY, RCC_CR_HSIRDY, TURNS);  /* the core runs on it already */
     (void)switch_to(RCC_CFGR_SW_HSI, RCC_CFGR_SWS_HSI);
     RCC_F4->cr |= RCC_CR_HSEON;
-    if (!wait_for(&RCC_F4->cr, RCC_CR_HSERDY, RCC_CR_HSERDY))
+    if (!rm_wait(&RCC_F4->cr, RCC_CR_HSERDY, RCC_CR_HSERDY, TURNS))
         faults |= BOARD_NO_HSE;
     hz = PLL_HZ;
     if (start_pll((faults & BOARD_NO_HSE) == 0))
@@ -72,7 +64,7 @@ static uint32_t start_clocks(void)
 static bool set_wait_states(void)
 {
     FLASH_F4->acr = WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN;
-    return wait_for(&FLASH_F4->acr, FLASH_ACR_LATENCY, WAIT_STATES);
+    return rm_wait(&FLASH_F4->acr, FLASH_ACR_LATENCY, WAIT_STATES, TURNS);
 }
 
 uint32_t part_start(void)

@@ -11,22 +11,14 @@
 
 static uint32_t hz = MSI_RESET_HZ;
 
-static bool wait_for(volatile const uint32_t *reg, uint32_t mask, uint32_t value)
-{
-    for (uint32_t i = 0; i < TURNS; i++)
-        if ((*reg & mask) == value)
-            return true;
-    return false;
-}
-
 /* The core on HSI16. False: it stays on what it runs on. */
 static bool start_core(void)
 {
     RCC_L4->cr |= RCC_CR_HSION;
-    if (!wait_for(&RCC_L4->cr, RCC_CR_HSIRDY, RCC_CR_HSIRDY))
+    if (!rm_wait(&RCC_L4->cr, RCC_CR_HSIRDY, RCC_CR_HSIRDY, TURNS))
         return false;
     RCC_L4->cfgr = (RCC_L4->cfgr & ~RCC_CFGR_SW) | RCC_CFGR_SW_HSI16 | RCC_CFGR_STOPWUCK;
-    return wait_for(&RCC_L4->cfgr, RCC_CFGR_SWS, RCC_CFGR_SWS_HSI16);
+    return rm_wait(&RCC_L4->cfgr, RCC_CFGR_SWS, RCC_CFGR_SWS_HSI16, TURNS);
 }
 
 uint32_t part_start(void)
@@ -68,5 +60,5 @@ bool part_rng_clock(bool on)
     RCC_L4->cr = (RCC_L4->cr & ~RCC_CR_MSIRANGE) | RCC_CR_MSIRANGE_48M | RCC_CR_MSIRGSEL;
     RCC_L4->cr |= RCC_CR_MSION;
     RCC_L4->ahb2enr |= RCC_AHB2ENR_RNG;
-    return wait_for(&RCC_L4->cr, RCC_CR_MSIRDY, RCC_CR_MSIRDY);
+    return rm_wait(&RCC_L4->cr, RCC_CR_MSIRDY, RCC_CR_MSIRDY, TURNS);
 }

@@ -3,6 +3,7 @@
 #ifndef GF_STM32_RM_CORE_H
 #define GF_STM32_RM_CORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RM_REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
@@ -46,6 +47,16 @@ static inline uint32_t irq_off(void)
 static inline void irq_restore(uint32_t was)
 {
     __asm volatile("msr primask, %0\n isb" ::"r"(was) : "memory");
+}
+
+/* Read `reg` until its bits under `mask` are `value`, `turns` times at most. False: they never were. */
+static inline bool rm_wait(volatile const uint32_t *reg, uint32_t mask, uint32_t value,
+                           uint32_t turns)
+{
+    for (uint32_t i = 0; i < turns; i++)
+        if ((*reg & mask) == value)
+            return true;
+    return false;
 }
 
 /* Until an interrupt is pending, whether it is masked or not (B1.5.18). */

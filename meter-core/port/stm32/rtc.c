@@ -19,14 +19,6 @@ static struct {
     bool runs;
 } rtc;
 
-static bool wait_for(volatile const uint32_t *reg, uint32_t bit)
-{
-    for (uint32_t i = 0; i < TURNS; i++)
-        if ((*reg & bit) != 0)
-            return true;
-    return false;
-}
-
 static void unprotect(void)
 {
     RTC_WPR = RTC_WPR_KEY1;
@@ -51,7 +43,7 @@ static bool set_first(void)
 
     unprotect();
     RTC_ISR = RTC_ISR_INIT;
-    good = wait_for(&RTC_ISR, RTC_ISR_INITF);
+    good = rm_wait(&RTC_ISR, RTC_ISR_INITF, RTC_ISR_INITF, TURNS);
     if (good) {
         RTC_PRER = SYNC;            /* two writes, in this order (26.3.5) */
         RTC_PRER = ASYNC << PRER_ASYNC_AT | SYNC;
@@ -68,7 +60,7 @@ void rtc_resume(void)
     unprotect();
     clear_flag(RTC_ISR_RSF);
     protect();
-    rtc.runs = rtc.runs && wait_for(&RTC_ISR, RTC_ISR_RSF);
+    rtc.runs = rtc.runs && rm_wait(&RTC_ISR, RTC_ISR_RSF, RTC_ISR_RSF, TURNS);
 }
 
 uint32_t rtc_start(volatile uint32_t *bdcr)
@@ -76,7 +68,7 @@ uint32_t rtc_start(volatile uint32_t *bdcr)
     rtc.bdcr = bdcr;
     rtc.runs = false;
     PWR_CR |= PWR_CR_DBP;
-    if (!wait_for(&PWR_CR, PWR_CR_DBP))
+    if (!rm_wait(&PWR_CR, PWR_CR_DBP, PWR_CR_DBP, TURNS))
         return BOARD_NO_RTC;
     if ((*bdcr & BDCR_RTCSEL) != 0 && (*bdcr & BDCR_RTCSEL) != BDCR_RTCSEL_LSE) {
         *bdcr |= BDCR_BDRST;        /* another clock was chosen: only this undoes it */
@@ -138,7 +130,7 @@ bool rtc_wake_in(uint32_t ms)
     if (!rtc.runs)
         return false;
     rtc_wake_off();
-    good = wait_for(&RTC_ISR, RTC_ISR_WUTWF);
+    good = rm_wait(&RTC_ISR, RTC_ISR_WUTWF, RTC_ISR_WUTWF, TURNS);
     if (!good)
         return false;
     unprotect();

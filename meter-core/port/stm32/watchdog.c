@@ -13,8 +13,7 @@ void watchdog_start(void)
     IWDG_KR = IWDG_KR_WRITE;
     IWDG_PR = IWDG_PR_64;
     IWDG_RLR = RELOAD;
-    for (uint32_t i = 0; (IWDG_SR & IWDG_SR_UPDATING) != 0 && i < UPDATE_TURNS; i++)
-        ;
+    (void)rm_wait(&IWDG_SR, IWDG_SR_UPDATING, 0, UPDATE_TURNS);
     watchdog_feed();
 }
 
