@@ -1,4 +1,4 @@
-/* commands.c - what the commands of gasfitter do; see program.h, and main.c for their table. */
+/* commands.c - what the commands of gasfitter do; see program.h, and options.c for their table. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "backend/client/client.h"
 #include "bt/central.h"
@@ -30,7 +31,7 @@ struct program {
     int stop;
 };
 
-/* A command: one row of the table in main.c. */
+/* A command: one row of the table in options.c. */
 enum { NEEDS_STORE = 1, NEEDS_WORLD_SYNC = 2, NEEDS_WORLD_RADIO = 4 };
 struct command {
     const char *name;                   /* "" for the app itself */
@@ -40,6 +41,16 @@ struct command {
     const char *help;                   /* a sentence without its stop */
     int (*fn)(struct program *p, struct gf_fail *why);
 };
+
+/* options.c. Read the command line into p->opt and p->args; *ret_cmd is the row of the command. 0 or
+ * GF_E_USAGE. */
+int program_parse(struct program *p, int argc, char **argv, const struct command **ret_cmd,
+                  struct gf_fail *why);
+/* Print on stdout how to call it; `only`: one command beside the app, NULL: all. */
+void program_help(const struct command *only);
+/* Print a section of the man page; see common/host/man.h. */
+enum program_man { PROGRAM_MAN_COMMANDS, PROGRAM_MAN_OPTIONS };
+void program_man(enum program_man part, FILE *out);
 
 /* commands.c. Each returns 0 or GF_E_* with *why. */
 int command_app(struct program *p, struct gf_fail *why);
