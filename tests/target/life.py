@@ -7,6 +7,8 @@ import sys
 import target
 import tap
 import protocol_meter
+import uart
+from tap import ok
 
 STEPS = ("begin", "install", "commission", "recharge", "serve", "take_over", "swap")
 DONE = ["INSTALL_KEY", "KEY_ACTIVATED", "OPEN_ACCOUNT", "PURGE_START", "PURGE_STOP", "PURGE_START",
@@ -14,9 +16,38 @@ DONE = ["INSTALL_KEY", "KEY_ACTIVATED", "OPEN_ACCOUNT", "PURGE_START", "PURGE_ST
         "RECHARGE", "VALVE_CLOSE", "VALVE_ARM", "SELF_TEST", "IMPORT_CREDIT", "CLOSE_ACCOUNT"]
 
 
+def supply(s):
+    """While the supply fails nothing is begun; but no longer than a second."""
+    radio, held = s.radio, False
+    radio.ready()
+    for _ in range(10):             # a host that stalls meanwhile lets the second pass
+        radio.by_hand("P")
+        radio.do(b"T", (200).to_bytes(4, "little"))
+        radio.by_hand("p")
+        radio.until(lambda: not radio.link.queue)
+        radio.by_hand("P")
+        radio.link.send(uart.CONNECTED, (247).to_bytes(2, "little"))
+        for _ in range(30):         # each answer shows a turn of its loop, and takes a byte of the line
+            radio.by_hand("s")
+            radio.heard()
+        radio.link.turn(0)
+        held = bool(radio.link.queue)
+        radio.by_hand("p")
+        radio.until(lambda: not radio.link.queue)
+        if held:
+            break
+    ok(held, "nothing is begun while the supply fails")
+    radio.by_hand("P")
+    radio.link.send(uart.CONNECTED, (247).to_bytes(2, "little"))
+    radio.until(lambda: not radio.link.queue)
+    ok(True, "a supply that stays low holds nothing up for long")
+    radio.by_hand("p")
+
+
 def main():
     image, folder, gasmeter = sys.argv[1:]
     story = target.Story(image, *target.manufacture(gasmeter, folder), folder)
+    supply(story)
     for step in STEPS:
         getattr(protocol_meter, step)(story)
     protocol_meter.chain(story, DONE)

@@ -40,6 +40,8 @@ def manufacture(gasmeter, folder):
 class Story(protocol_meter.Story):
     """The protocol's story, on the emulated MCU in place of meter_pipe."""
 
+    PATIENCE = 50                   # its clock stands still while the host has no time for it
+
     def __init__(self, image, nvm, factory_key, folder, rate=4):
         self.schema, self.office = SCHEMA, gasm_client.Office(SCHEMA)
         self.office.keys[0] = factory_key

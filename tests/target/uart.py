@@ -214,6 +214,14 @@ class Radio:
             self.hand = Link.connected(self.emulator.paths[1])
         self.hand.sendall(text.encode())
 
+    def heard(self):
+        """A line that was said at the second port."""
+        self.hand.settimeout(10)
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self.hand.recv(1) or b"\n"
+        return line
+
     def sort(self):
         for kind, body in self.link.messages:
             if kind == NOTIFY:

@@ -66,7 +66,8 @@ uint32_t board_presses(void);
 /* True while the sense is on. */
 bool board_sense(enum mc_sense sense);
 
-/* Power is about to fail (PVD): the board opens no valve then. */
+/* Power is about to fail (PVD, the hook of a brown-out): the loop begins nothing for a second at
+ * most, and the board opens no valve as long as it lasts. */
 bool board_power_fails(void);
 
 /* The radio module's line. Bytes that came, up to cap; bytes to send: how many were taken. */

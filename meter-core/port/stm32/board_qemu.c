@@ -8,7 +8,8 @@
  * Arguments (-semihosting-config arg=...,arg=...): the NVM file, then flow=L_PER_H, rate=N. USART2
  * takes what is done by hand: `b` button, `M` `m` magnet on and off, `C` `c` cover, `R` `r` reverse
  * flow, `f` and digits and newline: the flow; `s` is answered with the bytes of stack that main and the
- * handlers have taken since the start, `o` makes main's stack overflow.
+ * handlers have taken since the start, `o` makes main's stack overflow, `P` and `p` let the supply
+ * fail and hold again.
  */
 #include "meter-core/port/stm32/board.h"
 
@@ -51,6 +52,7 @@ static struct {
     uint32_t rate;
     int64_t utc_start_s;
     uint32_t presses;
+    bool power_fails;
     int64_t number;                 /* being read from `hand`; negative: none */
     char args[256];
     int nvm;                        /* file handle */
@@ -283,6 +285,8 @@ static void by_hand(char c)
         tell_stack();
     } else if (c == 'o') {
         overflow();
+    } else if (c == 'P' || c == 'p') {
+        qemu.power_fails = c == 'P';
     } else if ((at = strchr(on, c)) != NULL && c != '\0') {
         gm_body_set_sense(&qemu.body, (enum mc_sense)(at - on), true);
     } else if ((at = strchr(off, c)) != NULL && c != '\0') {
@@ -290,12 +294,17 @@ static void by_hand(char c)
     }
 }
 
-uint32_t board_pulses(void)
+static void take_hand(void)
 {
     uint8_t c;
 
     while (ring_get(&qemu.hand, &c))
         by_hand((char)c);
+}
+
+uint32_t board_pulses(void)
+{
+    take_hand();
     return gm_body_advance(&qemu.body);
 }
 
@@ -314,7 +323,8 @@ bool board_sense(enum mc_sense sense)
 
 bool board_power_fails(void)
 {
-    return false;
+    take_hand();
+    return qemu.power_fails;
 }
 
 /* ---- line, sleep, end ---- */

@@ -18,6 +18,10 @@
 #define OWES_HELLO 1u
 #define OWES_DROP 2u
 
+/* While the supply fails: at most so long, and looked at again so often. */
+#define HOLD_MS 1000
+#define HOLD_LOOK_MS 10u
+
 static struct firmware {
     struct mc_meter meter;
     struct ul_link link;
@@ -28,6 +32,7 @@ static struct firmware {
     uint8_t line_at, line_n;
     uint8_t owes, senses;
     int64_t tick_ms;                /* mono: when the meter wants to be called */
+    int64_t held_ms;                /* mono: since when the supply fails; 0: it does not */
 } fw;
 
 static int64_t mono_ms(void *ctx)
@@ -218,9 +223,29 @@ static uint32_t wait_ms(void)
     return wait > 0 ? (uint32_t)wait : 0;
 }
 
+/* While the supply fails nothing is begun: no record that would be torn, no command. A real end is
+ * over within HOLD_MS; a battery that stays low is meter-core's matter (mc_valve_power()), so a
+ * meter is never held for longer, with gas flowing that nobody judges. */
+static bool holds(void)
+{
+    int64_t now = board_mono_ms();
+
+    if (!board_power_fails()) {
+        fw.held_ms = 0;
+        return false;
+    }
+    if (fw.held_ms == 0)
+        fw.held_ms = now > 0 ? now : 1;
+    return now - fw.held_ms < HOLD_MS;
+}
+
 static void turn(void)
 {
     board_kick();
+    if (holds()) {
+        board_idle(HOLD_LOOK_MS);
+        return;
+    }
     hear();
     if (ul_restarted(&fw.link)) {
         mc_meter_disconnected(&fw.meter);
