@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/model.h"
 
@@ -166,8 +167,11 @@ static void schedule(struct vb_link *link)
 
 void vb_air_send(struct vb_link *link, enum vb_direction direction, const uint8_t *bytes, size_t n)
 {
-    struct vb_pdu *pdu = vb_new(sizeof *pdu + n);
+    struct vb_pdu *pdu;
 
+    if (vb_fault_on_pdu(link, direction, bytes, n))
+        return;
+    pdu = vb_new(sizeof *pdu + n);
     pdu->direction = direction;
     pdu->n = n;
     pdu->left = n + L2CAP_HEADER;

@@ -8,6 +8,7 @@
 #include "bt/virtual/acquire.h"
 #include "bt/virtual/att.h"
 #include "bt/virtual/db.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/notify.h"
 #include "bt/virtual/value.h"
@@ -92,14 +93,15 @@ static int char_mtu(void *self, sd_bus_message *to)
 {
     const struct vb_char *chr = self;
 
-    return sd_bus_message_append(to, "q", chr->service->device->link->mtu);
+    return sd_bus_message_append(to, "q", vb_fault_mtu(chr->service->device->link));
 }
 
 static bool char_has_mtu(void *self)
 {
     const struct vb_device *device = ((struct vb_char *)self)->service->device;
 
-    return device->link && device->adapter->vb->opt.version >= VB_BLUEZ_MTU;
+    return device->link && device->adapter->vb->opt.version >= VB_BLUEZ_MTU &&
+           vb_fault_mtu(device->link) > 0;
 }
 
 static int desc_uuid(void *self, sd_bus_message *to)

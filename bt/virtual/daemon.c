@@ -9,8 +9,10 @@
 
 #include "bt/virtual/adapter.h"
 #include "bt/virtual/agent.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/model.h"
+#include "bt/virtual/stranger.h"
 
 #define NAME "org.bluez"
 #define ROOT "/org/bluez"
@@ -179,6 +181,9 @@ int vb_run(const struct vb_options *opt)
     TAILQ_INIT(&vb.links);
     TAILQ_INIT(&vb.dead_links);
     TAILQ_INIT(&vb.agents);
+    TAILQ_INIT(&vb.faults);
+    for (unsigned i = 0; i < opt->n_faults; i++)
+        vb_fault_order(&vb, opt->faults[i]);
     r = start_loop(&vb);
     if (r >= 0)
         r = open_bus(&vb);
@@ -189,6 +194,8 @@ int vb_run(const struct vb_options *opt)
     if (r >= 0)
         r = sd_event_loop(vb.event);
     tear_down(&vb);
+    vb_faults_done(&vb);
+    vb_stranger_done(&vb);
     if (vb.bus)
         (void)sd_bus_flush_close_unref(vb.bus);
     sd_event_unref(vb.event);

@@ -7,6 +7,7 @@
 
 #include "bt/virtual/adv.h"
 #include "bt/virtual/device.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 
 #define ADAPTER "org.bluez.Adapter1"
@@ -199,7 +200,8 @@ static void hear(struct vb_adapter *adapter, struct vb_adv *adv)
     bool discoverable = is_discoverable(adapter, from, &adv->report);
 
     how.rssi = (int16_t)(-58 - (int)(from->index % 8) * 4 + (int)(vb_random(adapter->vb) % 5) - 2);
-    if (discoverable && passes(adapter, &adv->report, how.rssi, &how))
+    if (discoverable && passes(adapter, &adv->report, how.rssi, &how) &&
+        !vb_fault_on_heard(adapter, from, &how))
         vb_device_heard(adapter, from, &how);
 }
 

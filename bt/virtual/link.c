@@ -6,6 +6,7 @@
 
 #include "bt/virtual/adv.h"
 #include "bt/virtual/att.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/notify.h"
 #include "bt/virtual/value.h"
 #include "bt/virtual/walk.h"
@@ -166,6 +167,7 @@ static void link_up(struct vb_device *device)
     link->at_peripheral = vb_device_for_central(device->peer, device->adapter);
     vb_device_linked(link->at_peripheral, link);
     vb_device_linked(device, link);
+    vb_fault_on_link_up(link);
     vb_walk_start(link);
 }
 
@@ -174,6 +176,7 @@ void vb_link_down(struct vb_link *link, const struct vb_device *by, enum vb_reas
     struct vb *vb = link->vb;
     struct vb_device *at_central = link->at_central, *at_peripheral = link->at_peripheral;
     enum vb_reason seen[2] = {reason, reason};
+    bool removed = at_central->remove_at_drop;
 
     if (link->dead)
         return;
@@ -194,6 +197,8 @@ void vb_link_down(struct vb_link *link, const struct vb_device *by, enum vb_reas
     vb_device_unlinked(at_peripheral, seen[1]);
     vb_advs_wake(vb);
     vb_links_try_pending(vb);
+    if (!removed)
+        vb_fault_on_link_down(at_central);
 }
 
 /* The first device whose Connect waits and may be connected now; peripheral NULL means any. */

@@ -7,6 +7,7 @@
 #include "bt/virtual/air.h"
 #include "bt/virtual/device.h"
 #include "bt/virtual/model.h"
+#include "bt/virtual/phase.h"
 #include "bt/virtual/server.h"
 
 /* Why a request is made, for the counters. */
@@ -37,6 +38,7 @@ struct vb_link {
     struct vb_walk *walk;
     struct vb_server server;
     struct vb_air air;
+    struct vb_course course; /* for faults */
 };
 
 /* Connect every device whose Connect waits and whose peer can be connected to now. */

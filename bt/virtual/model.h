@@ -286,6 +286,9 @@ struct vb {
     TAILQ_HEAD(vb_links, vb_link) links, dead_links;
     struct vb_timer reaper;
     TAILQ_HEAD(, vb_agent) agents;
+    TAILQ_HEAD(, vb_fault) faults;   /* fault.h */
+    sd_bus *stranger;                /* stranger.h */
+    sd_bus_message *acquired;
 };
 
 #endif

@@ -7,6 +7,7 @@
 #include "bt/virtual/acquire.h"
 #include "bt/virtual/att.h"
 #include "bt/virtual/cache.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/value.h"
 #include "bt/virtual/walk.h"
@@ -221,6 +222,8 @@ void vb_notify_arrived(struct vb_link *link, const uint8_t *pdu, size_t n)
         vb_walk_range(link, (uint16_t)(pdu[3] | pdu[4] << 8), (uint16_t)(pdu[5] | pdu[6] << 8));
     if (chr->notify_pipe)
         vb_acquire_arrived(chr, pdu + 3, n - 3);
+    if (vb_fault_on_value(chr, pdu + 3, n - 3))
+        return;
     TAILQ_FOREACH(session, &chr->sessions, next)
         if (session->live) /* each session tells the whole bus, as bluetoothd does */
             vb_char_set_value(chr, pdu + 3, n - 3);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bt/virtual/fault.h"
 #include "bt/virtual/model.h"
 #include "bt/virtual/util.h"
 
@@ -178,8 +179,7 @@ static void refuse(sd_bus_message *m, const struct vb_object *object)
         sd_bus_message_get_member(m), sd_bus_message_get_signature(m, 1), iface ? iface : "(null)");
 }
 
-/* Every method call from outside comes through here. */
-static void vb_objects_call(struct vb *vb, sd_bus_message *m)
+void vb_objects_call(struct vb *vb, sd_bus_message *m)
 {
     const char *iface = sd_bus_message_get_interface(m);
     const struct vb_object *object = vb_object_find(vb, sd_bus_message_get_path(m));
@@ -210,7 +210,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
     if (sd_bus_message_is_method_call(m, DBUS "Peer", NULL) > 0)
         return 0; /* sd-bus answers Ping and GetMachineId itself */
-    vb_objects_call(userdata, m);
+    if (!vb_fault_on_call(userdata, m))
+        vb_objects_call(userdata, m);
     return 1;
 }
 

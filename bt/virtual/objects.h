@@ -5,8 +5,7 @@
  * properties. Properties, ObjectManager (at "/") and Introspectable are made from the tables.
  *
  * sd-bus's own vtables cannot leave a property out, as BlueZ does with RSSI, MTU or Value, so this
- * module answers method calls itself. Every call from outside passes vb_objects_call(): it is the
- * place for faults that delay, refuse or lose a call.
+ * module answers method calls itself.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,6 +73,9 @@ void vb_object_remove(struct vb *vb, const char *path);
 void vb_changed(struct vb *vb, const char *path, const char *iface, ...) __attribute__((sentinel));
 void vb_changed_list(struct vb *vb, const char *path, const char *iface, const char *const names[],
                      size_t n);
+
+/* Do what a method call asks for, past all faults. */
+void vb_objects_call(struct vb *vb, sd_bus_message *m);
 
 /* Answer every method call that comes over vb->bus. 0 or -errno. */
 int vb_objects_start(struct vb *vb);

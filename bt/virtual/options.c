@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bt/virtual/fault.h"
 #include "common/text.h"
 
 /* Options in the order of --help. Every one with a value has a letter-less code and a range. */
 enum code {
     O_BUS = 256, O_ADAPTERS, O_LIST, O_VERSION, O_CLOCK_RATE, O_MTU, O_ADV_MS, O_CI_MS, O_PHY,
-    O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_READY_FD, O_VERBOSE, O_HELP
+    O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_FAULT, O_FAULT_SEED, O_FAULTS,
+    O_READY_FD, O_VERBOSE, O_HELP
 };
 
 static const struct {
@@ -44,6 +46,11 @@ static const struct {
      "link model: the link is lost after N ms without a packet, 100..32000; default 420", 100,
      32000},
     {O_SEED, "seed", "N", "what loss and RSSI are drawn from; default 1", 0, 4294967295.0},
+    {O_FAULT, "fault", "ORDER",
+     "a fault and where it begins: F27@connecting, F44@request:3 for three times, :0 for ever", 0,
+     0},
+    {O_FAULT_SEED, "fault-seed", "N", "what faults draw from; default 1", 0, 4294967295.0},
+    {O_FAULTS, "faults", NULL, "print the faults and the phases, and end", 0, 0},
     {O_READY_FD, "ready-fd", "N",
      "write \"ready\" to file descriptor N too, and close it", 3, 1023},
     {O_VERBOSE, "verbose", NULL, "print every call on stderr", 0, 0},
@@ -136,7 +143,12 @@ static void take_number(enum code code, double v, struct vb_options *opt)
     case O_READY_FD:
         opt->ready_fd = (int)v;
         break;
+    case O_FAULT_SEED:
+        opt->fault_seed = (uint64_t)v;
+        break;
     case O_BUS:
+    case O_FAULT:
+    case O_FAULTS:
     case O_LIST:
     case O_VERSION:
     case O_VERBOSE:
@@ -151,6 +163,12 @@ static bool take_value(size_t row, const char *text, struct vb_options *opt)
 
     if (table[row].code == O_BUS) {
         opt->bus = text;
+        return true;
+    }
+    if (table[row].code == O_FAULT) {
+        if (opt->n_faults == VB_FAULTS_MAX || !vb_fault_is_order(text))
+            return false;
+        opt->faults[opt->n_faults++] = text;
         return true;
     }
     if (table[row].code == O_VERSION)
@@ -176,7 +194,7 @@ static size_t row_of(int code)
 enum vb_run vb_options_read(int argc, char *argv[], struct vb_options *ret)
 {
     struct vb_options opt = {.adapters = 2, .version = 566, .mtu = 517, .adv_ms = 100, .phy = 1,
-                             .dle = 251, .supervision_ms = 420, .clock_rate = 1, .seed = 1,
+                             .dle = 251, .supervision_ms = 420, .clock_rate = 1, .seed = 1, .fault_seed = 1,
                              .ready_fd = -1};
     struct option longs[N_TABLE + 1] = {{NULL, 0, NULL, 0}};
     bool list = false;
@@ -193,6 +211,10 @@ enum vb_run vb_options_read(int argc, char *argv[], struct vb_options *ret)
             return VB_RUN_USAGE;
         if (table[row].code == O_HELP) {
             print_help();
+            return VB_RUN_DONE;
+        }
+        if (table[row].code == O_FAULTS) {
+            vb_fault_list();
             return VB_RUN_DONE;
         }
         list = list || table[row].code == O_LIST;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define VB_ADAPTERS_MAX 64
+#define VB_FAULTS_MAX 8
 
 struct vb_options {
     const char *bus;      /* address; NULL: DBUS_SYSTEM_BUS_ADDRESS or the system bus */
@@ -18,7 +19,9 @@ struct vb_options {
     unsigned supervision_ms;
     double loss;          /* probability that a link-layer packet is lost */
     double clock_rate;    /* BlueZ's timers run so many times faster */
-    uint64_t seed;
+    uint64_t seed, fault_seed;
+    const char *faults[VB_FAULTS_MAX]; /* orders, see fault.h; not copied */
+    unsigned n_faults;
     int ready_fd;         /* gets "ready" and is closed; -1: none */
     bool verbose;         /* every call on stderr */
 };

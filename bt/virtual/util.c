@@ -98,13 +98,18 @@ uint64_t vb_now_us(const struct vb *vb)
     return (uint64_t)(((double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3) * vb->opt.clock_rate);
 }
 
-uint32_t vb_random(struct vb *vb)
+uint32_t vb_random_of(uint64_t *sequence)
 {
-    uint64_t z = vb->rng += 0x9e3779b97f4a7c15u;
+    uint64_t z = *sequence += 0x9e3779b97f4a7c15u;
 
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return (uint32_t)((z ^ (z >> 31)) >> 32);
+}
+
+uint32_t vb_random(struct vb *vb)
+{
+    return vb_random_of(&vb->rng);
 }
 
 bool vb_chance(struct vb *vb, double p)

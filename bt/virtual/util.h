@@ -50,6 +50,9 @@ uint64_t vb_now_us(const struct vb *vb);
 /* The next number of the sequence that --seed names. */
 uint32_t vb_random(struct vb *vb);
 
+/* The same of any sequence. */
+uint32_t vb_random_of(uint64_t *sequence);
+
 /* True with probability p, 0..1. */
 bool vb_chance(struct vb *vb, double p);
 

@@ -7,6 +7,7 @@
 #include "bt/virtual/acquire.h"
 #include "bt/virtual/att.h"
 #include "bt/virtual/cache.h"
+#include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/notify.h"
 #include "bt/virtual/walk_state.h"
@@ -326,7 +327,8 @@ static void finish(struct vb_walk *walk)
     if (walk->initial && changed && changed->ccc)
         write_handle(link, changed->ccc, 2, 2);
     link->ready = true;
-    vb_cache_show(link->at_central);
+    if (!vb_fault_on_services(link))
+        vb_cache_show(link->at_central);
     vb_device_resolved(link->at_central);
     if (walk->initial && first)
         vb_plugins_read(link);
