@@ -16,7 +16,8 @@
 #define MESSAGES_AT_ONCE 128        /* in one process(): about 3 ms, so that keys stay alive */
 #define REOPEN_MIN_MS 250
 #define REOPEN_MAX_MS 4000
-#define REFRESH_MS 1000
+#define REFRESH_MS 250              /* a list of objects that was refused is asked for again */
+#define COARSE_MS 1000              /* libsystemd's own timers: authentication */
 #define ASK_MS 25000                /* the bus and GetManagedObjects */
 #define FOREVER UINT64_MAX          /* deadlines are ours, not libsystemd's */
 
@@ -442,7 +443,7 @@ int bt_bus_timeout_ms(struct bt_bus *b, const int64_t *timers, size_t n)
     if (b->bus == NULL)
         wait = sooner(b, wait, b->reopen_at_ms);
     else if (sd_bus_get_timeout(b->bus, &until) > 0)
-        wait = until == 0 ? 0 : REFRESH_MS;     /* its own timers are coarse: authentication */
+        wait = until == 0 ? 0 : COARSE_MS;
     wait = sooner(b, wait, b->refresh_at_ms);
     for (size_t i = 0; i < CALLS_MAX; i++)
         if (b->calls[i].number != 0)

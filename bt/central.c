@@ -193,6 +193,7 @@ struct bt_central *bt_central_new(const struct bt_central_config *config)
         return NULL;
     c->clock = config->clock;
     c->radio = 1;
+    c->is_blocked = config->is_blocked;
     if (config->adapter_address != NULL)
         (void)gf_copy(c->want_adapter, sizeof c->want_adapter, config->adapter_address);
     c->port = (struct link_port){c, port_bind, port_listen, port_connect, port_write_ctl,

@@ -8,6 +8,7 @@
 #ifndef GF_BT_CENTRAL_H
 #define GF_BT_CENTRAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bt/bus.h"
@@ -20,6 +21,7 @@ struct bt_central_config {
     const char *bus_address;        /* NULL: DBUS_SYSTEM_BUS_ADDRESS, else the system bus */
     const char *adapter_address;    /* "AA:BB:..."; NULL: the first powered adapter that can */
     const struct gf_clock *clock;   /* kept */
+    bool (*is_blocked)(const char *name);   /* as bt_choice's; may be NULL */
 };
 
 /* NULL without memory. Nothing is opened before the source is first processed. */

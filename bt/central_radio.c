@@ -11,6 +11,7 @@
 #define BACK_MIN_MS 250
 #define BACK_MAX_MS 4000
 #define STARTED_MS 2000     /* after StartDiscovery, until Discovering=true must have been seen */
+#define SILENT_MS 15000     /* heard no device at all: discovery is started anew */
 
 static const struct bt_object *adapter_of(const struct bt_central *c)
 {
@@ -37,7 +38,7 @@ void bt_radio_tell_again(struct bt_central *c)
 
 static struct bt_choice choice_of(const struct bt_central *c)
 {
-    return (struct bt_choice){c->want_adapter, BT_ADAPTER, BT_ROLE_CENTRAL};
+    return (struct bt_choice){c->want_adapter, BT_ADAPTER, BT_ROLE_CENTRAL, c->is_blocked};
 }
 
 static void lose_adapter(struct bt_central *c, int code, const char *detail)
@@ -162,7 +163,7 @@ static void on_started(void *ctx, const struct bt_end *end)
     }
     c->scan = BT_SCAN_ON;
     c->scan_seen = o != NULL && o->discovering;
-    c->scan_at_ms = c->scan_seen ? 0 : bt_now(c) + STARTED_MS;
+    c->scan_at_ms = bt_now(c) + (c->scan_seen ? SILENT_MS : STARTED_MS);
 }
 
 /* A filter that the daemon refuses is no reason not to listen: all is checked again here. */
@@ -179,7 +180,8 @@ static void on_filtered(void *ctx, const struct bt_end *end)
 }
 
 /* No RSSI key, not even the lowest: with one the kernel drops every report whose signal strength the
- * controller does not know. Without it new releases tell the strength in steps of 8 dB. */
+ * controller does not know. Without it new releases tell the strength in steps of 8 dB.
+ * DuplicateData, or a device that BlueZ knows already may be heard without a word of it. */
 static void set_filter(struct bt_central *c)
 {
     const struct bt_call call = {.path = c->adapter, .iface = ADAPTER,
@@ -188,9 +190,8 @@ static void set_filter(struct bt_central *c)
 
     c->scan = BT_SCAN_FILTER;
     c->scan_at_ms = 0;
-    c->scan_doubles = c->listening;
     c->scan_call = bt_bus_call(c->bus, &call, "a{sv}", 3, "Transport", "s", "le", "UUIDs", "as", 1,
-                               MC_UUID_SERVICE, "DuplicateData", "b", (int)c->scan_doubles);
+                               MC_UUID_SERVICE, "DuplicateData", "b", 1);
     if (c->scan_call == 0)
         scan_ended(c, true);
 }
@@ -206,11 +207,10 @@ void bt_radio_scan(struct bt_central *c)
     } else if (c->scan == BT_SCAN_OFF && due) {
         set_filter(c);
     } else if (c->scan == BT_SCAN_ON) {
-        if (!is_wanted(c))
+        /* Some controllers fall deaf until their scan is begun again. */
+        if (!is_wanted(c) || (c->scan_seen && due))
             adapter_call(c, BT_SCAN_STOPPING, "StopDiscovery", on_stopped);
-        else if (c->scan_doubles != c->listening)
-            set_filter(c);
-        else if (!c->scan_seen && due)
+        else if (due)
             scan_ended(c, true);
     }
 }
@@ -220,7 +220,7 @@ static void on_discovering(struct bt_central *c, const struct bt_object *adapter
     if (adapter->discovering) {
         c->scan_seen = true;
         if (c->scan == BT_SCAN_ON) {
-            c->scan_at_ms = 0;
+            c->scan_at_ms = bt_now(c) + SILENT_MS;
             c->scan_wait_ms = 0;
         }
     } else if (c->scan == BT_SCAN_ON && c->scan_seen) {
@@ -258,6 +258,8 @@ void bt_radio_changed(struct bt_central *c, const struct bt_object *o, unsigned 
     if ((what & BT_REMOVED) != 0 || (o->ifaces & BT_DEVICE) == 0 || c->adapter[0] == '\0' ||
         !bt_path_below(o->path, c->adapter))
         return;
+    if (c->scan == BT_SCAN_ON && c->scan_seen && (what & BT_SEEN) != 0)
+        c->scan_at_ms = bt_now(c) + SILENT_MS;
     if (c->listening && c->scan == BT_SCAN_ON && o->is_ours && (what & BT_SEEN) != 0)
         tell_sighting(c, o);
     bt_central_event(c, BT_E_SEEN, NULL);

@@ -83,12 +83,11 @@ void bt_setup_late_objects(struct bt_central *c, const struct bt_end *end)
         bt_central_go(c, BT_MTU);
 }
 
-/* What BlueZ remembers of this device may be of an older life of it: forget that, once. */
+/* What BlueZ remembers of this device may be of an older life of it. */
 void bt_setup_no_service(struct bt_central *c, const struct bt_end *end)
 {
     (void)end;
-    c->forget_next = !c->forgot;
-    bt_central_again(c, BT_HARD, GF_E_GATT, "the meter's service was not found on the device");
+    bt_central_forget(c, GF_E_GATT, "the meter's service was not found on the device");
 }
 
 /* Objects came or went while connected: the paths count only if they are all there still. */
@@ -139,6 +138,15 @@ void bt_setup_subscribe(struct bt_central *c)
     start_notify(c);
 }
 
+/* The handles that BlueZ remembers may be of other attributes now. */
+void bt_setup_refused(struct bt_central *c, const struct bt_end *end)
+{
+    if (end->retry == BT_RETRY_FORGET)
+        bt_central_forget(c, end->code, end->text);
+    else
+        bt_central_again_after(c, end);
+}
+
 void bt_setup_subscribed(struct bt_central *c, const struct bt_end *end)
 {
     (void)end;
@@ -149,7 +157,7 @@ void bt_setup_subscribed(struct bt_central *c, const struct bt_end *end)
 void bt_setup_not_subscribed(struct bt_central *c, const struct bt_end *end)
 {
     if (end->retry != BT_RETRY_WAIT || c->renotified) {
-        bt_central_again_after(c, end);
+        bt_setup_refused(c, end);
         return;
     }
     c->renotified = true;
@@ -165,11 +173,13 @@ void bt_setup_read(struct bt_central *c)
 void bt_setup_ctl_read(struct bt_central *c, const struct bt_end *end)
 {
     struct link_ready ready = {.att_mtu = c->mtu};
+    struct mc_ctl ctl;
     const void *p;
     size_t n;
 
-    if (sd_bus_message_read_array(end->answer, 'y', &p, &n) < 0 || n > sizeof ready.ctl) {
-        bt_central_again(c, BT_HARD, GF_E_GATT, "the value of CTL is not understood");
+    if (sd_bus_message_read_array(end->answer, 'y', &p, &n) < 0 || n > sizeof ready.ctl ||
+        (mc_ctl_decode(p, n, &ctl) < 0 && !c->forgot)) {
+        bt_central_forget(c, GF_E_GATT, "the value of CTL is not understood");
         return;
     }
     if (n > 0)

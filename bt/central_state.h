@@ -60,6 +60,7 @@ struct bt_central {
     struct gf_source source;
     const struct link_events *events;
     char want_adapter[GF_BT_ADDRESS_TEXT];
+    bool (*is_blocked)(const char *name);
 
     /* the radio */
     char adapter[BT_PATH_CAP];          /* in use; empty: none */
@@ -68,10 +69,9 @@ struct bt_central {
     bool radio_owed;                    /* new listeners are to be told of it */
     bool listening;
     enum bt_scan scan;
-    bool scan_doubles;                  /* the filter's DuplicateData */
     bool scan_seen;                     /* Discovering was true since discovery was started */
     unsigned scan_call;
-    int64_t scan_at_ms, scan_wait_ms;   /* not before; the back-off */
+    int64_t scan_at_ms, scan_wait_ms;   /* what is due then, 0: nothing; the back-off */
 
     /* the connection */
     enum bt_state state;
@@ -133,6 +133,10 @@ void bt_central_again(struct bt_central *c, enum bt_failure how, int code, const
 void bt_central_again_after(struct bt_central *c, const struct bt_end *end);
 void bt_central_link_fell(struct bt_central *c, const struct bt_end *end);
 
+/* The same, for what BlueZ remembers of the device may be wrong: once for each connect() the next
+ * attempt begins with its being forgotten. */
+void bt_central_forget(struct bt_central *c, int code, const char *detail);
+
 /* End the link, then the connect() with that code; 0: another attempt. */
 void bt_central_drop(struct bt_central *c, int code, const char *detail);
 
@@ -151,6 +155,7 @@ void bt_setup_mtu_unknown(struct bt_central *c, const struct bt_end *end);
 void bt_setup_subscribed(struct bt_central *c, const struct bt_end *end);
 void bt_setup_not_subscribed(struct bt_central *c, const struct bt_end *end);
 void bt_setup_ctl_read(struct bt_central *c, const struct bt_end *end);
+void bt_setup_refused(struct bt_central *c, const struct bt_end *end);
 
 /* central_radio.c: adapter, discovery, sightings */
 void bt_radio_service(struct bt_central *c, int code, const char *detail);

@@ -96,6 +96,12 @@ void bt_central_again(struct bt_central *c, enum bt_failure how, int code, const
     bt_central_drop(c, c->hard >= HARD_MAX || c->transient >= TRANSIENT_MAX ? code : 0, detail);
 }
 
+void bt_central_forget(struct bt_central *c, int code, const char *detail)
+{
+    c->forget_next = !c->forgot;
+    bt_central_again(c, BT_HARD, code, detail);
+}
+
 void bt_central_again_after(struct bt_central *c, const struct bt_end *end)
 {
     if (end->retry == BT_RETRY_NO)
@@ -159,11 +165,6 @@ static void too_slow(struct bt_central *c, const struct bt_end *end)
     bt_central_again(c, BT_HARD, GF_E_LINK_TIMEOUT, detail);
 }
 
-static void step_failed(struct bt_central *c, const struct bt_end *end)
-{
-    bt_central_again_after(c, end);
-}
-
 static void to_search(struct bt_central *c, const struct bt_end *end)
 {
     (void)end;
@@ -201,6 +202,12 @@ struct search {
     unsigned worth;             /* of the best: 1 heard, 2 and its address fits, 3 connected */
 };
 
+/* In dBm; unknown is never the strongest. */
+static int strength(const struct bt_object *o)
+{
+    return o->rssi_dbm != BT_RSSI_UNKNOWN ? o->rssi_dbm : -128;
+}
+
 static bool look_at(void *ctx, const struct bt_object *o)
 {
     struct search *s = ctx;
@@ -212,8 +219,7 @@ static bool look_at(void *ctx, const struct bt_object *o)
                      : fits_address                                                   ? 2
                                                                                       : 1;
 
-    if (worth > s->worth || (worth > 0 && worth == s->worth &&
-                             o->rssi_dbm != BT_RSSI_UNKNOWN && o->rssi_dbm > s->best->rssi_dbm)) {
+    if (worth > s->worth || (worth > 0 && worth == s->worth && strength(o) > strength(s->best))) {
         s->best = o;
         s->worth = worth;
     }
@@ -296,10 +302,13 @@ static void connect_said_ok(struct bt_central *c, const struct bt_end *end)
     c->timer_ms = bt_now(c) + LINKLESS_MS;
 }
 
+/* A bond that the meter, which makes none, does not know any more: forgotten like its services. */
 static void connect_failed(struct bt_central *c, const struct bt_end *end)
 {
     if (end->retry == BT_RETRY_SEARCH)
         device_gone(c, end);
+    else if (end->retry == BT_RETRY_FORGET)
+        bt_central_forget(c, end->code, end->text);
     else
         bt_central_again_after(c, end);
 }
@@ -464,7 +473,7 @@ const struct bt_step bt_steps[BT_STATES] = {
                       {USING, [BT_E_OK] = bt_setup_subscribed,
                        [BT_E_FAIL] = bt_setup_not_subscribed}},
     [BT_READ] = {"reading CTL", LINK_SUBSCRIBING, 10000, bt_setup_read,
-                 {USING, [BT_E_OK] = bt_setup_ctl_read, [BT_E_FAIL] = step_failed}},
+                 {USING, [BT_E_OK] = bt_setup_ctl_read, [BT_E_FAIL] = bt_setup_refused}},
     [BT_READY] = {"ready", LINK_READY, 0, NULL,
                   {[BT_E_CANCEL] = cancel_link, [BT_E_RADIO_DOWN] = radio_lost_ready,
                    [BT_E_DISCONNECTED] = link_lost, [BT_E_GONE] = link_lost,

@@ -29,7 +29,7 @@ static const struct row {
     {NULL, "Page Timeout", GF_E_LINK_TIMEOUT, BT_RETRY_NOW},
     {NULL, "le-connection-concurrent-connection-limit", GF_E_ADAPTER, BT_RETRY_NO},
     {NULL, "le-connection-not-supported", GF_E_ADAPTER, BT_RETRY_NO},
-    {NULL, "le-connection-key-missing", GF_E_GATT, BT_RETRY_NO},
+    {NULL, "le-connection-key-missing", GF_E_GATT, BT_RETRY_FORGET},
     {NULL, "connection-profile-unavailable", GF_E_GATT, BT_RETRY_NOW},
     /* The daemon is busy with the same. */
     {BLUEZ "InProgress", NULL, GF_E_NOT_NOW, BT_RETRY_WAIT},
@@ -55,11 +55,11 @@ static const struct row {
     {DBUS "UnknownMethod", NULL, GF_E_LINK_AWAY, BT_RETRY_SEARCH},
     {DBUS "UnknownInterface", NULL, GF_E_LINK_AWAY, BT_RETRY_SEARCH},
     /* The peer's attributes are not what we take them for. */
-    {NULL, "ATT error", GF_E_GATT, BT_RETRY_NOW},
-    {BLUEZ "NotPermitted", NULL, GF_E_GATT, BT_RETRY_NOW},
-    {BLUEZ "NotSupported", NULL, GF_E_GATT, BT_RETRY_NOW},
-    {BLUEZ "InvalidArguments", NULL, GF_E_GATT, BT_RETRY_NOW},
-    {BLUEZ "InvalidValueLength", NULL, GF_E_GATT, BT_RETRY_NOW},
+    {NULL, "ATT error", GF_E_GATT, BT_RETRY_FORGET},
+    {BLUEZ "NotPermitted", NULL, GF_E_GATT, BT_RETRY_FORGET},
+    {BLUEZ "NotSupported", NULL, GF_E_GATT, BT_RETRY_FORGET},
+    {BLUEZ "InvalidArguments", NULL, GF_E_GATT, BT_RETRY_FORGET},
+    {BLUEZ "InvalidValueLength", NULL, GF_E_GATT, BT_RETRY_FORGET},
     {BLUEZ "AlreadyExists", NULL, GF_E_NOT_NOW, BT_RETRY_NO},
     {BLUEZ "AuthenticationFailed", NULL, GF_E_GATT, BT_RETRY_NO},
     /* The bus and the daemon. */

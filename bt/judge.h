@@ -8,6 +8,7 @@ enum bt_retry {
     BT_RETRY_NOW,       /* radio trouble that passes: again after a back-off, the link being down */
     BT_RETRY_WAIT,      /* something is under way in the daemon: again when its state has changed */
     BT_RETRY_SEARCH,    /* the object is gone: hear the device again first */
+    BT_RETRY_FORGET,    /* what the daemon remembers of the device is wrong: let it forget that */
 };
 
 struct bt_verdict {

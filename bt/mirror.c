@@ -62,6 +62,16 @@ static bool take_text(struct into *to, sd_bus_message *from)
     return true;
 }
 
+static bool take_power(struct into *to, sd_bus_message *from)
+{
+    const char *v;
+
+    if (sd_bus_message_read_basic(from, 's', &v) <= 0)
+        return false;
+    to->o->blocked = strcmp(v, "off-blocked") == 0;
+    return true;
+}
+
 static bool take_service(struct into *to, sd_bus_message *from)
 {
     const char *v;
@@ -201,6 +211,7 @@ static const struct property {
 } properties[] = {
     {BT_ADAPTER, "Address", "s", take_text, AT(address)},
     {BT_ADAPTER, "Powered", "b", take_bool, AT(powered)},
+    {BT_ADAPTER, "PowerState", "s", take_power, AT(blocked)},
     {BT_ADAPTER, "Discovering", "b", take_bool, AT(discovering)},
     {BT_ADAPTER, "Roles", "as", take_roles, AT(roles)},
     {BT_DEVICE, "Address", "s", take_text, AT(address)},
@@ -527,6 +538,18 @@ static bool consider(void *ctx, const struct bt_object *o)
     return true;
 }
 
+/* What is the matter with an adapter that is there. */
+static const char *unusable(const struct bt_object *o, const struct bt_choice *choice)
+{
+    const char *name = strrchr(o->path, '/');
+
+    if (o->powered)
+        return " cannot do what is needed";
+    if (o->blocked || (choice->is_blocked != NULL && name != NULL && choice->is_blocked(name + 1)))
+        return " is kept off by a switch (rfkill unblock bluetooth)";
+    return " is switched off";
+}
+
 const struct bt_object *bt_mirror_adapter(const struct bt_mirror *m, const struct bt_choice *choice,
                                           char *why, size_t cap)
 {
@@ -536,9 +559,8 @@ const struct bt_object *bt_mirror_adapter(const struct bt_mirror *m, const struc
     if (c.best == NULL)
         (void)snprintf(why, cap, "%s%s",
                        c.other != NULL ? c.other->address : choice->address,
-                       c.other == NULL && choice->address[0] == '\0' ? "there is none"
-                       : c.other == NULL                             ? " is not there"
-                       : c.other->powered                            ? " cannot do what is needed"
-                                                                     : " is switched off");
+                       c.other != NULL                ? unusable(c.other, choice)
+                       : choice->address[0] == '\0' ? "there is none"
+                                                     : " is not there");
     return c.best;
 }

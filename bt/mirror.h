@@ -39,7 +39,7 @@ struct bt_object {
     struct bt_object *next;             /* private: in its bucket */
     unsigned ifaces;
     char address[GF_BT_ADDRESS_TEXT];   /* adapter, device */
-    bool powered, discovering;          /* adapter */
+    bool powered, discovering, blocked; /* adapter; blocked: by rfkill, as new releases say */
     unsigned roles;
     char name[32];                      /* device; visible */
     bool connected, resolved;
@@ -97,6 +97,9 @@ struct bt_choice {
     const char *address;        /* wanted, since the number in hciN changes; "" for any */
     unsigned ifaces;            /* that it must have, all of them */
     enum bt_role role;          /* that it must have */
+    /* Is the adapter of that name ("hci0") kept off by rfkill? Asked to tell why there is none, of
+     * an adapter that is off and does not say; NULL: nobody knows. */
+    bool (*is_blocked)(const char *name);
 };
 
 /* The adapter for that, of several the first by path; NULL, with a sentence in why (cap bytes). */

@@ -189,7 +189,8 @@ static void run_timers(struct bt_peripheral *p)
 
 static struct bt_choice choice_of(const struct bt_peripheral *p)
 {
-    return (struct bt_choice){p->want_adapter, NEEDED, BT_ROLE_PERIPHERAL};
+    return (struct bt_choice){p->want_adapter, NEEDED, BT_ROLE_PERIPHERAL,
+                              p->config.is_blocked};
 }
 
 static void lose_adapter(struct bt_peripheral *p, int code, const char *detail)

@@ -40,6 +40,7 @@ struct bt_peripheral_config {
     const char *bus_address;        /* NULL: DBUS_SYSTEM_BUS_ADDRESS, else the system bus */
     const char *adapter_address;    /* "AA:BB:..."; NULL: the first powered one that can */
     const struct gf_clock *clock;   /* kept */
+    bool (*is_blocked)(const char *name);       /* as bt_choice's; may be NULL */
     const struct bt_peripheral_events *events;  /* kept */
     const char *manufacturer, *model, *firmware;    /* Device Information; kept */
     const char *local_name;         /* in the scan response, 29 bytes at most; kept */

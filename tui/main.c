@@ -8,6 +8,7 @@
 
 #include "common/bytes.h"
 #include "common/host/real.h"
+#include "common/host/rfkill.h"
 #include "common/text.h"
 #include "common/version.h"
 #include "meter-core/port/openssl/crypto.h"
@@ -102,6 +103,7 @@ static int open_radio(struct program *p, struct gf_fail *why)
 {
     struct bt_central_config cfg = {
         .bus_address = p->opt.bus, .adapter_address = p->opt.adapter, .clock = p->ports.clock,
+        .is_blocked = gf_rfkill_is_blocked,
     };
 
     p->bt = bt_central_new(&cfg);

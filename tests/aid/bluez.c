@@ -17,11 +17,17 @@
 
 /* ---- objects ---- */
 
+static const char *power_state(const struct aid_bluez *b)
+{
+    return b->blocked ? "off-blocked" : b->powered ? "on" : "off";
+}
+
 static void append_adapter(struct aid_bluez *b, sd_bus_message *m)
 {
-    (void)sd_bus_message_append(m, "{sa{sv}}", ADAPTER, 4, "Address", "s", "02:00:00:00:00:00",
+    (void)sd_bus_message_append(m, "{sa{sv}}", ADAPTER, 5, "Address", "s", "02:00:00:00:00:00",
                                 "Powered", "b", (int)b->powered, "Discovering", "b",
-                                (int)b->discovering, "Roles", "as", 2, "central", "peripheral");
+                                (int)b->discovering, "Roles", "as", 2, "central", "peripheral",
+                                "PowerState", "s", power_state(b));
     (void)sd_bus_message_append(m, "{sa{sv}}", PREFIX "GattManager1", 0);
     (void)sd_bus_message_append(m, "{sa{sv}}", PREFIX "LEAdvertisingManager1", 0);
 }
@@ -130,7 +136,8 @@ static void reply_objects(struct aid_bluez *b, sd_bus_message *call)
 
     (void)sd_bus_message_new_method_return(call, &m);
     (void)sd_bus_message_open_container(m, 'a', "{oa{sa{sv}}}");
-    append_managed(m, AID_ADAPTER, b, append_adapter, NULL);
+    if (b->adapter[0] != '\0')
+        append_managed(m, b->adapter, b, append_adapter, NULL);
     if (b->has_device)
         append_managed(m, AID_DEVICE, b, append_device, NULL);
     for (size_t i = 0; i < n; i++)
@@ -217,15 +224,31 @@ void aid_bluez_power(struct aid_bluez *b, bool on)
     b->powered = on;
     if (!on)
         aid_bluez_drop(b);
-    changed(b, AID_ADAPTER, ADAPTER, "Powered", "b", on);
+    (void)sd_bus_emit_signal(b->bus, b->adapter, PROPERTIES, "PropertiesChanged", "sa{sv}as",
+                             ADAPTER, 2, "PowerState", "s", power_state(b), "Powered", "b",
+                             (int)on, 0);
     if (!on)
         aid_bluez_scan_stops(b);
+}
+
+void aid_bluez_unplug(struct aid_bluez *b)
+{
+    aid_bluez_remove(b);
+    removed(b, b->adapter, ADAPTER);
+    b->adapter[0] = '\0';
+    b->discovering = false;
+}
+
+void aid_bluez_plug(struct aid_bluez *b, const char *path)
+{
+    (void)snprintf(b->adapter, sizeof b->adapter, "%s", path);
+    added(b, b->adapter, append_adapter, NULL);
 }
 
 void aid_bluez_scan_stops(struct aid_bluez *b)
 {
     if (b->discovering)
-        changed(b, AID_ADAPTER, ADAPTER, "Discovering", "b", 0);
+        changed(b, b->adapter, ADAPTER, "Discovering", "b", 0);
     b->discovering = false;
 }
 
@@ -265,7 +288,7 @@ static int on_start(struct aid_bluez *b, sd_bus_message *m)
     b->calls.start++;
     b->discovering = true;
     (void)ok(m);
-    changed(b, AID_ADAPTER, ADAPTER, "Discovering", "b", 1);
+    changed(b, b->adapter, ADAPTER, "Discovering", "b", 1);
     if (b->on_air && !b->connected)
         aid_bluez_heard(b);
     return 1;
@@ -347,8 +370,21 @@ static int on_unnotify(struct aid_bluez *b, sd_bus_message *m)
 
 static int on_read(struct aid_bluez *b, sd_bus_message *m)
 {
+    sd_bus_message *answer = NULL;
+    int r;
+
     b->calls.read++;
-    return sd_bus_reply_method_return(m, "ay", 3, 1, 2, 3);
+    if (b->ctls_bad > 0) {
+        b->ctls_bad--;
+        return sd_bus_reply_method_return(m, "ay", 3, 1, 2, 3);
+    }
+    r = sd_bus_message_new_method_return(m, &answer);
+    if (r >= 0)
+        r = sd_bus_message_append_array(answer, 'y', b->ctl, sizeof b->ctl);
+    if (r >= 0)
+        r = sd_bus_send(b->bus, answer, NULL);
+    (void)sd_bus_message_unref(answer);
+    return r < 0 ? r : 1;
 }
 
 static int on_write(struct aid_bluez *b, sd_bus_message *m)
@@ -489,10 +525,13 @@ void aid_bluez_rule(struct aid_bluez *b, const char *member, int times, const ch
 
 int aid_bluez_start(struct aid_bluez *b, const char *address)
 {
+    const struct mc_ctl ctl = {.version = MC_PROTOCOL_VERSION, .meter_id = "GM2400001223",
+                               .fragment_limit = MC_FRAGMENT_MAX, .credits = 8};
     int r;
 
     *b = (struct aid_bluez){.powered = true, .on_air = true, .mtu = 517,
-                            .id_hash = {1, 2, 3, 4, 5, 6}};
+                            .id_hash = {1, 2, 3, 4, 5, 6}, .adapter = AID_ADAPTER};
+    mc_ctl_encode(&ctl, b->ctl);
     b->source = (struct gf_source){b, source_fds, source_timeout_ms, source_process};
     r = sd_bus_new(&b->bus);
     if (r >= 0)

@@ -12,6 +12,7 @@
 #include <systemd/sd-bus.h>
 
 #include "common/port.h"
+#include "meter-core/gatt.h"
 
 #define AID_ADAPTER "/org/bluez/hci0"
 #define AID_DEVICE AID_ADAPTER "/dev_02_00_00_00_00_01"
@@ -56,6 +57,10 @@ struct aid_bluez {
     bool gone_at_stop;          /* the device's object goes when discovery stops */
     uint16_t mtu;
     uint8_t id_hash[6];
+    uint8_t ctl[MC_CTL_LEN];    /* CTL's value: of meter GM2400001223 */
+    unsigned ctls_bad;          /* so many reads of CTL give another attribute's value */
+    char adapter[32];           /* its path; empty: there is none */
+    bool blocked;               /* PowerState says that rfkill keeps the adapter off */
 
     /* what it is */
     bool has_device, connected, resolved, discovering, has_table;
@@ -85,6 +90,8 @@ void aid_bluez_answer_late(struct aid_bluez *b);
 /* Things that happen by themselves. */
 void aid_bluez_heard(struct aid_bluez *b);                  /* an advertisement */
 void aid_bluez_power(struct aid_bluez *b, bool on);
+void aid_bluez_unplug(struct aid_bluez *b);                 /* the adapter goes, its objects too */
+void aid_bluez_plug(struct aid_bluez *b, const char *path); /* it comes, under that path */
 void aid_bluez_drop(struct aid_bluez *b);                   /* the link falls */
 void aid_bluez_remove(struct aid_bluez *b);                 /* the device's objects go */
 void aid_bluez_table(struct aid_bluez *b, bool there);      /* the attribute objects come or go */

@@ -109,8 +109,10 @@ static const struct fault faults[] = {
      .hook = link_without_answer, .connects = 1},
     {.name = "object unknown", .connects = 2,
      .rule = {"Connect", 1, DBUS "UnknownObject", "Method Connect doesn't exist"}},
-    {.name = "key missing", .expect = GF_E_GATT, .connects = 1,
-     .rule = {"Connect", -1, BLUEZ "Failed", "le-connection-key-missing"}},
+    {.name = "key missing, until it is forgotten", .hook = comes_back, .connects = 2, .removes = 1,
+     .rule = {"Connect", 1, BLUEZ "Failed", "le-connection-key-missing"}},
+    {.name = "key missing for ever", .hook = comes_back, .expect = GF_E_GATT, .connects = 4,
+     .removes = 1, .rule = {"Connect", -1, BLUEZ "Failed", "le-connection-key-missing"}},
     {.name = "too many links", .expect = GF_E_ADAPTER, .connects = 1,
      .rule = {"Connect", -1, BLUEZ "Failed", "le-connection-concurrent-connection-limit"}},
     {.name = "not allowed", .expect = GF_E_BLUEZ_DENIED, .connects = 1,
@@ -140,7 +142,12 @@ static const struct fault faults[] = {
     {.name = "not connected while subscribing", .connects = 2,
      .rule = {"StartNotify", 1, BLUEZ "Failed", "Not connected"}},
     {.name = "subscribing never ends", .rule = {"StartNotify", 1, NULL, NULL}, .connects = 2},
-    {.name = "read refused", .connects = 2,
+    {.name = "subscribing refused: the handle is another's", .hook = comes_back, .connects = 2,
+     .removes = 1,
+     .rule = {"StartNotify", 1, BLUEZ "Failed", "Operation failed with ATT error: 0x01"}},
+    {.name = "CTL is another attribute, until it is forgotten", .world = {.ctls_bad = 1},
+     .hook = comes_back, .connects = 2, .removes = 1},
+    {.name = "read refused", .hook = comes_back, .connects = 2, .removes = 1,
      .rule = {"ReadValue", 1, BLUEZ "Failed", "Operation failed with ATT error: 0x0e"}},
     {.name = "occupied", .expect = GF_E_NOT_NOW, .connects = 9,
      .rule = {"ReadValue", -1, BLUEZ "NotAuthorized", "Operation Not Authorized"}},
@@ -165,6 +172,7 @@ static void set_world(struct aid_bluez *b, const struct fault *f)
     b->tables_bad = with->tables_bad;
     b->late_objects = with->late_objects;
     b->no_mtu = with->no_mtu;
+    b->ctls_bad = with->ctls_bad;
     b->mtu = with->mtu != 0 ? with->mtu : b->mtu;
     if (f->rule.member != NULL)
         aid_bluez_rule(b, f->rule.member, f->rule.times, f->rule.error, f->rule.text);
@@ -195,8 +203,8 @@ static void check_fault(const struct fault *f)
         assert_string_equal(w->central->rx, AID_RX);
         assert_string_equal(w->central->tx, AID_TX);
         assert_string_equal(w->central->ctl, AID_CTL);
-        assert_int_equal(w->ear.link.ctl_len, 3);
-        assert_memory_equal(w->ear.link.ctl, "\1\2\3", 3);
+        assert_int_equal(w->ear.link.ctl_len, MC_CTL_LEN);
+        assert_memory_equal(w->ear.link.ctl, w->bluez.ctl, MC_CTL_LEN);
         assert_int_equal(w->ear.link.att_mtu, w->bluez.no_mtu || w->bluez.mtu < 23 ? 23 : 517);
     } else {
         assert_false(w->bluez.connected);

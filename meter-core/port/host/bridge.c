@@ -9,6 +9,7 @@
 
 #include "bt/peripheral.h"
 #include "common/host/loop.h"
+#include "common/host/rfkill.h"
 #include "common/text.h"
 #include "meter-core/port/host/line.h"
 #include "meter-core/port/host/signals.h"
@@ -141,7 +142,7 @@ static void start_radio(struct bridge *b)
         .bus_address = b->options->bus, .adapter_address = b->options->adapter, .clock = b->clock,
         .events = &b->events, .manufacturer = MANUFACTURER, .model = MODEL,
         .firmware = b->firmware, .local_name = b->name,
-        .readvertise_ms = (int)b->options->readvertise_ms,
+        .readvertise_ms = (int)b->options->readvertise_ms, .is_blocked = gf_rfkill_is_blocked,
     };
 
     (void)snprintf(b->name, sizeof b->name, "GASM-%.*s", GF_METER_ID_LEN,

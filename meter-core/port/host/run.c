@@ -9,6 +9,7 @@
 
 #include "bt/peripheral.h"
 #include "common/host/loop.h"
+#include "common/host/rfkill.h"
 #include "common/text.h"
 #include "meter-core/gatt.h"
 #include "meter-core/meter.h"
@@ -227,7 +228,7 @@ static int start_radio(struct run *r, const struct gf_clock *clock, const struct
         .bus_address = r->options->bus, .adapter_address = r->options->adapter, .clock = clock,
         .events = &r->events, .manufacturer = MANUFACTURER, .model = MODEL,
         .firmware = r->firmware, .local_name = r->name,
-        .readvertise_ms = (int)r->options->readvertise_ms,
+        .readvertise_ms = (int)r->options->readvertise_ms, .is_blocked = gf_rfkill_is_blocked,
     };
     unsigned version = r->who.firmware;
     int code;
