@@ -206,6 +206,9 @@ void admin_help_command(const struct admin_command *command, FILE *out);
 /* The commands in Markdown, as docs/gasoffice.md has them. */
 void admin_print_page(FILE *out);
 
+/* The commands as sections of the man page; see common/host/man.h. */
+void admin_man(FILE *out);
+
 /* gasoffice itself: a->dir is the folder without --dir. The exit status. */
 int admin_main(struct admin *a, int argc, char **argv);
 

@@ -1,8 +1,10 @@
 /* admin_help.c - what --help says, and docs/gasoffice.md, from the rows of the commands; see
  * admin.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/admin.h"
+#include "common/host/man.h"
 
 static const struct admin_option common_options[] = {
     { "dir", "DIR", "the head office's folder; ./office unless said", 0, false },
@@ -124,4 +126,58 @@ void admin_print_page(FILE *out)
         for (size_t i = 0; i < admin_groups[g]->n; i++)
             print_command(&admin_groups[g]->commands[i], out);
     }
+}
+
+/* ---- the man page ---- */
+
+static void man_options(const struct admin_option *options, size_t n, FILE *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        char value[32];
+
+        (void)snprintf(value, sizeof value, "%s%s", options[i].value != NULL ? options[i].value : "",
+                       options[i].max > 1 ? " ..." : "");
+        man_option(out, options[i].name, value[0] != '\0' ? value : NULL, options[i].what,
+                   options[i].is_needed ? " (needed)" : "");
+    }
+}
+
+/* "gasoffice pay ACCOUNT AMOUNT CURRENCY [OPTION]...", what it does, its options. */
+static void man_command(const struct admin_command *c, FILE *out)
+{
+    char *usage = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&usage, &n);
+
+    if (f == NULL)
+        return;
+    print_usage(c, f);
+    (void)fclose(f);
+    (void)fputs(".TP\n.B ", out);
+    man_text(out, usage);
+    free(usage);
+    man_sentence(out, c->what);
+    (void)fputs(".\n", out);
+    if (c->more != NULL) {
+        man_text(out, c->more);
+        (void)fputc('\n', out);
+    }
+    if (c->n_options > 0) {
+        (void)fputs(".RS\n", out);
+        man_options(c->options, c->n_options, out);
+        (void)fputs(".RE\n", out);
+    }
+}
+
+void admin_man(FILE *out)
+{
+    for (size_t g = 0; g < admin_n_groups; g++) {
+        (void)fputs(".SS ", out);
+        man_text(out, admin_groups[g]->title);
+        (void)fputc('\n', out);
+        for (size_t i = 0; i < admin_groups[g]->n; i++)
+            man_command(&admin_groups[g]->commands[i], out);
+    }
+    (void)fputs(".SS Of every command\n", out);
+    man_options(common_options, COMMON_OPTIONS, out);
 }

@@ -3,14 +3,19 @@
 #include <string.h>
 
 #include "backend/admin.h"
+#include "common/version.h"
+
+/* What is asked for in the place of a command. */
+enum told { TOLD_NOTHING, TOLD_HELP, TOLD_VERSION };
 
 /* What stands before the command. *ret_at is the command's place. 0 or GF_E_USAGE. */
-static int read_first(struct admin *a, int argc, char **argv, bool *ret_help, int *ret_at,
+static int read_first(struct admin *a, int argc, char **argv, enum told *ret_told, int *ret_at,
                       struct gf_fail *why)
 {
     static const struct option list[] = { { "dir", required_argument, NULL, 'd' },
                                           { "json", no_argument, NULL, 'j' },
                                           { "help", no_argument, NULL, 'h' },
+                                          { "version", no_argument, NULL, 'v' },
                                           { NULL, 0, NULL, 0 } };
     int found;
 
@@ -22,7 +27,9 @@ static int read_first(struct admin *a, int argc, char **argv, bool *ret_help, in
         else if (found == 'j')
             a->json = true;
         else if (found == 'h')
-            *ret_help = true;
+            *ret_told = TOLD_HELP;
+        else if (found == 'v')
+            *ret_told = TOLD_VERSION;
         else
             return gf_fail(why, GF_E_USAGE,
                            found == ':' ? "value missing behind" : "no option before a command is",
@@ -103,13 +110,15 @@ static bool has_json(int argc, char **argv)
 int admin_main(struct admin *a, int argc, char **argv)
 {
     struct gf_fail why = { 0 };
-    bool wants_help = false;
+    enum told told = TOLD_NOTHING;
     int at = 1, words = 0, r;
 
     a->json = has_json(argc, argv);
-    r = read_first(a, argc, argv, &wants_help, &at, &why);
-    if (r == 0 && wants_help)
+    r = read_first(a, argc, argv, &told, &at, &why);
+    if (r == 0 && told == TOLD_HELP)
         admin_help(a->out);
+    else if (r == 0 && told == TOLD_VERSION)
+        (void)fprintf(a->out, "gasoffice %s\n", GF_VERSION);
     else if (r == 0) {
         const struct admin_command *command =
             at < argc ? admin_find(argc - at, argv + at, &words) : NULL;

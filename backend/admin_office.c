@@ -4,6 +4,7 @@
 #include "backend/admin_keys.h"
 #include "backend/service.h"
 #include "common/bytes.h"
+#include "common/host/notify.h"
 #include "common/text.h"
 
 #define HOSTS_MAX 14
@@ -75,6 +76,7 @@ static void tell_ready(void *ctx, const char *url, const char *public_url, const
         (void)fprintf(a->out, "ready URL=%s PUBLIC=%s%s%s\n", url, public_url,
                       has_metrics ? " METRICS=" : "", metrics_url);
     (void)fflush(a->out);
+    gf_notify("READY=1");
 }
 
 static int run_serve(struct admin *a, const struct admin_args *args, struct gf_fail *why)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/host/man.h"
 
 /* Index: the status. The numbers themselves stand in the table of errors, common/err.h. */
 static const char *const meanings[] = {
@@ -26,6 +27,16 @@ void exits_print_short(FILE *out)
         }
         column += (size_t)fprintf(out, " %zu %s%s", i, meanings[i],
                                   i + 1 < N_STATUSES ? "," : ".\n");
+    }
+}
+
+void exits_man(FILE *out)
+{
+    char status[24];
+
+    for (size_t i = 0; i < N_STATUSES; i++) {
+        (void)snprintf(status, sizeof status, "%zu", i);
+        man_row(out, status, meanings[i]);
     }
 }
 

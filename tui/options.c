@@ -69,7 +69,7 @@ static void man_commands(FILE *out)
         (void)snprintf(head, sizeof head, "gasfitter%s%s%s%s",
                        commands[i].name[0] != '\0' ? " " : "", commands[i].name,
                        commands[i].arguments[0] != '\0' ? " " : "", commands[i].arguments);
-        man_row(out, head, commands[i].help, "");
+        man_row(out, head, commands[i].help);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bt/virtual/fault.h"
+#include "common/host/man.h"
 #include "common/text.h"
 
 /* Options in the order of --help. Every one with a value has a letter-less code and a range. */
@@ -75,6 +76,12 @@ static void print_help(void)
 
         (void)printf("%*s%s\n", n < 24 ? 24 - n : 1, "", table[i].help);
     }
+}
+
+void vb_options_man(FILE *out)
+{
+    for (size_t i = 0; i < N_TABLE; i++)
+        man_option(out, table[i].name, table[i].value, table[i].help, "");
 }
 
 static void print_list(unsigned adapters)

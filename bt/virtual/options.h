@@ -3,6 +3,7 @@
 /* The command line of virtual-bluez. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define VB_ADAPTERS_MAX 64
 #define VB_FAULTS_MAX 8
@@ -34,6 +35,9 @@ enum vb_run { VB_RUN, VB_RUN_DONE, VB_RUN_USAGE };
  * VB_RUN_USAGE: it is wrong, and a line on stderr says where.
  */
 enum vb_run vb_options_read(int argc, char *argv[], struct vb_options *ret);
+
+/* Print the options as a man page's section; see common/host/man.h. */
+void vb_options_man(FILE *out);
 
 /* The address of adapter i: 02:00:00:00:00:00 + i, into 18 bytes; returns ret. */
 char *vb_adapter_address(unsigned index, char ret[static 18]);

@@ -3,13 +3,12 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <string.h>
 
-void man_text(FILE *out, const char *text)
+static void put(FILE *out, const char *text, bool is_begin)
 {
-    bool is_begin = true;
-
     for (const char *p = text; *p != '\0'; p++) {
-        if (is_begin && *p == ' ' && p != text)
+        if (is_begin && *p == ' ')
             continue;
         if (is_begin && (*p == '.' || *p == '\''))
             (void)fputs("\\&", out);
@@ -23,26 +22,49 @@ void man_text(FILE *out, const char *text)
     }
 }
 
-void man_row(FILE *out, const char *head, const char *what, const char *note)
+void man_text(FILE *out, const char *text)
 {
-    const char *end = what;
+    put(out, text, true);
+}
 
-    while (*end != '\0')
-        end++;
+void man_sentence(FILE *out, const char *what)
+{
+    const char first[2] = {(char)toupper((unsigned char)*what), '\0'};
+
+    put(out, first, true);
+    if (*what != '\0')
+        put(out, what + 1, false);
+}
+
+/* The end of a row's sentence, which may have a stop of its own. */
+static void stop(FILE *out, const char *what, const char *note)
+{
+    bool has_one = what[0] != '\0' && what[strlen(what) - 1] == '.' && note[0] == '\0';
+
+    (void)fprintf(out, "%s%s\n", note, has_one ? "" : ".");
+}
+
+static void head(FILE *out, const char *text)
+{
     (void)fputs(".TP\n.B ", out);
-    man_text(out, head);
+    put(out, text, false);
     (void)fputc('\n', out);
-    (void)fputc(toupper((unsigned char)*what), out);
-    man_text(out, *what != '\0' ? what + 1 : what);
-    (void)fputs(note, out);
-    (void)fputs(end > what && end[-1] == '.' && note[0] == '\0' ? "\n" : ".\n", out);
+}
+
+void man_row(FILE *out, const char *name, const char *what)
+{
+    head(out, name);
+    man_sentence(out, what);
+    stop(out, what, "");
 }
 
 void man_option(FILE *out, const char *name, const char *value, const char *what, const char *note)
 {
-    char head[96];
+    char text[96];
 
-    (void)snprintf(head, sizeof head, "--%s%s%s", name, value != NULL ? " " : "",
+    (void)snprintf(text, sizeof text, "--%s%s%s", name, value != NULL ? " " : "",
                    value != NULL ? value : "");
-    man_row(out, head, what, note);
+    head(out, text);
+    man_text(out, what);
+    stop(out, what, note);
 }

@@ -10,9 +10,13 @@
 #include <cmocka.h>
 
 #define CAP (1u << 18)
-#define MARK "<!-- printed: "
-#define CLOSE " -->\n"
-#define END "<!-- end -->\n"
+/* How a section is marked: in Markdown, in a man page. */
+static const struct mark {
+    const char *begin, *close, *end;
+} marks[] = {
+    { "<!-- printed: ", " -->\n", "<!-- end -->\n" },
+    { ".\\\" printed: ", "\n", ".\\\" end\n" },
+};
 
 static size_t load(const char *path, char *ret)
 {
@@ -28,32 +32,33 @@ static size_t load(const char *path, char *ret)
 }
 
 /* Where the marker of a section ends. */
-static const char *after_mark(const char *at, const char *name)
+static const char *after_mark(const char *at, const struct mark *m, const char *name)
 {
-    size_t n = strlen(name);
+    size_t n = strlen(name), before = strlen(m->begin);
 
-    at = strstr(at, MARK);
-    if (at == NULL || strncmp(at + strlen(MARK), name, n) != 0 ||
-        strncmp(at + strlen(MARK) + n, CLOSE, strlen(CLOSE)) != 0)
+    at = strstr(at, m->begin);
+    if (at == NULL || strncmp(at + before, name, n) != 0 ||
+        strncmp(at + before + n, m->close, strlen(m->close)) != 0)
         fail_msg("the next section should be \"%s\": %.40s", name, at == NULL ? "(none)" : at);
-    return at + strlen(MARK) + n + strlen(CLOSE);
+    return at + before + n + strlen(m->close);
 }
 
 /* The document as it should be, from the one that is there. */
 static void compose(const char *stored, const struct aid_section *sections, size_t n, FILE *f)
 {
+    const struct mark *m = &marks[strncmp(stored, ".", 1) == 0];
     const char *at = stored;
 
     for (size_t i = 0; i < n; i++) {
-        const char *body = after_mark(at, sections[i].name);
-        const char *end = strstr(body, END);
+        const char *body = after_mark(at, m, sections[i].name);
+        const char *end = strstr(body, m->end);
 
         assert_non_null(end);
         (void)fwrite(at, 1, (size_t)(body - at), f);
         sections[i].print(f);
         at = end;
     }
-    assert_null(strstr(at, MARK));
+    assert_null(strstr(at, m->begin));
     (void)fputs(at, f);
 }
 

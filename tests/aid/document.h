@@ -4,6 +4,9 @@
  * Documents that people write and code prints into: a section of a Markdown file between the lines
  *     <!-- printed: NAME -->
  *     <!-- end -->
+ * or of a man page (which begins with a dot) between the lines
+ *     .\" printed: NAME
+ *     .\" end
  * must be what its function prints. With GENERATE=1 the file is rewritten first.
  */
 #include <stdint.h>

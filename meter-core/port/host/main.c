@@ -1,5 +1,8 @@
 /* main.c - gasmeter: a Bluetooth prepaid gas meter on this machine. */
+#include <stdio.h>
+
 #include "common/host/real.h"
+#include "common/version.h"
 #include "meter-core/port/host/bridge.h"
 #include "meter-core/port/host/manufacture.h"
 #include "meter-core/port/host/many.h"
@@ -23,6 +26,8 @@ int main(int argc, char *argv[])
         gm_options_help();
         return 0;
     }
+    if (o.command == GM_VERSION)
+        return printf("gasmeter %s\n", GF_VERSION) > 0 ? 0 : 1;
     gf_real_clock_rate((unsigned)o.clock_rate);
     if (o.command == GM_RUN) {
         gm_signals_block();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/host/man.h"
 #include "common/ids.h"
 #include "common/text.h"
 #include "meter-core/port/host/body.h"
@@ -75,6 +76,7 @@ static const struct {
     {"run --count N", GM_MANY, "be N meters in memory, open an account on each, and measure"},
     {"--uart PATH", GM_BRIDGE, "be the radio of a meter on a serial line until stopped"},
     {"--help", GM_HELP, NULL},
+    {"--version", GM_VERSION, NULL},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -96,6 +98,26 @@ void gm_options_help(void)
             (void)printf("    %-24s %s%s\n", head, rows[i].help,
                          (rows[i].needed & commands[c].command) != 0 ? " (needed)" : "");
         }
+    }
+}
+
+void gm_options_man(FILE *out)
+{
+    char head[64];
+
+    for (size_t c = 0; c < N_COMMANDS; c++) {
+        if (commands[c].help == NULL)
+            continue;
+        (void)fputs(".SS ", out);
+        (void)snprintf(head, sizeof head, "gasmeter %s", commands[c].name);
+        man_text(out, head);
+        (void)fputc('\n', out);
+        man_sentence(out, commands[c].help);
+        (void)fputs(".\n", out);
+        for (size_t i = 0; i < N_ROWS; i++)
+            if ((rows[i].commands & commands[c].command) != 0)
+                man_option(out, rows[i].name, rows[i].value, rows[i].help,
+                           (rows[i].needed & commands[c].command) != 0 ? " (needed)" : "");
     }
 }
 
@@ -209,19 +231,25 @@ static int read_options(int argc, char *argv[], struct gm_options *o, bool given
     return r;
 }
 
+/* Nothing but a text is asked for. */
+static bool asks_text(const struct gm_options *o)
+{
+    return o->command == GM_HELP || o->command == GM_VERSION;
+}
+
 int gm_options_read(int argc, char *argv[], struct gm_options *ret, struct gf_fail *why)
 {
     struct gm_options o = {.type = 1, .pulse_l = 10, .clock_rate = 1, .seconds = 10};
     bool given[N_ROWS] = {false};
     int r = read_command(argc, argv, &o, why);
 
-    if (r == 0 && o.command != GM_HELP)
+    if (r == 0 && !asks_text(&o))
         r = read_options(argc, argv, &o, given, why);
     if (o.command == GM_RUN && o.count > 0)
         o.command = GM_MANY;
-    if (r == 0 && o.command != GM_HELP)
+    if (r == 0 && !asks_text(&o))
         r = check_set(&o, given, why);
-    if (r == 0 && o.command != GM_HELP)
+    if (r == 0 && !asks_text(&o))
         r = check(&o, why);
     if (r == 0)
         *ret = o;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/err.h"
 
@@ -14,7 +15,8 @@ enum gm_command {
     GM_RUN = 2,
     GM_MANY = 4,
     GM_HELP = 8,
-    GM_BRIDGE = 16
+    GM_BRIDGE = 16,
+    GM_VERSION = 32
 };
 
 /* Texts are NULL when not given, and borrowed from argv. */
@@ -32,10 +34,14 @@ struct gm_options {
 };
 
 /* Read and check the command line: 0, or GF_E_USAGE, GF_E_FORMAT, GF_E_RANGE, GF_E_METER_ID with
- * the option in why->where. GM_HELP when help was asked for: gm_options_help(). */
+ * the option in why->where. GM_HELP when help was asked for: gm_options_help(); GM_VERSION
+ * when the version was. */
 int gm_options_read(int argc, char *argv[], struct gm_options *ret, struct gf_fail *why);
 
 /* Print how to call it on stdout. */
 void gm_options_help(void);
+
+/* Print the commands and their options as a man page's sections; see common/host/man.h. */
+void gm_options_man(FILE *out);
 
 #endif
