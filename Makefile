@@ -192,9 +192,10 @@ $(BUILD)/bin/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_AID:%.c=$(BUILD)/obj/%.o) $(F
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANFL) $(FUZZ_LINK) -o $@ $(filter %.o %.a,$^) -lprotobuf-nanopb -lbearssl $(call PC,--libs,cmocka openssl)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 
 include firmware.mk
+include install.mk
 
 # ---- what people call -----------------------------------------------------------------------
 .PHONY: deps deps-firmware test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean
