@@ -198,7 +198,7 @@ include firmware.mk
 include install.mk
 
 # ---- what people call -----------------------------------------------------------------------
-.PHONY: deps deps-firmware test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants help clean
+.PHONY: deps deps-firmware test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants test-vm help clean
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
 deps-firmware:  ## and those that build and run the firmware
@@ -236,6 +236,11 @@ stack: deps $(ALL_PB)  ## the deepest stack of each of the meter's entry points
 
 mutants: deps  ## plant each bug of tests/mutants and see the test named catch it; ONLY=text picks some
 	@tests/tools/mutants $(if $(ONLY),"$(ONLY)")
+
+test-vm: deps  ## the same programs with the real kernel and bluetoothd, in a virtual machine; ONLY=text picks groups
+	@tests/vm/setup
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(PIPES)
+	@BUILD=$(BUILD) tests/vm/run-groups $(ONLY)
 
 bench: deps  ## ratios against a floor or a peer, measured in one run
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
