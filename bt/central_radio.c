@@ -179,8 +179,8 @@ static void on_filtered(void *ctx, const struct bt_end *end)
         adapter_call(c, BT_SCAN_STOPPING, "StopDiscovery", on_stopped);
 }
 
-/* No RSSI key, not even the lowest: with one the kernel drops every report whose signal strength the
- * controller does not know. Without it new releases tell the strength in steps of 8 dB.
+/* No RSSI key, not even the lowest: with one the kernel drops every report whose signal strength
+ * the controller does not know. Without it new releases tell the strength in steps of 8 dB.
  * DuplicateData, or a device that BlueZ knows already may be heard without a word of it. */
 static void set_filter(struct bt_central *c)
 {

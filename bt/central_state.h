@@ -85,7 +85,8 @@ struct bt_central {
     unsigned call;                      /* the state's; ends with the state */
     unsigned connect_call;              /* outlives BT_CONNECT */
     bool scan_through, forgot, forget_next, is_heard, renotified;
-    unsigned hard, transient;           /* failures of this connect() */
+    unsigned hard, transient, busy;     /* failures of this connect(), by kind (enum bt_failure) */
+    int next_number, next_most;         /* of the attempt after the last failure */
     int last_code;                      /* why the last attempt failed */
     char last_detail[120];
     int drop_code;                      /* after BT_DROP: down() with this; 0: another attempt */

@@ -93,6 +93,11 @@ void bt_central_again(struct bt_central *c, enum bt_failure how, int code, const
     (void)gf_copy(c->last_detail, sizeof c->last_detail, detail);
     c->hard += how == BT_HARD;
     c->transient += how == BT_TRANSIENT;
+    c->busy += how == BT_BUSY;
+    c->next_number = 1 + (int)(how == BT_HARD        ? c->hard
+                               : how == BT_TRANSIENT ? c->transient
+                                                     : c->busy);
+    c->next_most = how == BT_HARD ? HARD_MAX : how == BT_TRANSIENT ? TRANSIENT_MAX : 0;
     bt_central_drop(c, c->hard >= HARD_MAX || c->transient >= TRANSIENT_MAX ? code : 0, detail);
 }
 
@@ -177,7 +182,7 @@ static void start(struct bt_central *c, const struct bt_end *end)
 {
     (void)end;
     c->deadline_ms = bt_now(c) + c->wish_ms;
-    c->hard = c->transient = 0;
+    c->hard = c->transient = c->busy = 0;
     c->scan_through = c->forgot = c->forget_next = c->is_heard = false;
     c->last_code = 0;
     c->last_detail[0] = '\0';
@@ -433,9 +438,16 @@ static void enter_pause(struct bt_central *c)
 {
     unsigned failed = c->hard + c->transient;
 
-    c->timer_ms = bt_now(c) + (c->last_code == GF_E_NOT_NOW || failed == 0 ? BUSY_MS
-                               : failed < 3 ? BACK_OFF_MS << (failed - 1)
-                                            : BACK_OFF_MS * 4);
+    const struct link_attempt next = {
+        c->next_number, c->next_most, c->last_code, c->last_detail,
+        c->last_code == GF_E_NOT_NOW || failed == 0 ? BUSY_MS
+        : failed < 3                                ? BACK_OFF_MS << (failed - 1)
+                                                    : BACK_OFF_MS * 4,
+    };
+
+    c->timer_ms = bt_now(c) + next.again_in_ms;
+    if (c->events != NULL)
+        c->events->attempt(c->events->ctx, &next);
 }
 
 /* ---- the table ---- */

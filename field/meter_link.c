@@ -76,6 +76,16 @@ static void on_radio(void *ctx, int code, const char *detail)
     (void)detail;
 }
 
+static void on_attempt(void *ctx, const struct link_attempt *attempt)
+{
+    struct meter_link *ml = ctx;
+
+    ml->port_try = (struct ml_try){.number = attempt->number, .most = attempt->most,
+                                   .code = attempt->code,
+                                   .in_ms = ml_mono(ml) + attempt->again_in_ms};
+    gf_copy(ml->port_try.detail, sizeof ml->port_try.detail, attempt->detail);
+}
+
 /* ---- life ---- */
 
 struct meter_link *meter_link_new(const struct field_ports *ports, const struct ml_limits *limits,
@@ -89,7 +99,7 @@ struct meter_link *meter_link_new(const struct field_ports *ports, const struct 
     ml->limits = *limits;
     ml->events = *events;
     ml->link_events = (struct link_events){ml, on_sighting, on_phase, on_ready, on_fragment,
-                                           on_ctl_written, on_down, on_radio};
+                                           on_ctl_written, on_down, on_radio, on_attempt};
     return ml;
 }
 
@@ -338,6 +348,23 @@ const gasm_HelloRefusal *ml_refusal(const struct meter_link *ml)
 int ml_attempt(const struct meter_link *ml)
 {
     return ml->op.goal != GOAL_NONE ? ml->op.attempt : 1;
+}
+
+void ml_try(const struct meter_link *ml, struct ml_try *ret)
+{
+    int64_t now = ml_mono(ml), at = ml->hold_until;
+
+    *ret = (struct ml_try){.number = 1, .most = ml->limits.attempts};
+    if (ml->phase == PH_CONNECTING && ml->port_try.number > 1) {
+        *ret = ml->port_try;
+        at = ml->port_try.in_ms;
+    } else if (ml_attempt(ml) > 1) {
+        ret->number = ml->op.attempt;
+        ret->most = is_worth_waiting(ml->op.last_code) ? 0 : ml->limits.attempts;
+        ret->code = ml->op.last_code;
+        gf_copy(ret->detail, sizeof ret->detail, ml->op.last_detail);
+    }
+    ret->in_ms = ret->number > 1 && at > now ? at - now : 0;
 }
 
 const char *ml_waiting_for(const struct meter_link *ml)

@@ -80,6 +80,15 @@ const struct mc_ctl *ml_ctl(const struct meter_link *ml);   /* of the last conne
 uint16_t ml_mtu(const struct meter_link *ml);
 const gasm_HelloRefusal *ml_refusal(const struct meter_link *ml);   /* the last: a hint */
 int ml_attempt(const struct meter_link *ml);    /* of the operation under way, 1 first */
+
+/* The attempt under way or to come, at connecting or at the whole operation. */
+struct ml_try {
+    int number, most;       /* 1 first; most 0: as often as the time lets */
+    int code;               /* why the one before failed, GF_E_*; 0 for the first */
+    char detail[120];
+    int64_t in_ms;          /* until it begins; 0: it is under way */
+};
+void ml_try(const struct meter_link *ml, struct ml_try *ret);
 const char *ml_waiting_for(const struct meter_link *ml);    /* static: "the meter's answer" */
 
 #endif

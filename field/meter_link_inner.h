@@ -49,6 +49,7 @@ struct meter_link {
     int64_t quiet_since;            /* mono: last message of the session */
     int64_t nudge_at;               /* mono: nothing came until then: ask what was lost */
     enum link_phase port_phase;
+    struct ml_try port_try;         /* the port's own attempts; its in_ms is a time, mono */
     struct link_ready ready;
     struct mc_ctl ctl;
     struct mc_pipe pipe;

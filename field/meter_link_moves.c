@@ -18,6 +18,7 @@ static bool start_connect(struct meter_link *ml)
     if (ml->op.goal == GOAL_NONE || now < ml->hold_until)
         return false;
     ml->in.ready = ml->in.down = ml->in.message = ml->in.ctl = false;
+    ml->port_try.number = 1;
     code = ml->ports->link->connect(ml->ports->link->ctx, ml->id_hash, ml->address, deadline);
     if (code < 0) {
         ml_trouble(ml, code, "the radio does not take the connection now");

@@ -40,6 +40,14 @@ enum link_phase {
     LINK_IDLE, LINK_SEARCHING, LINK_CONNECTING, LINK_DISCOVERING, LINK_SUBSCRIBING, LINK_READY, LINK_CLOSING,
 };
 
+/* An attempt to connect failed, and another one follows. Valid during the call. */
+struct link_attempt {
+    int number, most;           /* of the next one, 2 first; most 0: as many as the deadline lets */
+    int code;                   /* why the last one failed, GF_E_* */
+    const char *detail;         /* the same in BlueZ's words; may be empty */
+    int64_t again_in_ms;
+};
+
 struct link_events {
     void *ctx;
     void (*sighting)(void *ctx, const struct link_sighting *s);
@@ -54,6 +62,7 @@ struct link_events {
     void (*down)(void *ctx, int code, const char *detail);
     /* The radio itself came or went: code 0, or GF_E_BLUEZ_AWAY, GF_E_ADAPTER, GF_E_BLUEZ_DENIED. */
     void (*radio)(void *ctx, int code, const char *detail);
+    void (*attempt)(void *ctx, const struct link_attempt *attempt);
 };
 
 struct link_port {

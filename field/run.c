@@ -395,6 +395,22 @@ static const char *waiting_for(const struct run *r)
     return "";
 }
 
+static void attempt_view(struct run *r)
+{
+    struct run_view *v = &r->view;
+    struct ml_try t;
+
+    ml_try(r->ml, &t);
+    v->attempt = t.number;
+    v->attempts = t.most;
+    v->attempt_in_ms = t.in_ms;
+    if (t.number > 1)
+        snprintf(v->attempt_why, sizeof v->attempt_why, t.detail[0] != '\0' ? "%s (%.40s)" : "%s",
+                 gf_err_row(t.code)->what, t.detail);
+    else
+        v->attempt_why[0] = '\0';
+}
+
 const struct run_view *run_view(struct run *r)
 {
     struct run_view *v = &r->view;
@@ -416,7 +432,7 @@ const struct run_view *run_view(struct run *r)
                                                                         : r->step->help);
     gf_copy(v->waiting_for, sizeof v->waiting_for, waiting_for(r));
     v->elapsed_ms = run_mono(r) - r->entered_mono;
-    v->attempt = ml_attempt(r->ml);
+    attempt_view(r);
     v->can_retry = v->phase == RUN_STOPPED;
     v->can_cancel = v->phase == RUN_ASK || v->phase == RUN_WORK || v->phase == RUN_STOPPED;
     purge_view(r);

@@ -58,7 +58,9 @@ struct run_view {
     char word[16];                              /* of ASK_WORD */
     char waiting_for[80];                       /* of RUN_WORK: "the meter's answer", "head office" */
     int64_t elapsed_ms;                         /* in the present step */
-    int attempt;                                /* of what is under way, 1 first */
+    int attempt, attempts;                      /* of what is under way, 1 first; at most, 0: no bound but time */
+    char attempt_why[RUN_LINE_LEN];             /* why there is more than one */
+    int64_t attempt_in_ms;                      /* until it begins; 0: it is under way */
     struct gf_fail fail;                        /* of RUN_STOPPED, and of a refused answer while asking */
     bool can_retry, can_cancel;
     bool office_away;                           /* the records are queued; work goes on */
@@ -113,6 +115,9 @@ void run_cancel(struct run *r);
 
 /* Time passed, or an event came: does what is due; returns ms until it must be called again (at most 1000). */
 int run_tick(struct run *r);
+
+/* "attempt 2 of 4, the radio link was lost, next in 0.5 s"; empty for the first. Returns ret. */
+char *run_attempt_text(const struct run_view *v, char *ret, size_t cap);
 
 /* How things stand; valid until the next call that takes r. */
 const struct run_view *run_view(struct run *r);

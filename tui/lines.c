@@ -113,6 +113,8 @@ static void purge_line(struct lines *l, const struct run_view *v, int64_t mono_m
 
 static void wait_line(struct lines *l, const struct run_view *v)
 {
+    char why[180];
+
     if (v->phase != RUN_WORK || v->purge.running || v->elapsed_ms < WAIT_TOLD_MS ||
         (v->attempt == l->said_attempt && strcmp(v->waiting_for, l->said_wait) == 0))
         return;
@@ -122,7 +124,7 @@ static void wait_line(struct lines *l, const struct run_view *v)
         return;
     (void)fprintf(l->out, INDENT "waiting for %s", v->waiting_for);
     if (v->attempt > 1)
-        (void)fprintf(l->out, ", attempt %d", v->attempt);
+        (void)fprintf(l->out, ", %s", run_attempt_text(v, why, sizeof why));
     (void)fprintf(l->out, "\n");
     (void)fflush(l->out);
 }

@@ -55,6 +55,12 @@ static void on_down(void *ctx, int code, const char *detail)
     (void)detail;
 }
 
+static void on_attempt(void *ctx, const struct link_attempt *attempt)
+{
+    (void)ctx;
+    (void)attempt;
+}
+
 void reach_init(struct reach *r, const struct gf_clock *clock)
 {
     *r = (struct reach){.clock = clock};
@@ -67,6 +73,7 @@ void reach_init(struct reach *r, const struct gf_clock *clock)
         .ctl_written = on_ctl_written,
         .down = on_down,
         .radio = on_radio,
+        .attempt = on_attempt,
     };
 }
 

@@ -187,7 +187,7 @@ static void draw_purge(struct app *a, const struct run_view *v, const struct are
 static void draw_work(struct app *a, struct step_view *s, const struct run_view *v,
                       const struct area *at)
 {
-    char span[24], attempt[32] = "";
+    char span[24], attempt[200] = "", why[180], text[360];
     int y = at->y;
 
     if (v->purge.running) {
@@ -195,17 +195,14 @@ static void draw_work(struct app *a, struct step_view *s, const struct run_view 
         return;
     }
     if (v->attempt > 1)
-        (void)snprintf(attempt, sizeof attempt, ", attempt %d", v->attempt);
-    if (v->waiting_for[0] != '\0' && strcmp(v->waiting_for, v->steps[v->now].title) != 0) {
-        char text[160];
-
+        (void)snprintf(attempt, sizeof attempt, ", %s", run_attempt_text(v, why, sizeof why));
+    if (v->waiting_for[0] != '\0' && strcmp(v->waiting_for, v->steps[v->now].title) != 0)
         (void)snprintf(text, sizeof text, "Waiting for %s, %s%s.", v->waiting_for,
                        span_text(v->elapsed_ms, span), attempt);
-        y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_HEAD, text);
-    } else {
-        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_HEAD, "Working, %s%s.",
-                       span_text(v->elapsed_ms, span), attempt) > 0;
-    }
+    else
+        (void)snprintf(text, sizeof text, "Working, %s%s.", span_text(v->elapsed_ms, span),
+                       attempt);
+    y += ui_wrap(&a->ui, y, at->x, at->cols, 3, ROLE_HEAD, text);
     ui_cursor(&a->ui, at->y, at->x);
     y++;
     y += draw_lines(a, s, v, &(struct area){y, at->x, at->rows - 5, at->cols});

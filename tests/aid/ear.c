@@ -61,8 +61,18 @@ static void on_radio(void *ctx, int code, const char *detail)
     ear->radio = code;
 }
 
+static void on_attempt(void *ctx, const struct link_attempt *attempt)
+{
+    struct aid_ear *ear = ctx;
+
+    ear->attempts++;
+    ear->attempt = *attempt;
+    (void)snprintf(ear->why, sizeof ear->why, "%s", attempt->detail);
+    ear->attempt.detail = ear->why;
+}
+
 struct link_events aid_ear_events(struct aid_ear *ear)
 {
     return (struct link_events){ear, on_sighting, on_phase, on_ready, on_fragment, on_written,
-                                on_down, on_radio};
+                                on_down, on_radio, on_attempt};
 }

@@ -6,12 +6,14 @@
 #include "field/ports.h"
 
 struct aid_ear {
-    unsigned sightings, ready, fragments, downs, written, radios;
+    unsigned sightings, ready, fragments, downs, written, radios, attempts;
     struct link_sighting sighting;
     struct link_ready link;
     unsigned phases;            /* bit per phase */
     int down, radio, wrote;
     char detail[200];           /* of the last down */
+    struct link_attempt attempt;    /* the last told */
+    char why[200];              /* its detail */
     uint8_t fragment[32];       /* the last one's beginning */
     void *ctx;                  /* a fragment is passed on, unless NULL */
     void (*on_fragment)(void *ctx, const uint8_t *p, size_t n);

@@ -25,6 +25,9 @@ struct fake_moment {
     const char *accept;         /* the answer that goes on; NULL: any */
     const char *waiting_for;
     int ticks;                  /* of RUN_WORK: how long */
+    int attempt, attempts;      /* of RUN_WORK, as the view's; 0: the first */
+    const char *attempt_why;
+    int64_t attempt_in_ms;
     bool purge; /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
     int code;                   /* of RUN_STOPPED */
     const char *detail;
@@ -94,7 +97,11 @@ static void fake_show(void)
     (void)gf_copy(v->word, sizeof v->word, m->word != NULL ? m->word : "");
     (void)gf_copy(v->waiting_for, sizeof v->waiting_for,
                   m->waiting_for != NULL ? m->waiting_for : "");
-    v->attempt = 1;
+    v->attempt = m->attempt > 0 ? m->attempt : 1;
+    v->attempts = m->attempts;
+    v->attempt_in_ms = m->attempt_in_ms;
+    (void)gf_copy(v->attempt_why, sizeof v->attempt_why,
+                  m->attempt_why != NULL ? m->attempt_why : "");
     v->elapsed_ms = (int64_t)fake.ticks * 100;
     v->can_retry = m->phase == RUN_STOPPED;
     v->can_cancel = true;

@@ -67,6 +67,12 @@ static void on_radio(void *ctx, int code, const char *detail)
     (void)detail;
 }
 
+static void on_attempt(void *ctx, const struct link_attempt *attempt)
+{
+    (void)ctx;
+    (void)attempt;
+}
+
 static void wait_for(struct bt_central *c, const bool *what, const char *words)
 {
     const struct gf_source *source = bt_central_source(c);
@@ -118,7 +124,8 @@ static void measure(unsigned mtu)
     struct bench_world w = {.mtu = mtu, .rate = 1, .parts = BENCH_WITH_METER};
     struct heard heard = {0};
     const struct link_events events = {&heard, on_sighting, on_phase, on_ready,
-                                       on_fragment, on_written, on_down, on_radio};
+                                       on_fragment, on_written, on_down, on_radio,
+                                       on_attempt};
     struct bench_pdus first, again;
     struct bt_central *c;
 

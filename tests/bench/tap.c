@@ -84,6 +84,13 @@ static void on_radio(void *ctx, int code, const char *detail)
     t->to->radio(t->to->ctx, code, detail);
 }
 
+static void on_attempt(void *ctx, const struct link_attempt *attempt)
+{
+    const struct tap *t = ctx;
+
+    t->to->attempt(t->to->ctx, attempt);
+}
+
 /* ---- calls, on their way down ---- */
 
 static void tap_bind(void *ctx, const struct link_events *events)
@@ -139,7 +146,7 @@ void tap_init(struct tap *t, const struct link_port *real)
         .port = {t, tap_bind, tap_listen, tap_connect, tap_write_ctl, tap_send, tap_disconnect},
         .real = real,
         .events = {t, on_sighting, on_phase, on_ready, on_fragment, on_ctl_written, on_down,
-                   on_radio},
+                   on_radio, on_attempt},
         .out = {-1},
         .in = {-1},
     };

@@ -74,6 +74,7 @@ struct fault {
     void (*hook)(struct stand *w);
     int expect;                 /* 0: ready in the end; else down with that */
     unsigned connects, removes; /* how many calls of Connect and RemoveDevice */
+    unsigned attempts;          /* told before they are made; 0: it does not matter */
     unsigned disconnects;       /* that it needs at least: Connect() is ended before the next */
 };
 
@@ -92,7 +93,7 @@ static const struct fault faults[] = {
     {.name = "gone at the stop of discovery", .world = {.gone_at_stop = true}, .connects = 1},
     {.name = "no signal strength", .world = {.no_rssi = true}, .connects = 1},
     {.name = "abort by local, link flaps", .world = {.flaps = 2}, .connects = 3},
-    {.name = "abort by local", .connects = 4,
+    {.name = "abort by local", .connects = 4, .attempts = 3,
      .rule = {"Connect", 3, BLUEZ "Failed", "le-connection-abort-by-local"}},
     {.name = "abort, old words", .connects = 2,
      .rule = {"Connect", 1, BLUEZ "Failed", "Software caused connection abort"}},
@@ -199,6 +200,8 @@ static void check_fault(const struct fault *f)
     if (strcmp(f->name, "gone at the stop of discovery") != 0 &&
         strncmp(f->name, "stop", 4) != 0 && strcmp(f->name, "object unknown") != 0)
         assert_false(w->bluez.connect_while_scanning);
+    if (f->attempts > 0)
+        assert_int_equal(w->ear.attempts, f->attempts);
     if (f->expect == 0) {
         assert_string_equal(w->central->rx, AID_RX);
         assert_string_equal(w->central->tx, AID_TX);
@@ -362,7 +365,51 @@ static void test_power_everywhere(void **state)
     }
 }
 
-/* ---- no radio ---- */
+/* ---- what is told, and what is not ---- */
+
+static void check_attempt(const struct stand *w, int number, int most, int code, const char *why,
+                          int64_t again_in_ms)
+{
+    assert_int_equal(w->ear.attempt.number, number);
+    assert_int_equal(w->ear.attempt.most, most);
+    assert_int_equal(w->ear.attempt.code, code);
+    assert_string_equal(w->ear.attempt.detail, why);
+    assert_int_equal(w->ear.attempt.again_in_ms, again_in_ms);
+}
+
+/* Before each further attempt it is told which it is, why, and when; and it can be cancelled. */
+static void test_attempts_told(void **state)
+{
+    static const char abort[] = "le-connection-abort-by-remote";
+    void *gone = NULL;
+    struct stand *w;
+
+    (void)state;
+    (void)stand_setup(&gone);
+    w = gone;
+    aid_bluez_rule(&w->bluez, "Connect", 3, BLUEZ "Failed", abort);
+    aid_bluez_rule(&w->bluez, "Connect", 2, BLUEZ "InProgress", "In Progress");
+    aid_bluez_rule(&w->bluez, "StartNotify", -1, BLUEZ "Failed", "ATT error: 0x01");
+    assert_int_equal(w->port->connect(w->port->ctx, w->bluez.id_hash, "", 600000), 0);
+    stand_await(w, &w->ear.attempts, 1, "the second attempt");
+    check_attempt(w, 2, 9, GF_E_LINK_LOST, abort, 250);
+    stand_await(w, &w->ear.attempts, 2, "the third attempt");
+    check_attempt(w, 3, 9, GF_E_LINK_LOST, abort, 500);
+    stand_await(w, &w->ear.attempts, 3, "the fourth attempt");
+    check_attempt(w, 4, 9, GF_E_LINK_LOST, abort, 1000);
+    stand_await(w, &w->ear.attempts, 4, "the attempt after the first that BlueZ was busy for");
+    check_attempt(w, 2, 0, GF_E_NOT_NOW, "In Progress", 500);
+    stand_await(w, &w->ear.attempts, 5, "the attempt after the second");
+    check_attempt(w, 3, 0, GF_E_NOT_NOW, "In Progress", 500);
+    stand_await(w, &w->ear.attempts, 6, "the attempt with the device forgotten");
+    check_attempt(w, 2, 4, GF_E_GATT, "ATT error: 0x01", 1000);
+    assert_int_equal(w->central->state, BT_PAUSE);
+    w->port->disconnect(w->port->ctx);
+    stand_await(w, &w->ear.downs, 1, "down");
+    assert_int_equal(w->ear.down, GF_E_CANCELLED);
+    assert_int_equal(w->ear.attempts, 6);
+    (void)stand_teardown(&gone);
+}
 
 /* What is notified before ready() is of an earlier link, and nobody's. */
 static void test_early_notification(void **state)
@@ -388,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_deadline_everywhere),
         cmocka_unit_test(test_restart_everywhere),
         cmocka_unit_test(test_power_everywhere),
+        cmocka_unit_test(test_attempts_told),
         cmocka_unit_test(test_early_notification),
     };
 

@@ -398,6 +398,7 @@ static void the_radio_is_waited_for(void **state)
 {
     struct scene s;
     struct ticket_row t = ticket_of(0, 1);
+    struct ml_try again;
 
     (void)state;
     begin(&s, 21);
@@ -406,6 +407,10 @@ static void the_radio_is_waited_for(void **state)
     pass(&s, 40000);
     assert_int_equal(s.ends, 0);
     assert_true(ml_attempt(s.ml) > 6);
+    ml_try(s.ml, &again);
+    assert_int_equal(again.number, ml_attempt(s.ml));
+    assert_int_equal(again.most, 0);
+    assert_int_equal(again.code, GF_E_BLUEZ_AWAY);
     s.w->link.radio_away = false;
     assert_int_equal(await(&s), 0);
     meter_link_close(s.ml);
@@ -413,6 +418,41 @@ static void the_radio_is_waited_for(void **state)
     s.w->link.radio_away = true;
     assert_int_equal(open_with(&s, 1), GF_E_BLUEZ_AWAY);
     assert_non_null(strstr(s.why.detail, "fell (attempt "));
+    end(&s);
+}
+
+/* The port's own attempts are told as they are while it connects, and ours when they are over. */
+static void attempts_are_told(void **state)
+{
+    const struct link_attempt port = {2, 9, GF_E_LINK_LOST, "le-connection-abort-by-local", 500};
+    struct scene s;
+    struct ticket_row t = ticket_of(0, 1);
+    struct ml_try again;
+
+    (void)state;
+    begin(&s, 22);
+    s.w->link.away = true;
+    ml_try(s.ml, &again);
+    assert_int_equal(again.number, 1);
+    assert_int_equal(meter_link_open(s.ml, &t), 0);
+    pass(&s, 10);
+    s.w->link.events->attempt(s.w->link.events->ctx, &port);
+    ml_try(s.ml, &again);
+    assert_int_equal(again.number, 2);
+    assert_int_equal(again.most, 9);
+    assert_int_equal(again.code, GF_E_LINK_LOST);
+    assert_string_equal(again.detail, "le-connection-abort-by-local");
+    assert_int_equal(again.in_ms, 500);
+    pass(&s, 200);
+    ml_try(s.ml, &again);
+    assert_in_range(again.in_ms, 1, 300);
+    pass(&s, 400);
+    ml_try(s.ml, &again);
+    assert_int_equal(again.in_ms, 0);
+    meter_link_close(s.ml);
+    pass(&s, 100);
+    ml_try(s.ml, &again);
+    assert_int_equal(again.number, 1);
     end(&s);
 }
 
@@ -578,6 +618,7 @@ int main(void)
         cmocka_unit_test(once_is_once),
         cmocka_unit_test(not_heard),
         cmocka_unit_test(the_radio_is_waited_for),
+        cmocka_unit_test(attempts_are_told),
         cmocka_unit_test(another_meter_answers),
         cmocka_unit_test(another_protocol),
         cmocka_unit_test(a_refused_reset_is_tried_again),

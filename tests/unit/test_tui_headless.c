@@ -46,6 +46,11 @@ static const struct fake_moment whole[] = {
      .done = ""},
     {.phase = RUN_FINISHED, .step = 4},
 };
+static const struct fake_moment again[] = {
+    {.phase = RUN_WORK, .step = 1, .waiting_for = "the meter's answer", .ticks = 30, .attempt = 3,
+     .attempt_why = "the meter did not answer in time"},
+    {.phase = RUN_FINISHED, .step = 4},
+};
 static const struct fake_moment broken[] = {
     {.phase = RUN_WORK, .step = 1, .ticks = 1},
     {.phase = RUN_STOPPED,
@@ -274,9 +279,22 @@ static void test_signal(void **state)
     cancel_hangs = false;
 }
 
+/* An attempt that is not the first is told with its reason. */
+static void test_attempts(void **state)
+{
+    char out[2048];
+    struct gf_fail why;
+
+    (void)state;
+    assert_int_equal(go(again, NULL, (struct headless_how){0}, out, &why), 0);
+    assert_non_null(strstr(out, "waiting for the meter's answer, attempt 3, the meter did not "
+                                "answer in time\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_whole_run),    cmocka_unit_test(test_presence),
         cmocka_unit_test(test_label_option), cmocka_unit_test(test_wrong_answers),
         cmocka_unit_test(test_answers_cut),  cmocka_unit_test(test_too_many_answers),

@@ -194,6 +194,29 @@ static void test_old_lines(void **state)
     world_close();
 }
 
+/* Why it takes longer than it should, and when the next attempt comes; and Esc leaves. */
+static void test_attempts(void **state)
+{
+    static const struct fake_moment again[] = {
+        {.phase = RUN_WORK,
+         .step = 1,
+         .waiting_for = "the connection to the meter",
+         .ticks = 1000,
+         .attempt = 2,
+         .attempts = 9,
+         .attempt_why = "the radio link was lost (le-connection-abort-by-local)",
+         .attempt_in_ms = 450,
+         .help = "Stay near the meter. A lost link is made again by itself."},
+        {.phase = RUN_FINISHED, .step = 4},
+    };
+
+    (void)state;
+    world_open(24, 80, again, true, false);
+    world_type(K_ENTER);
+    screen_golden(&world.screen, "attempts-80x24");
+    world_close();
+}
+
 static void test_refused_answer(void **state)
 {
     (void)state;
@@ -457,7 +480,7 @@ int main(void)
         cmocka_unit_test(test_ascii),
         cmocka_unit_test(test_colour),
         cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_refused_answer),
+        cmocka_unit_test(test_attempts), cmocka_unit_test(test_refused_answer),
         cmocka_unit_test(test_old_lines),
         cmocka_unit_test(test_presence_warning),
         cmocka_unit_test(test_purge_out_of_sight),
