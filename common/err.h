@@ -50,6 +50,8 @@
     X(CLOCK, 50, 3, "this laptop's clock cannot be right", "set the clock, then try again")                      \
     X(AUDIT, 51, 4, "the audit found records that do not hold", "restore the rows named from a backup")          \
     X(SIGNATURE, 52, 4, "the signature does not hold", "do not rely on the text; ask head office for it again")  \
+    X(RIGHT, 53, 4, "no ticket on this laptop gives the right to this",                                           \
+      "ask head office for an order whose ticket does, then synchronise")                                        \
     X(LINK_AWAY, 60, 5, "the meter is not heard by radio", "go nearer, check that the meter is on")              \
     X(LINK_LOST, 61, 5, "the radio link was lost", "stay near the meter; the work goes on when it is back")      \
     X(LINK_TIMEOUT, 62, 5, "the meter did not answer in time", "go nearer and try again")                        \

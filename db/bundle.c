@@ -49,11 +49,11 @@ int db_jobs(void *ctx, const struct job_query *q, sync_Job *ret, size_t cap)
     return r < 0 ? r : (int)n;
 }
 
-int db_job(void *ctx, const char *number, sync_Job *ret)
+static int one_job(struct db *db, enum db_sql which, struct db_arg key, const char *name,
+                   sync_Job *ret)
 {
-    struct db *db = ctx;
     sqlite3_stmt *s;
-    int r = db_query(db, SQL_JOB, DB_ARGS(db_text(number)), &s);
+    int r = db_query(db, which, &key, 1, &s);
 
     if (r != 0)
         return r;
@@ -61,9 +61,19 @@ int db_job(void *ctx, const char *number, sync_Job *ret)
     if (r == 1)
         r = read_job(db, s, ret);
     else if (r == 0)
-        r = db_refuse(db, GF_E_NO_JOB, "job", number);
+        r = db_refuse(db, GF_E_NO_JOB, "job", name);
     db_done(s);
     return r;
+}
+
+int db_job(void *ctx, const char *number, sync_Job *ret)
+{
+    return one_job(ctx, SQL_JOB, db_text(number), number, ret);
+}
+
+int db_job_of(void *ctx, const uint8_t id[static 16], sync_Job *ret)
+{
+    return one_job(ctx, SQL_JOB_OF, db_blob(id, GF_UUID_LEN), "by its id", ret);
 }
 
 int db_meter(void *ctx, const char *meter_id, sync_MeterRow *ret)
@@ -101,13 +111,13 @@ struct seal_place db_ticket_place(const uint8_t job_id[static 16], uint32_t epoc
     return (struct seal_place){"tickets.key", row, w.n};
 }
 
-static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uint32_t epoch,
-                       struct ticket_row *ret)
+/* Columns job_id, not_after_s, ticket, key, epoch. */
+static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, struct ticket_row *ret)
 {
-    uint8_t job_id[GF_UUID_LEN], row[TICKET_ROW_LEN];
-    struct ticket_row t = {.epoch = epoch};
+    uint8_t row[TICKET_ROW_LEN];
+    struct ticket_row t = {.epoch = (uint32_t)sqlite3_column_int64(s, 4)};
     size_t key_len = 0;
-    int r = db_col_bytes(db, s, 0, job_id, sizeof job_id);
+    int r = db_col_bytes(db, s, 0, t.job_id, sizeof t.job_id);
 
     t.not_after_s = sqlite3_column_int64(s, 1);
     t.ticket_len = (size_t)sqlite3_column_bytes(s, 2);
@@ -117,8 +127,8 @@ static int read_ticket(struct db *db, sqlite3_stmt *s, const char *meter_id, uin
     if (r == 0)
         r = db_col_bytes(db, s, 2, t.ticket, t.ticket_len);
     if (r == 0)
-        r = db_unseal(db, db_ticket_place(job_id, epoch, meter_id, row), s, 3, t.key, sizeof t.key,
-                      &key_len);
+        r = db_unseal(db, db_ticket_place(t.job_id, t.epoch, meter_id, row), s, 3, t.key,
+                      sizeof t.key, &key_len);
     if (r == 0 && key_len != sizeof t.key)
         r = db_refuse(db, GF_E_STORE_DAMAGED, "tickets.key", "a key has another length");
     if (r == 0)
@@ -143,11 +153,28 @@ int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t e
         return r;
     r = db_row(db, s);
     if (r == 1)
-        r = read_ticket(db, s, meter_id, epoch, ret);
+        r = read_ticket(db, s, meter_id, ret);
     else if (r == 0)
         r = db_refuse(db, GF_E_NO_TICKET, "ticket", meter_id);
     db_done(s);
     return r;
+}
+
+int db_tickets(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret, size_t cap)
+{
+    struct db *db = ctx;
+    sqlite3_stmt *s;
+    size_t n = 0;
+    int r = db_query(db, SQL_TICKETS, DB_ARGS(db_text(meter_id), db_int(at_s), db_u64(cap)), &s);
+
+    if (r != 0)
+        return r;
+    while (r >= 0 && n < cap && (r = db_row(db, s)) == 1)
+        r = read_ticket(db, s, meter_id, &ret[n++]);
+    db_done(s);
+    if (r < 0)
+        gf_wipe(ret, n * sizeof *ret);
+    return r < 0 ? r : (int)n;
 }
 
 int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret)

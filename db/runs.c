@@ -19,21 +19,24 @@ static struct seal_place step_place(const char *column, const uint8_t *run_id, u
     return (struct seal_place){column, row, w.n};
 }
 
-static int active_run(struct db *db, const struct run_row *fresh, struct run_row *ret)
+int db_run_active(void *ctx, const uint8_t job_id[static 16], const char *procedure,
+                  struct run_row *ret)
 {
-    struct run_row found = *fresh;
+    struct db *db = ctx;
+    struct run_row found = {.state = RUN_ACTIVE};
     sqlite3_stmt *s;
     int r = db_query(db, SQL_RUN_ACTIVE,
-                     DB_ARGS(db_blob(fresh->job_id, GF_UUID_LEN), db_text(fresh->procedure)), &s);
+                     DB_ARGS(db_blob(job_id, GF_UUID_LEN), db_text(procedure)), &s);
 
     if (r != 0)
         return r;
+    memcpy(found.job_id, job_id, sizeof found.job_id);
+    (void)gf_copy(found.procedure, sizeof found.procedure, procedure);
     r = db_row(db, s);
     if (r == 1) {
         r = db_col_bytes(db, s, 0, found.id, sizeof found.id);
         found.started_at_ms = sqlite3_column_int64(s, 1);
         found.next_step = (uint32_t)sqlite3_column_int64(s, 2);
-        found.state = RUN_ACTIVE;
         if (r == 0) {
             *ret = found;
             r = 1;
@@ -61,7 +64,7 @@ static int insert_run(struct db *db, const struct run_row *fresh)
 int db_run_open(void *ctx, const struct run_row *fresh, struct run_row *ret)
 {
     struct db *db = ctx;
-    int r = active_run(db, fresh, ret);
+    int r = db_run_active(db, fresh->job_id, fresh->procedure, ret);
 
     if (r != 0)
         return r;
@@ -93,6 +96,15 @@ static int read_step(struct db *db, sqlite3_stmt *s, struct step_row *t)
         r = db_unseal(db, step_place("steps.result", t->run_id, t->attempt, t->step, row), s, 7,
                       t->result, sizeof t->result, &t->result_len);
     return r;
+}
+
+int db_receipts_known(void *ctx, const char *step, uint64_t *ret)
+{
+    int64_t seq = 0;
+    int r = db_number(ctx, SQL_STEP_BASE, DB_ARGS(db_text(step)), &seq);
+
+    *ret = (uint64_t)seq;
+    return r < 0 ? r : 0;
 }
 
 int db_step_last(void *ctx, const uint8_t run_id[static 16], const char *step, struct step_row *ret)

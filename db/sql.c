@@ -14,6 +14,7 @@
 #define WAITING "state IN (0, 1, 4)"
 #define REFUSED "state IN (5, 6)"
 #define CLOSED "state IN ('done', 'unable', 'checked')"
+#define TICKET_COLUMNS "job_id, not_after_s, ticket, key, epoch"
 #define OUTBOX_COLUMNS "seq, id, hash, state, made_at_ms, body, verdict"
 
 static const char *const texts[DB_SQL_COUNT] = {
@@ -40,6 +41,7 @@ static const char *const texts[DB_SQL_COUNT] = {
         "SELECT id, state, body FROM jobs WHERE (due, priority, number, id) > (?, ?, ?, ?)"
         " AND NOT (" CLOSED ") ORDER BY due, priority, number, id",
     [SQL_JOB] = "SELECT id, state, body FROM jobs WHERE number = ? ORDER BY id DESC LIMIT 1",
+    [SQL_JOB_OF] = "SELECT id, state, body FROM jobs WHERE id = ?",
     [SQL_JOB_THERE] = "SELECT 1 FROM jobs WHERE id = ?",
     [SQL_JOB_STATE] = "SELECT state FROM jobs WHERE id = ?",
     [SQL_JOB_STATE_PUT] = "UPDATE jobs SET state = ? WHERE id = ?",
@@ -54,10 +56,12 @@ static const char *const texts[DB_SQL_COUNT] = {
         " ON CONFLICT (meter_id) DO UPDATE SET meter_type = excluded.meter_type,"
         " bt_address = excluded.bt_address, state = excluded.state",
 
-    [SQL_TICKET_OF_JOB] = "SELECT job_id, not_after_s, ticket, key FROM tickets"
+    [SQL_TICKET_OF_JOB] = "SELECT " TICKET_COLUMNS " FROM tickets"
                           " WHERE meter_id = ? AND epoch = ? AND job_id = ?",
-    [SQL_TICKET_OF_METER] = "SELECT job_id, not_after_s, ticket, key FROM tickets"
+    [SQL_TICKET_OF_METER] = "SELECT " TICKET_COLUMNS " FROM tickets"
                             " WHERE meter_id = ? AND epoch = ? ORDER BY received DESC LIMIT 1",
+    [SQL_TICKETS] = "SELECT " TICKET_COLUMNS " FROM tickets"
+                    " WHERE meter_id = ? AND not_after_s >= ? ORDER BY received DESC LIMIT ?",
     /* REPLACE, not an update: the row gets a new `received`, and so is the newest. */
     [SQL_TICKET_PUT] = "REPLACE INTO tickets (job_id, meter_id, epoch, not_after_s, ticket, key)"
                        " VALUES (?, ?, ?, ?, ?, ?)",
@@ -82,6 +86,7 @@ static const char *const texts[DB_SQL_COUNT] = {
     [SQL_STEP_LAST] =
         "SELECT attempt, state, op_id, base_seq, planned_at_ms, finished_at_ms, request, result"
         " FROM steps WHERE run_id = ? AND step = ? ORDER BY attempt DESC LIMIT 1",
+    [SQL_STEP_BASE] = "SELECT coalesce(max(base_seq), 0) FROM steps WHERE step = ?",
     [SQL_STEP_PUT] =
         "INSERT INTO steps (run_id, step, attempt, state, op_id, base_seq, planned_at_ms,"
         " finished_at_ms, request, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -120,13 +120,18 @@ extern const int db_migrations_n;
 
 int db_jobs(void *ctx, const struct job_query *q, sync_Job *ret, size_t cap);
 int db_job(void *ctx, const char *number, sync_Job *ret);
+int db_job_of(void *ctx, const uint8_t id[static 16], sync_Job *ret);
 int db_meter(void *ctx, const char *meter_id, sync_MeterRow *ret);
 int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch,
               struct ticket_row *ret);
+int db_tickets(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret, size_t cap);
 int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret);
 int db_certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret);
 
 int db_run_open(void *ctx, const struct run_row *fresh, struct run_row *ret);
+int db_run_active(void *ctx, const uint8_t job_id[static 16], const char *procedure,
+                  struct run_row *ret);
+int db_receipts_known(void *ctx, const char *step, uint64_t *ret);
 int db_step_last(void *ctx, const uint8_t run_id[static 16], const char *step,
                  struct step_row *ret);
 int db_step_save(void *ctx, const struct step_row *step, const struct run_row *run,

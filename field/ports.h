@@ -174,6 +174,7 @@ struct outbox_counts {
 
 /* A ticket with its key, opened; wipe it after use. */
 struct ticket_row {
+    uint8_t job_id[GF_UUID_LEN];    /* whose it is */
     uint8_t ticket[208];
     size_t ticket_len;
     uint8_t key[32];
@@ -194,14 +195,21 @@ struct store_port {
     void *ctx;
     int (*jobs)(void *ctx, const struct job_query *q, sync_Job *ret, size_t cap);       /* how many */
     int (*job)(void *ctx, const char *number, sync_Job *ret);                           /* GF_E_NO_JOB */
+    int (*job_of)(void *ctx, const uint8_t id[static 16], sync_Job *ret);               /* by its id; GF_E_NO_JOB */
     int (*meter)(void *ctx, const char *meter_id, sync_MeterRow *ret);                  /* GF_E_UNREGISTERED */
     /* The newest ticket of the job for `epoch` (any job of that meter when job_id is NULL). GF_E_NO_TICKET. */
     int (*ticket)(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch, struct ticket_row *ret);
+    /* The meter's tickets of all jobs and epochs that are good at `at_s` or later, the newest first. How many. */
+    int (*tickets)(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret, size_t cap);
     int (*key_issue)(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret);  /* GF_E_NO_TICKET */
     int (*certificate)(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret);        /* 1 found, 0 not */
 
     /* The active run of this job and procedure, or a new one with the id given. 1: it was there (resume), 0: new. */
     int (*run_open)(void *ctx, const struct run_row *fresh, struct run_row *ret);
+    /* The active run of this job and procedure. 1 found, 0 not. */
+    int (*run_active)(void *ctx, const uint8_t job_id[static 16], const char *procedure, struct run_row *ret);
+    /* The highest base_seq of the steps of this name in all runs; 0 when there is none. */
+    int (*receipts_known)(void *ctx, const char *step, uint64_t *ret);
     /* The last attempt at a step. 1 found, 0 not. */
     int (*step_last)(void *ctx, const uint8_t run_id[static 16], const char *step, struct step_row *ret);
     /* Write one attempt (new or changed), the run's state and next step, the job's new state (NULL: unchanged) and

@@ -51,6 +51,31 @@ const char *refusal_text(gasm_Refusal refusal)
     return WORD(words, refusal);
 }
 
+const char *right_text(unsigned right)
+{
+    static const char *const words[] = {
+        [gasm_Right_RIGHT_READ] = "READ",
+        [gasm_Right_RIGHT_KEY] = "KEY",
+        [gasm_Right_RIGHT_OPEN] = "OPEN",
+        [gasm_Right_RIGHT_PURGE] = "PURGE",
+        [gasm_Right_RIGHT_CLEAR] = "CLEAR",
+        [gasm_Right_RIGHT_CLOCK] = "CLOCK",
+        [gasm_Right_RIGHT_PARAMETERS] = "PARAMETERS",
+        [gasm_Right_RIGHT_COMMISSION] = "COMMISSION",
+        [gasm_Right_RIGHT_SUPERVISE] = "SUPERVISE",
+        [gasm_Right_RIGHT_RECHARGE] = "RECHARGE",
+        [gasm_Right_RIGHT_VALVE] = "VALVE",
+        [gasm_Right_RIGHT_UNLOCK] = "UNLOCK",
+        [gasm_Right_RIGHT_CLOSE] = "CLOSE",
+        [gasm_Right_RIGHT_IMPORT] = "IMPORT",
+        [gasm_Right_RIGHT_TEST] = "TEST",
+        [gasm_Right_RIGHT_BENCH] = "BENCH",
+        [gasm_Right_RIGHT_NEVER] = "nobody",
+    };
+
+    return WORD(words, right);
+}
+
 const char *life_text(gasm_LifeState state)
 {
     static const char *const words[] = {

@@ -68,6 +68,7 @@ struct procedure {
     const char *id, *title;
     const struct step *steps;
     size_t n_steps;         /* at most RUN_STEPS_MAX */
+    bool is_talk;           /* its one step is a conversation: talk.h */
 };
 
 extern const struct procedure procedure_opening;    /* opening.c */
@@ -84,5 +85,9 @@ const char *refusal_text(gasm_Refusal refusal);
 const char *life_text(gasm_LifeState state);
 const char *valve_text(gasm_ValveState valve);
 const char *purge_end_text(gasm_PurgeEnd end);
+
+/* The meter's word for a right, as docs/meter-tables.md has it: "READ"; "nobody" for one that no
+ * ticket gives. A static string, never NULL. */
+const char *right_text(unsigned right);
 
 #endif

@@ -106,7 +106,7 @@ void run_say(struct run *r, const char *format, ...)
         r->listener.message(r->listener.ctx, r->view.message);
 }
 
-static void tell_step(struct run *r, int code, const char *text)
+void run_tell(struct run *r, int code, const char *text)
 {
     if (r->listener.step != NULL)
         r->listener.step(r->listener.ctx, r->row.next_step, r->step->id, r->step->title, code,
@@ -115,8 +115,7 @@ static void tell_step(struct run *r, int code, const char *text)
 
 /* ---- steps begin and end ---- */
 
-/* Go to a step: what it needs is made first, then it is entered. */
-static void go_to(struct run *r, size_t n)
+void run_go(struct run *r, size_t n)
 {
     r->row.next_step = (uint32_t)n;
     r->retry_to = n;
@@ -163,12 +162,12 @@ void run_done(struct run *r, const char *job_state, const char *text)
         return;
     }
     r->row.next_step = now;
-    tell_step(r, 0, text);
+    run_tell(r, 0, text);
     r->row.next_step = now + 1;
     if (last)
         close_down(r);
     else
-        go_to(r, now + 1);
+        run_go(r, now + 1);
 }
 
 void run_again(struct run *r)
@@ -188,7 +187,7 @@ void run_stop(struct run *r, int code, const char *detail)
     r->view.fail = (struct gf_fail){0};
     (void)gf_fail(&r->view.fail, code, r->step->id, detail);
     r->wait = W_NOTHING;
-    tell_step(r, code, r->view.fail.detail);
+    run_tell(r, code, r->view.fail.detail);
 }
 
 void run_refused(struct run *r, const gasm_Response *answer)
@@ -222,11 +221,12 @@ void run_wait(struct run *r, int64_t ms)
 static void enter(struct run *r)
 {
     struct run_event e = {.kind = EV_ENTER};
-    int found;
+    int found = 0;
 
     if (!run_needs(r))
         return;
-    found = r->ports->store->step_last(r->ports->store->ctx, r->row.id, r->step->id, &r->attempt);
+    if (!r->procedure->is_talk)     /* its rows have the names of commands */
+        found = r->ports->store->step_last(r->ports->store->ctx, r->row.id, r->step->id, &r->attempt);
     if (found < 0) {
         run_stop(r, found, "the last attempt cannot be read");
         return;
@@ -312,27 +312,39 @@ int run_tick(struct run *r)
 
 /* ---- what faces call ---- */
 
-int run_start(struct run *r, const char *procedure, const char *job_number, struct gf_fail *why)
+int run_idle(const struct run *r, struct gf_fail *why)
 {
-    const struct procedure *p = procedure_find(procedure);
-    int code;
-
     if (r->view.phase != RUN_IDLE && r->view.phase != RUN_LEFT && r->view.phase != RUN_FINISHED)
         return gf_fail(why, GF_E_NOT_NOW, "run", "another run is active");
-    if (p == NULL)
-        return gf_fail(why, GF_E_USAGE, "procedure", procedure);
+    return 0;
+}
+
+void run_fresh(struct run *r, const struct procedure *p)
+{
     r->view = (struct run_view){0};
     r->procedure = p;
     r->label = (struct gf_label){0};
     r->identity = (gasm_Identity){0};
     r->met.ended = r->leaving = r->reopen = false;
+}
+
+int run_start(struct run *r, const char *procedure, const char *job_number, struct gf_fail *why)
+{
+    const struct procedure *p = procedure_find(procedure);
+    int code = run_idle(r, why);
+
+    if (code < 0)
+        return code;
+    if (p == NULL)
+        return gf_fail(why, GF_E_USAGE, "procedure", procedure);
+    run_fresh(r, p);
     code = run_load(r, job_number, why);
     if (code < 0)
         return code;
     gf_copy(r->view.job, sizeof r->view.job, r->job.number);
     gf_copy(r->view.meter_id, sizeof r->view.meter_id, r->job.meter_id);
     gf_copy(r->view.title, sizeof r->view.title, p->title);
-    go_to(r, r->row.next_step < p->n_steps ? r->row.next_step : p->n_steps - 1);
+    run_go(r, r->row.next_step < p->n_steps ? r->row.next_step : p->n_steps - 1);
     if (r->row.next_step > 0)
         run_say(r, "goes on at \"%s\"", r->step->title);
     return 0;
@@ -359,10 +371,11 @@ int run_retry(struct run *r)
 
     if (r->view.phase != RUN_STOPPED)
         return GF_E_NOT_NOW;
-    if (r->ports->store->job(r->ports->store->ctx, r->job.number, &job) == 0)
+    if (!r->procedure->is_talk &&
+        r->ports->store->job(r->ports->store->ctx, r->job.number, &job) == 0)
         r->job = job;               /* head office may have corrected it */
     r->reopen = true;               /* ... or issued a new ticket */
-    go_to(r, r->retry_to);
+    run_go(r, r->retry_to);
     return 0;
 }
 

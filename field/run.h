@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "field/ports.h"
+#include "meter-core/proto/meter.pb.h"
 
 #define RUN_STEPS_MAX 24
 #define RUN_LINES_MAX 24
@@ -37,6 +38,7 @@ enum run_ask {
     ASK_WORD,       /* danger: the word in `word` must be typed */
     ASK_TEXT,       /* free text */
     ASK_ENTER,      /* go on when ready */
+    ASK_COMMAND,    /* of a talk (talk.h): a command of the meter, with its arguments */
 };
 
 struct run_line {
@@ -55,7 +57,7 @@ struct run_view {
     enum run_ask ask;
     const char *ask_id;                         /* what an answers file calls the question; static, NULL for none */
     char prompt[160], help[240];                /* of the present question; help also of a work step */
-    char word[16];                              /* of ASK_WORD */
+    char word[24];                              /* of ASK_WORD */
     char waiting_for[80];                       /* of RUN_WORK: "the meter's answer", "head office" */
     int64_t elapsed_ms;                         /* in the present step */
     int attempt, attempts;                      /* of what is under way, 1 first; at most, 0: no bound but time */
@@ -80,6 +82,8 @@ struct run_listener {
     /* A step came to its end: 0 done, or GF_E_*. `text` is one line for people ("receipt 7, 14 l purged"). */
     void (*step)(void *ctx, size_t n, const char *id, const char *title, int code, const char *text);
     void (*message)(void *ctx, const char *text);
+    /* Of a talk: the meter's answer to what was asked, or one page of it. May be NULL. */
+    void (*answer)(void *ctx, const gasm_Response *answer);
 };
 
 struct run;

@@ -73,6 +73,7 @@ static int judge(struct run *r, const struct step_question *q, const char *text,
         return gf_fail(why, GF_E_ANSWER, q->id, "type the word exactly as it is shown");
     case ASK_TEXT:
     case ASK_ENTER:
+    case ASK_COMMAND:
     case ASK_NONE:
         break;
     }
@@ -88,6 +89,8 @@ int run_answer(struct run *r, const char *text)
 
     if (r->wait != W_ANSWER)
         return GF_E_NOT_NOW;
+    if (r->procedure->is_talk)
+        return talk_answer(r, text);
     q = &r->step->questions[r->question];
     code = judge(r, q, text, &why);
     r->view.fail = why;

@@ -11,8 +11,9 @@
 #include "field/meter_link.h"
 #include "field/procedure.h"
 #include "field/sync.h"
+#include "field/talk.h"
 
-#define STEP_RECEIPTS "receipts"    /* row that says up to which sequence receipts are queued */
+#define STEP_RECEIPTS "receipts "   /* and the meter's id: up to which sequence receipts are queued */
 #define STEP_PURGE_STOP "purge-stop"
 #define STEP_PURGE_CANCEL "purge-cancel"
 
@@ -36,6 +37,25 @@ enum run_wait { W_NOTHING, W_ENTER, W_ANSWER, W_ASKED, W_METER, W_OFFICE, W_TIME
 
 /* What an exchange with the meter is for. */
 enum run_purpose { FOR_LINK, FOR_SESSION, FOR_RECEIPTS, FOR_STEP };
+
+/* A talk: the command under way, and a change that was planned and has no answer yet. */
+struct talk {
+    const struct talk_command *command; /* asked last; NULL before the first */
+    struct talk_asked asked;
+    char text[TALK_TEXT_MAX];       /* its words */
+    const char *words[TALK_WORDS];
+    size_t n_words;
+    bool to_confirm;                /* it is dangerous, and its word not typed yet */
+    bool under_way;
+    bool stop;                      /* a long read ends after this page */
+    struct talk_request built;
+    uint32_t read, all;             /* entries of a long read */
+    bool stored;                    /* the run is in the store */
+    bool planned;                   /* `change` was, and may have been sent */
+    bool settling;                  /* `change` is sent because of an interruption */
+    struct step_row change;
+    const struct talk_command *change_of;
+};
 
 struct run {
     const struct field_ports *ports;
@@ -78,6 +98,8 @@ struct run {
     } met;
     gasm_Response held;             /* an answer, until the receipts before it are fetched */
 
+    struct talk talk;
+
     struct {
         bool running, stop_wanted;
         int64_t present_mono;       /* the operator's last confirmation */
@@ -88,6 +110,14 @@ struct run {
 /* ---- run.c: for steps ---- */
 int64_t run_mono(const struct run *r);
 int64_t run_utc_ms(const struct run *r);
+
+/* May a run be started? 0 or GF_E_NOT_NOW. Then forget what an earlier one left. */
+int run_idle(const struct run *r, struct gf_fail *why);
+void run_fresh(struct run *r, const struct procedure *p);
+/* Go to step n: what it needs is made, then it is entered. */
+void run_go(struct run *r, size_t n);
+/* Tell the listener how the present step ended. */
+void run_tell(struct run *r, int code, const char *text);
 
 /* A round with head office; then EV_OFFICE. */
 void run_office(struct run *r);
@@ -114,6 +144,10 @@ void run_say(struct run *r, const char *format, ...) __attribute__((format(print
 void run_ask(struct run *r);
 
 /* ---- run_store.c ---- */
+/* The name of the row that says up to which sequence the receipts of the run's meter are queued. */
+const char *run_receipts_step(const struct run *r, char ret[static STEP_ID_LEN + 1]);
+/* What is known of the run's meter: row, label, receipts. 0 or GF_E_*. */
+int run_load_meter(struct run *r);
 /* Open the run, read what is known of it. 0 or GF_E_*. */
 int run_load(struct run *r, const char *job_number, struct gf_fail *why);
 /* Write the present attempt with `items`. False: the store failed and the run has stopped. */
@@ -157,6 +191,15 @@ bool run_plan(struct run *r, struct step_row *row, gasm_Request *request);
 void step_change(struct run *r, const struct run_event *e);
 /* The account of the job is the one open in the meter, whose state is at least this. */
 bool run_is_at(const struct run *r, gasm_LifeState state);
+
+/* ---- talk.c, talk_table.c ---- */
+extern const struct procedure procedure_talk;
+/* The ticket for the talk's present command under this key epoch; the run goes over to its job. 0,
+ * or GF_E_* with *why. Wipe it after use. */
+int talk_ticket(struct run *r, uint32_t epoch, struct ticket_row *ret, struct gf_fail *why);
+/* Before a talk stores anything: its run is opened, and its state set. 0 or GF_E_*. */
+int talk_open_run(struct run *r);
+const struct mc_command_row *talk_row(gasm_Command id);
 
 /* ---- purge.c ---- */
 void step_purge(struct run *r, const struct run_event *e);

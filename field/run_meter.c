@@ -52,14 +52,17 @@ static void open_session(struct run *r, uint32_t epoch, enum run_purpose purpose
 {
     const struct store_port *store = r->ports->store;
     struct ticket_row ticket;
+    struct gf_fail why = {0};
     char text[96], date[21];
-    int code = store->ticket(store->ctx, r->job.meter_id, r->job.id, epoch, &ticket);
+    int code = r->procedure->is_talk
+                   ? talk_ticket(r, epoch, &ticket, &why)
+                   : store->ticket(store->ctx, r->job.meter_id, r->job.id, epoch, &ticket);
 
     if (code == 0)
         code = mc_ticket_decode((struct gf_span){ticket.ticket, ticket.ticket_len}, &r->ticket);
     if (code < 0) {
         snprintf(text, sizeof text, "meter %s, key epoch %u", r->job.meter_id, epoch);
-        run_stop(r, code, text);
+        run_stop(r, code, why.code != 0 ? why.detail : text);
     } else if (r->ticket.not_after_s < run_utc_ms(r) / 1000) {
         gf_utc_text(r->ticket.not_after_s > 0 ? r->ticket.not_after_s : 0, date);
         snprintf(text, sizeof text, "the ticket expired at %s", date);
@@ -155,7 +158,7 @@ static bool store_receipts(struct run *r, const gasm_Receipts *got)
         items[n].receipt = sealed.p;
         items[n++].receipt_len = sealed.n;
     }
-    gf_copy(row.step, sizeof row.step, STEP_RECEIPTS);
+    (void)run_receipts_step(r, row.step);
     if (!run_save_row(r, &row, NULL, items, n))
         return false;
     r->known_seq = row.base_seq;
@@ -276,8 +279,10 @@ bool run_plan(struct run *r, struct step_row *row, gasm_Request *request)
 {
     int n;
 
-    request->op_id.size = GF_UUID_LEN;
-    memcpy(request->op_id.bytes, row->op_id, GF_UUID_LEN);
+    if (request->command != gasm_Command_RECHARGE) {     /* the meter makes that one's */
+        request->op_id.size = GF_UUID_LEN;
+        memcpy(request->op_id.bytes, row->op_id, GF_UUID_LEN);
+    }
     request->base_receipt_seq = row->base_seq = r->identity.receipt_seq;
     n = mc_pb_encode(gasm_Request_fields, request, row->request, sizeof row->request);
     if (n < 0) {

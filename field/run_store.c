@@ -1,4 +1,5 @@
 /* run_store.c - what a run reads from the store and writes to it; see run_inner.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -39,21 +40,26 @@ static int load_label(struct run *r)
     return gf_label_parse(text, &r->label, NULL) == 0 ? 0 : GF_E_STORE;
 }
 
-static int load_rest(struct run *r)
+const char *run_receipts_step(const struct run *r, char ret[static STEP_ID_LEN + 1])
+{
+    snprintf(ret, STEP_ID_LEN + 1, STEP_RECEIPTS "%s", r->job.meter_id);
+    return ret;
+}
+
+int run_load_meter(struct run *r)
 {
     const struct store_port *store = r->ports->store;
-    struct step_row row;
-    int code = store->step_last(store->ctx, r->row.id, STEP_RECEIPTS, &row);
+    char name[STEP_ID_LEN + 1];
+    int code = store->receipts_known(store->ctx, run_receipts_step(r, name), &r->known_seq);
 
     if (code < 0)
         return code;
-    r->known_seq = code > 0 ? row.base_seq : 0;
     code = store->meter(store->ctx, r->job.meter_id, &r->meter);
     if (code == GF_E_UNREGISTERED)      /* the step that finds the meter says so */
         r->meter = (sync_MeterRow){0};
     else if (code < 0)
         return code;
-    return load_label(r);
+    return 0;
 }
 
 int run_load(struct run *r, const char *job_number, struct gf_fail *why)
@@ -77,7 +83,9 @@ int run_load(struct run *r, const char *job_number, struct gf_fail *why)
         return gf_fail(why, resumed, "store", "the run cannot be opened");
     if (resumed == 0 && !is_open(&r->job))
         return refuse_job(r, why);
-    code = load_rest(r);
+    code = run_load_meter(r);
+    if (code == 0)
+        code = load_label(r);
     if (code < 0)
         return gf_fail(why, code, "store", "the run cannot be read");
     return 0;
@@ -88,13 +96,14 @@ int run_load(struct run *r, const char *job_number, struct gf_fail *why)
 bool run_save_row(struct run *r, struct step_row *step, const char *job_state,
                   const struct outbox_new *items, size_t n)
 {
-    int code;
+    int code = r->procedure->is_talk ? talk_open_run(r) : 0;
 
     memcpy(step->run_id, r->row.id, sizeof step->run_id);
     if (step->planned_at_ms == 0)
         step->planned_at_ms = run_utc_ms(r);
     step->finished_at_ms = step->state == STEP_PLANNED ? 0 : run_utc_ms(r);
-    code = r->ports->store->step_save(r->ports->store->ctx, step, &r->row, job_state, items, n);
+    if (code >= 0)
+        code = r->ports->store->step_save(r->ports->store->ctx, step, &r->row, job_state, items, n);
     if (code >= 0)
         return true;
     run_stop(r, code, "the step's state could not be stored; nothing of it is half-done");
@@ -165,6 +174,7 @@ int run_outbox(struct run *r, const uint8_t id[static GF_UUID_LEN], struct outbo
 bool run_save_answer(struct run *r, struct step_row *row, const gasm_Response *answer)
 {
     struct outbox_new item;
+    struct outbox_row queued;
     gasm_Receipt receipt = {0};
     struct gf_span sealed = {answer->receipt.bytes, answer->receipt.size};
     size_t n_items = sealed.n > 0 ? 1 : 0;
@@ -178,6 +188,12 @@ bool run_save_answer(struct run *r, struct step_row *row, const gasm_Response *a
         return false;
     }
     row->result_len = (size_t)n;
+    if (n_items > 0) {
+        n = run_outbox(r, receipt.op_id.bytes, &queued);
+        if (n < 0)
+            return false;
+        n_items = n > 0 ? 0 : 1;    /* of a repeat, or of an earlier operation: queued before */
+    }
     if (n_items > 0) {
         item = run_item(r, receipt.op_id.bytes, sync_ItemKind_RECEIPT);
         item.receipt = sealed.p;

@@ -354,7 +354,7 @@ static void on_message(void *ctx, const char *text)
 int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui,
              struct gf_fail *why)
 {
-    struct run_listener listener = {a, on_step, on_message};
+    struct run_listener listener = {a, on_step, on_message, NULL};
     int r;
 
     *a = (struct app){.env = env};

@@ -13,8 +13,10 @@
 #include "tui/headless.h"
 #include "tui/identity.h"
 #include "tui/jobs.h"
+#include "tui/meter.h"
 #include "tui/plain.h"
 #include "tui/program.h"
+#include "tui/scan.h"
 
 /* Line mode also where no screen can be drawn. */
 int command_app(struct program *p, struct gf_fail *why)
@@ -152,4 +154,28 @@ int command_run(struct program *p, struct gf_fail *why)
     if (how.image != NULL && how.label != NULL)
         return gf_fail(why, GF_E_USAGE, "run", "--image and --label exclude each other");
     return tui_headless(&p->env, &how, why);
+}
+
+int command_meter(struct program *p, struct gf_fail *why)
+{
+    struct meter_how how = {
+        .meter_id = p->opt.meter, .job = p->opt.job, .words = p->args, .n_words = p->n_args,
+        .confirm = p->opt.confirm, .json = p->opt.json, .out = stdout, .err = stderr,
+    };
+    char text[GF_LABEL_TEXT];
+    struct gf_label label = {0};
+    int r = 0;
+
+    if ((p->opt.label != NULL) + (p->opt.image != NULL) + (p->opt.meter != NULL) > 1)
+        return gf_fail(why, GF_E_USAGE, "meter", "--meter, --label and --image exclude each other");
+    if (p->opt.image != NULL)
+        r = scan_label_file(p->opt.image, text, why);
+    if (r == 0 && (p->opt.image != NULL || p->opt.label != NULL)) {
+        r = gf_label_parse(p->opt.image != NULL ? text : p->opt.label, &label, why);
+        how.meter_id = label.meter_id;
+        how.address = label.address;
+    } else if (r == 0 && p->opt.meter != NULL) {
+        r = gf_meter_id_check(p->opt.meter, why);
+    }
+    return r < 0 ? r : tui_meter(&p->env, &how, why);
 }

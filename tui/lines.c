@@ -80,7 +80,7 @@ static void on_message(void *ctx, const char *text)
 
 void lines_listen(struct lines *l, FILE *out, struct run *run)
 {
-    struct run_listener listener = {l, on_step, on_message};
+    struct run_listener listener = {l, on_step, on_message, NULL};
 
     *l = (struct lines){.out = out, .run = run, .purge_every_ms = PURGE_EVERY_MS};
     run_listen(run, &listener);

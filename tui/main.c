@@ -13,6 +13,7 @@
 #include "common/version.h"
 #include "meter-core/port/openssl/crypto.h"
 #include "tui/identity.h"
+#include "tui/meter.h"
 #include "tui/passphrase.h"
 #include "tui/program.h"
 
@@ -190,5 +191,5 @@ int main(int argc, char **argv)
     if (r == 0)
         return fflush(stdout) == 0 ? 0 : 1;
     (void)gf_fail(&why, r, cmd != NULL ? cmd->name : "", "");
-    return gf_report("gasfitter", &why);
+    return p.opt.json ? json_report(&why) : gf_report("gasfitter", &why);
 }

@@ -5,22 +5,26 @@
 
 #include "common/host/man.h"
 #include "tui/exits.h"
+#include "tui/meter.h"
 #include "tui/program.h"
 
 static const struct command commands[] = {
     {"", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO, "the app on this terminal",
-     command_app},
+     command_app, NULL},
     {"enrol", "URL CODE", 2, NEEDS_STORE,
-     "make this laptop known to head office, with the one-time code", command_enrol},
+     "make this laptop known to head office, with the one-time code", command_enrol, NULL},
     {"sync", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC,
-     "bring records home and fetch what changed, once", command_sync},
-    {"jobs", "", 0, NEEDS_STORE, "print the worklist", command_jobs},
+     "bring records home and fetch what changed, once", command_sync, NULL},
+    {"jobs", "", 0, NEEDS_STORE, "print the worklist", command_jobs, NULL},
     {"outbox", "", 0, NEEDS_STORE, "print the records for head office, newest first",
-     command_outbox},
+     command_outbox, NULL},
     {"certificate", "--job ID", 0, NEEDS_STORE, "print a job's certificate and its signature",
-     command_certificate},
+     command_certificate, NULL},
     {"run", "PROCEDURE --job ID", 1, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO,
-     "run a procedure without a person; killed or stopped, the same call goes on", command_run},
+     "run a procedure without a person; killed or stopped, the same call goes on", command_run,
+     NULL},
+    {"meter", "COMMAND [ARGUMENT...]", -1, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO,
+     "talk to one meter, command by command", command_meter, meter_help},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -42,9 +46,12 @@ static const struct {
     TEXT("no-color", NULL, no_color, "no colours, as with NO_COLOR in the environment"),
     TEXT("ascii", NULL, ascii, "draw with ASCII characters only"),
     TEXT("job", "ID", job, "the job, like J-0001"),
-    TEXT("image", "PNG", image, "run: a picture of the meter's label"),
-    TEXT("label", "TEXT", label, "run: the text of the meter's label"),
+    TEXT("image", "PNG", image, "run, meter: a picture of the meter's label"),
+    TEXT("label", "TEXT", label, "run, meter: the text of the meter's label"),
     TEXT("answers", "FILE", answers, "run: lines \"question = answer\""),
+    TEXT("meter", "ID", meter, "meter: which one, like GM2400000156"),
+    TEXT("confirm", "COMMAND,...", confirm, "meter: the dangerous commands that are meant"),
+    TEXT("json", NULL, json, "meter: print JSON, one document a line; failures too"),
     TEXT("version", NULL, version, "print the version"),
     TEXT("help", NULL, help, "print this, or the help of a command"),
 #undef TEXT
@@ -101,6 +108,10 @@ void program_help(const struct command *only)
                        options[i].value != NULL ? options[i].value : "");
         (void)printf("  --%-22s %s\n", name, options[i].help);
     }
+    if (only != NULL && only->more != NULL) {
+        (void)printf("\n");
+        only->more(stdout);
+    }
     (void)printf("\n");
     exits_print_short(stdout);
 }
@@ -135,7 +146,9 @@ int program_parse(struct program *p, int argc, char **argv, const struct command
     if (*ret_cmd == NULL)
         return gf_fail(why, GF_E_USAGE, "command", name);
     p->args = (const char *const *)(argv + optind);
-    if (!p->opt.help && argc - optind != (*ret_cmd)->n_args)
+    p->n_args = (size_t)(argc - optind);
+    if (!p->opt.help && ((*ret_cmd)->n_args < 0 ? p->n_args == 0
+                                                : argc - optind != (*ret_cmd)->n_args))
         return gf_fail(why, GF_E_USAGE, (*ret_cmd)->name, "another number of arguments is wanted");
     return 0;
 }

@@ -15,13 +15,14 @@
 /* What the command line says; NULL or false when it does not. */
 struct options {
     const char *data, *passphrase_file, *bus, *adapter, *clock_rate, *camera;
-    bool plain, no_color, ascii, help, version;
-    const char *job, *image, *label, *answers;
+    bool plain, no_color, ascii, help, version, json;
+    const char *job, *image, *label, *answers, *meter, *confirm;
 };
 
 struct program {
     struct options opt;
     const char *const *args;            /* behind the command's name */
+    size_t n_args;
     struct db *db;
     struct office_client *office;
     struct bt_central *bt;
@@ -36,10 +37,11 @@ enum { NEEDS_STORE = 1, NEEDS_WORLD_SYNC = 2, NEEDS_WORLD_RADIO = 4 };
 struct command {
     const char *name;                   /* "" for the app itself */
     const char *arguments;              /* as usage shows them */
-    int n_args;
+    int n_args;                         /* -1: one or more */
     unsigned needs;                     /* of the above, or-ed; opened before fn is called */
     const char *help;                   /* a sentence without its stop */
     int (*fn)(struct program *p, struct gf_fail *why);
+    void (*more)(FILE *out);            /* printed behind its help; NULL: nothing */
 };
 
 /* options.c. Read the command line into p->opt and p->args; *ret_cmd is the row of the command. 0 or
@@ -60,5 +62,6 @@ int command_jobs(struct program *p, struct gf_fail *why);
 int command_outbox(struct program *p, struct gf_fail *why);
 int command_certificate(struct program *p, struct gf_fail *why);
 int command_run(struct program *p, struct gf_fail *why);
+int command_meter(struct program *p, struct gf_fail *why);
 
 #endif

@@ -66,8 +66,9 @@ static const struct step fake_steps[] = {
      .title = "Show the certificate",
      .questions = {{.id = "seen", .ask = ASK_ENTER, .prompt = "Ready"}}},
 };
-static const struct procedure fake_procedure = {"account-opening", "Account opening", fake_steps,
-                                                4};
+static const struct procedure fake_procedure = {
+    .id = "account-opening", .title = "Account opening", .steps = fake_steps, .n_steps = 4,
+};
 
 const struct procedure *procedure_find(const char *id)
 {

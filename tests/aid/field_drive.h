@@ -59,7 +59,7 @@ static inline void drive_message(void *ctx, const char *text)
 static inline int drive_start(struct field_program *p, struct field_world *w,
                               const struct field_operator *who)
 {
-    struct run_listener listener = {p, drive_step_ended, drive_message};
+    struct run_listener listener = {p, drive_step_ended, drive_message, NULL};
     struct gf_fail why = {0};
 
     *p = (struct field_program){.w = w, .who = *who};

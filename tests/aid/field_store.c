@@ -41,6 +41,19 @@ static int job(void *ctx, const char *number, sync_Job *ret)
     return s->fate->dead ? GF_E_STORE : GF_E_NO_JOB;
 }
 
+static int job_of(void *ctx, const uint8_t id[static 16], sync_Job *ret)
+{
+    struct field_store *s = ctx;
+
+    for (size_t i = 0; i < s->data.n_jobs; i++) {
+        if (same_id(s->data.jobs[i].id, id)) {
+            *ret = s->data.jobs[i];
+            return 0;
+        }
+    }
+    return s->fate->dead ? GF_E_STORE : GF_E_NO_JOB;
+}
+
 static int meter(void *ctx, const char *meter_id, sync_MeterRow *ret)
 {
     struct field_store *s = ctx;
@@ -54,6 +67,17 @@ static int meter(void *ctx, const char *meter_id, sync_MeterRow *ret)
     return GF_E_UNREGISTERED;
 }
 
+static struct ticket_row ticket_row(const sync_TicketGrant *t)
+{
+    struct ticket_row row = {
+        .ticket_len = t->ticket.size, .epoch = t->epoch, .not_after_s = t->not_after_s};
+
+    memcpy(row.job_id, t->job_id, sizeof row.job_id);
+    memcpy(row.ticket, t->ticket.bytes, t->ticket.size);
+    memcpy(row.key, t->ticket_key, sizeof row.key);
+    return row;
+}
+
 static int ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t epoch,
                   struct ticket_row *ret)
 {
@@ -65,13 +89,25 @@ static int ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32
         if (strcmp(t->meter_id, meter_id) != 0 || t->epoch != epoch ||
             (job_id != NULL && !same_id(t->job_id, job_id)))
             continue;
-        *ret = (struct ticket_row){.ticket_len = t->ticket.size, .epoch = t->epoch,
-                                   .not_after_s = t->not_after_s};
-        memcpy(ret->ticket, t->ticket.bytes, t->ticket.size);
-        memcpy(ret->key, t->ticket_key, sizeof ret->key);
+        *ret = ticket_row(t);
         return 0;
     }
     return GF_E_NO_TICKET;
+}
+
+static int tickets(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret,
+                   size_t cap)
+{
+    struct field_store *s = ctx;
+    size_t n = 0;
+
+    for (size_t i = s->data.n_tickets; i-- > 0 && n < cap;) {
+        const sync_TicketGrant *t = &s->data.tickets[i];
+
+        if (strcmp(t->meter_id, meter_id) == 0 && t->not_after_s >= at_s)
+            ret[n++] = ticket_row(t);
+    }
+    return (int)n;
 }
 
 static int key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret)
@@ -103,24 +139,44 @@ static int certificate(void *ctx, const uint8_t job_id[static 16], sync_Certific
 
 /* ---- runs and steps ---- */
 
-static int run_open(void *ctx, const struct run_row *fresh, struct run_row *ret)
+static int run_active(void *ctx, const uint8_t job_id[static 16], const char *procedure,
+                      struct run_row *ret)
 {
     struct field_store *s = ctx;
 
-    if (s->fate->dead)
-        return GF_E_STORE;
     for (size_t i = 0; i < s->data.n_runs; i++) {
         const struct run_row *r = &s->data.runs[i];
 
-        if (r->state == RUN_ACTIVE && same_id(r->job_id, fresh->job_id) &&
-            strcmp(r->procedure, fresh->procedure) == 0) {
+        if (r->state == RUN_ACTIVE && same_id(r->job_id, job_id) &&
+            strcmp(r->procedure, procedure) == 0) {
             *ret = *r;
             return 1;
         }
     }
+    return s->fate->dead ? GF_E_STORE : 0;
+}
+
+static int run_open(void *ctx, const struct run_row *fresh, struct run_row *ret)
+{
+    struct field_store *s = ctx;
+    int found = run_active(ctx, fresh->job_id, fresh->procedure, ret);
+
+    if (found != 0)
+        return found;
     *NEXT(s->data.runs, s->data.n_runs) = *fresh;
     *ret = *fresh;
     return 0;
+}
+
+static int receipts_known(void *ctx, const char *step, uint64_t *ret)
+{
+    struct field_store *s = ctx;
+
+    *ret = 0;
+    for (size_t i = 0; i < s->data.n_steps; i++)
+        if (strcmp(s->data.steps[i].step, step) == 0 && s->data.steps[i].base_seq > *ret)
+            *ret = s->data.steps[i].base_seq;
+    return s->fate->dead ? GF_E_STORE : 0;
 }
 
 static int step_last(void *ctx, const uint8_t run_id[static 16], const char *step,
@@ -432,7 +488,8 @@ struct field_store *field_store_new(struct field_fate *fate)
     assert(s != NULL);
     s->fate = fate;
     s->port = (struct store_port){
-        s, jobs, job, meter, ticket, key_issue, certificate, run_open, step_last, step_save,
+        s, jobs, job, job_of, meter, ticket, tickets, key_issue, certificate, run_open, run_active,
+        receipts_known, step_last, step_save,
         outbox_next, outbox_page, outbox_item, outbox_counts, outbox_verdict, cursor,
         changes_begin, changes_apply, changes_end,
     };

@@ -195,7 +195,7 @@ static bool attend(struct laptop *l)
 static void open_account(struct result *ret, unsigned mtu, unsigned rate)
 {
     static struct laptop l;
-    const struct run_listener listener = {&l, on_step, on_message};
+    const struct run_listener listener = {&l, on_step, on_message, NULL};
     struct gf_fail why = {0};
 
     gf_real_clock_rate(rate);
