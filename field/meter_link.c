@@ -150,7 +150,7 @@ static int begin(struct meter_link *ml, enum ml_goal goal)
     ml->op.busy_until = ml_mono(ml) + BUSY_MS;
     ml->op.last_code = GF_E_LINK_TIMEOUT;
     gf_copy(ml->op.last_detail, sizeof ml->op.last_detail, "the time for this is over");
-    ml->op.once = ml->op.sent = ml->op.cancelled = ml->op.refused = false;
+    ml->op.once = ml->op.sent = ml->op.cancelled = ml->op.refused = ml->op.unheard = false;
     ml->hold_until = 0;
     return 0;
 }
@@ -238,11 +238,19 @@ static bool is_worth_waiting(int code)
     return code == GF_E_BLUEZ_AWAY || code == GF_E_ADAPTER;
 }
 
+/* What was sent did not come through, as far as can be seen from here. */
+static bool is_unheard(const struct meter_link *ml, int code)
+{
+    return (code == GF_E_LINK_TIMEOUT || code == GF_E_FRAMING) &&
+           (ml->phase == PH_HELLO || ml->phase == PH_ASKING);
+}
+
 void ml_trouble(struct meter_link *ml, int code, const char *detail)
 {
     int64_t now = ml_mono(ml), pause_ms = ml->limits.pause_ms * ml->op.attempt;
 
     ml->op.last_code = code;
+    ml->op.unheard = ml->op.unheard || is_unheard(ml, code);
     if (detail != ml->op.last_detail)
         gf_copy(ml->op.last_detail, sizeof ml->op.last_detail, detail);
     close_link(ml);

@@ -72,6 +72,7 @@ struct meter_link {
         gasm_Request request;
         bool once, sent, cancelled;
         bool refused;               /* a handshake was, once */
+        bool unheard;               /* a message was not answered: the next go in small pieces */
         int last_code;              /* why the last attempt failed */
         char last_detail[120];
     } op;

@@ -104,6 +104,9 @@ static bool start_hello(struct meter_link *ml)
     }
     if (limit > ml->ctl.fragment_limit)
         limit = ml->ctl.fragment_limit;
+    /* The ATT_MTU told may be of an earlier link, and what is longer than the true one vanishes. */
+    if (ml->op.unheard)
+        limit = MC_FRAGMENT_MIN;
     mc_pipe_reset(&ml->pipe, ml->fragment_epoch, limit, ml->ctl.credits);
     n = mc_client_hello(&ml->session, ml->ports->random,
                         (struct gf_span){ml->ticket.ticket, ml->ticket.ticket_len}, ml->ticket.key,

@@ -120,7 +120,8 @@ static int send_fragment(void *ctx, const uint8_t *p, size_t n)
     if (n > l->longest)
         l->longest = (uint16_t)n;
     memcpy(copy, p, n);
-    if (carries(l) && !l->meter->flash.dead && l->fragments != l->drop_at) {
+    if (carries(l) && !l->meter->flash.dead && l->fragments != l->drop_at &&
+        (l->narrow == 0 || n <= l->narrow)) {
         spoil(l, copy, n);
         mc_meter_rx(l->meter->meter, copy, n);
     }

@@ -34,6 +34,7 @@ struct field_link {
     const char *impostor;       /* the meter id that CTL shows instead; NULL: the meter's */
     uint16_t ctl_limit;         /* the fragment limit that CTL shows instead; 0: the meter's */
     uint16_t longest;           /* fragment that the program sent */
+    uint16_t narrow;            /* fragments of the program longer than this vanish; 0: none */
     uint8_t ctl_version;        /* that CTL shows instead; 0: the meter's */
     /* private */
     bool wanted, up, fall, ctl_due;

@@ -421,6 +421,23 @@ static void the_radio_is_waited_for(void **state)
     end(&s);
 }
 
+/* BlueZ tells the MTU of an earlier link: what is longer than the true one vanishes without a word.
+ * The next attempt goes in pieces that every link carries. */
+static void the_mtu_is_stale(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 23);
+    s.w->link.narrow = MC_FRAGMENT_MIN;
+    assert_int_equal(open_with(&s, 1), 0);
+    assert_int_equal(s.most_attempts, 2);
+    s.w->link.longest = 0;
+    assert_int_equal(ask(&s, false), 0);
+    assert_int_equal(s.w->link.longest, MC_FRAGMENT_MIN);
+    end(&s);
+}
+
 /* The port's own attempts are told as they are while it connects, and ours when they are over. */
 static void attempts_are_told(void **state)
 {
@@ -618,6 +635,7 @@ int main(void)
         cmocka_unit_test(once_is_once),
         cmocka_unit_test(not_heard),
         cmocka_unit_test(the_radio_is_waited_for),
+        cmocka_unit_test(the_mtu_is_stale),
         cmocka_unit_test(attempts_are_told),
         cmocka_unit_test(another_meter_answers),
         cmocka_unit_test(another_protocol),
