@@ -78,8 +78,8 @@ ask "select-attribute $CTL" "attribute-info"
 heard "Flags: read" "attribute-info: CTL can be read"
 heard "MTU: 0x0205" "attribute-info: the MTU is 517"
 ask read
-heard "Attempting to read $DEVICE/service0019/char001f" "read: of CTL"
-heard "[CHG] Attribute $DEVICE/service0019/char001f Value:" "read: the value comes"
+heard "Attempting to read $DEVICE/service001c/char0022" "read: of CTL"
+heard "[CHG] Attribute $DEVICE/service001c/char0022 Value:" "read: the value comes"
 heard "GM2400" "read: the meter's id is in it"
 ask "select-attribute 00002a29-0000-1000-8000-00805f9b34fb" read
 heard "Value:" "read: the manufacturer's name"

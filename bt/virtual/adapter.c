@@ -192,7 +192,7 @@ void vb_adapter_init(struct vb *vb, unsigned index)
     adapter->attic = vb_new(vb->opt.adapters * sizeof *adapter->attic);
     for (unsigned i = 0; i < vb->opt.adapters; i++)
         TAILQ_INIT(&adapter->attic[i].services);
-    vb_db_init(&adapter->db);
+    vb_db_init(&adapter->db, vb->opt.version);
     vb_object_add(vb, adapter->path, mounts);
 }
 

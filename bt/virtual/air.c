@@ -7,6 +7,7 @@
 #include "bt/virtual/fault.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/model.h"
+#include "bt/virtual/trace.h"
 
 #define L2CAP_HEADER 4
 #define T_IFS_US 150
@@ -176,6 +177,8 @@ void vb_air_send(struct vb_link *link, enum vb_direction direction, const uint8_
     pdu->n = n;
     pdu->left = n + L2CAP_HEADER;
     memcpy(pdu->bytes, bytes, n);
+    if (direction == VB_TO_PERIPHERAL)
+        vb_trace_pdu(link, direction, bytes, n);
     if (is_idle(&link->air)) /* the radio slept; empty events kept the link alive meanwhile */
         link->air.heard_us = vb_now_us(link->vb);
     TAILQ_INSERT_TAIL(&link->air.waiting[direction], pdu, next);

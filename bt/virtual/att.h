@@ -25,6 +25,7 @@ enum vb_att_op {
     VB_ATT_NOTIFY = 0x1b,
     VB_ATT_INDICATE = 0x1d,
     VB_ATT_CONFIRM = 0x1e,
+    VB_ATT_NOTIFY_MULTIPLE = 0x23,
     VB_ATT_WRITE_CMD = 0x52,
 };
 
@@ -84,6 +85,8 @@ enum vb_prop {
 
 /* Extended properties (3.3.3.1). */
 enum vb_ext_prop { VB_EXT_RELIABLE = 0x01, VB_EXT_WRITABLE_AUX = 0x02 };
+
+#define VB_CLIENT_MULTIPLE 0x04 /* Client Supported Features: takes NOTIFY_MULTIPLE */
 
 #define VB_ATT_MTU_MIN 23
 #define VB_ATT_MTU_MAX 517

@@ -13,6 +13,7 @@
 #include "bt/virtual/link.h"
 #include "bt/virtual/model.h"
 #include "bt/virtual/stranger.h"
+#include "bt/virtual/trace.h"
 
 #define NAME "org.bluez"
 #define ROOT "/org/bluez"
@@ -185,6 +186,11 @@ int vb_run(const struct vb_options *opt)
     for (unsigned i = 0; i < opt->n_faults; i++)
         vb_fault_order(&vb, opt->faults[i]);
     r = start_loop(&vb);
+    if (r >= 0) {
+        r = vb_trace_open(&vb);
+        if (r < 0)
+            (void)complain(vb.opt.trace, r);
+    }
     if (r >= 0)
         r = open_bus(&vb);
     if (r >= 0)
@@ -196,6 +202,7 @@ int vb_run(const struct vb_options *opt)
     tear_down(&vb);
     vb_faults_done(&vb);
     vb_stranger_done(&vb);
+    vb_trace_close(&vb);
     if (vb.bus)
         (void)sd_bus_flush_close_unref(vb.bus);
     sd_event_unref(vb.event);

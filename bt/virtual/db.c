@@ -6,22 +6,23 @@
 
 #include "bt/virtual/att.h"
 
-/* The daemon's own services. Server Supported Features is there with the value 0, so that a
- * client without EATT reads it at each connection, as it does against most meters. */
+/* The daemon's own services, as a capture of 5.66 with one ATT channel shows them: the two handles
+ * of Server Supported Features stay empty, and Device Information has the PnP ID, of this release.
+ * A service goes on to the next one's handle. */
 static const struct {
-    uint16_t service, uuid;
+    uint16_t at, service, uuid; /* at, service: 0 for another characteristic of the one before */
     unsigned props;
     enum vb_source source;
-    uint8_t value[2];
+    uint8_t value[5];
     uint8_t len;
 } builtin[] = {
-    {VB_UUID_GAP, VB_UUID_DEVICE_NAME, VB_PROP_READ, VB_FROM_NAME, {0}, 0},
-    {0, VB_UUID_APPEARANCE, VB_PROP_READ, VB_FROM_TABLE, {0, 0}, 2},
-    {0, VB_UUID_ADDRESS_RESOLUTION, VB_PROP_READ, VB_FROM_TABLE, {1}, 1},
-    {VB_UUID_GATT, VB_UUID_SERVICE_CHANGED, VB_PROP_INDICATE, VB_FROM_TABLE, {0}, 0},
-    {0, VB_UUID_CLIENT_FEATURES, VB_PROP_READ | VB_PROP_WRITE, VB_FROM_CLIENT_FEATURES, {0}, 0},
-    {0, VB_UUID_DB_HASH, VB_PROP_READ, VB_FROM_HASH, {0}, 0},
-    {0, VB_UUID_SERVER_FEATURES, VB_PROP_READ, VB_FROM_TABLE, {0}, 1},
+    {0x01, VB_UUID_GAP, VB_UUID_DEVICE_NAME, VB_PROP_READ, VB_FROM_NAME, {0}, 0},
+    {0, 0, VB_UUID_APPEARANCE, VB_PROP_READ, VB_FROM_TABLE, {0, 0}, 2},
+    {0, 0, VB_UUID_ADDRESS_RESOLUTION, VB_PROP_READ, VB_FROM_TABLE, {1}, 1},
+    {0x08, VB_UUID_GATT, VB_UUID_SERVICE_CHANGED, VB_PROP_INDICATE, VB_FROM_TABLE, {0}, 0},
+    {0, 0, VB_UUID_CLIENT_FEATURES, VB_PROP_READ | VB_PROP_WRITE, VB_FROM_CLIENT_FEATURES, {0}, 0},
+    {0, 0, VB_UUID_DB_HASH, VB_PROP_READ, VB_FROM_HASH, {0}, 0},
+    {0x12, VB_UUID_DIS, VB_UUID_PNP_ID, VB_PROP_READ, VB_FROM_TABLE, {2, 0x6b, 0x1d, 0x46, 2}, 5},
 };
 
 /* What the flags of an application's objects mean. */
@@ -143,7 +144,20 @@ static void update_hash(struct vb_db *db)
     memcpy(db->hash, h, sizeof db->hash);
 }
 
-void vb_db_init(struct vb_db *db)
+/* Start one of the daemon's services at its handle; the one before goes on to there. */
+static size_t add_builtin_service(struct vb_db *db, uint16_t at, uint16_t uuid16, size_t before)
+{
+    struct vb_uuid uuid = vb_uuid16(uuid16);
+    size_t service;
+
+    if (db->n > 0)
+        db->attrs[before].end = (uint16_t)(at - 1);
+    service = add_service(db, &uuid, true);
+    db->attrs[service].handle = at;
+    return service;
+}
+
+void vb_db_init(struct vb_db *db, unsigned version)
 {
     size_t service = 0;
 
@@ -153,13 +167,18 @@ void vb_db_init(struct vb_db *db)
                         (builtin[i].props & VB_PROP_WRITE ? VB_PERM_WRITE : 0u);
         struct vb_attr *attr;
 
-        if (builtin[i].service) {
-            struct vb_uuid service_uuid = vb_uuid16(builtin[i].service);
+        uint8_t value[7] = {0};
+        size_t n = builtin[i].len;
 
-            service = add_service(db, &service_uuid, true);
+        if (builtin[i].service)
+            service = add_builtin_service(db, builtin[i].at, builtin[i].service, service);
+        memcpy(value, builtin[i].value, n);
+        if (builtin[i].uuid == VB_UUID_PNP_ID) {
+            value[n++] = (uint8_t)(version % 100);
+            value[n++] = (uint8_t)(version / 100);
         }
         attr = add_characteristic(db, &uuid, builtin[i].props, perm, builtin[i].source);
-        set_value(attr, builtin[i].value, builtin[i].len);
+        set_value(attr, value, n);
         if (builtin[i].props & VB_PROP_INDICATE)
             (void)add(db, vb_uuid16(VB_UUID_CCC), VB_PERM_READ | VB_PERM_WRITE, VB_FROM_CCC);
         db->attrs[service].end = db->attrs[db->n - 1].handle;

@@ -1,15 +1,15 @@
 #ifndef GF_BT_VIRTUAL_DB_H
 #define GF_BT_VIRTUAL_DB_H
 /*
- * The attribute table of an adapter: GAP and GATT, which the daemon answers itself, then the
- * services of the applications in the order in which they named them.
+ * The attribute table of an adapter: GAP, GATT and a Device Information of the daemon,
+ * which it answers itself, then the services of the applications in the order in which they named them.
  */
 #include <stdbool.h>
 
 #include "bt/virtual/model.h"
 
-/* Fill an empty table with GAP and GATT. */
-void vb_db_init(struct vb_db *db);
+/* Fill an empty table with GAP, GATT and the PnP ID of that release, major * 100 + minor. */
+void vb_db_init(struct vb_db *db, unsigned version);
 void vb_db_done(struct vb_db *db);
 
 /* The attribute, or NULL. */

@@ -18,7 +18,8 @@ static bool is_command(const struct vb_scene *scene)
 
 static bool is_notification(const struct vb_scene *scene)
 {
-    return scene->direction == VB_TO_CENTRAL && scene->p[0] == VB_ATT_NOTIFY;
+    return scene->direction == VB_TO_CENTRAL &&
+           (scene->p[0] == VB_ATT_NOTIFY || scene->p[0] == VB_ATT_NOTIFY_MULTIPLE);
 }
 
 /* F44 */

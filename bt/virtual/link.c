@@ -8,8 +8,10 @@
 #include "bt/virtual/att.h"
 #include "bt/virtual/fault.h"
 #include "bt/virtual/notify.h"
+#include "bt/virtual/trace.h"
 #include "bt/virtual/value.h"
 #include "bt/virtual/walk.h"
+#include "common/bytes.h"
 
 /* ---- requests of the client ------------------------------------------------------------------ */
 
@@ -104,21 +106,37 @@ void vb_link_answer(struct vb_link *link, const uint8_t *pdu, size_t n)
     vb_air_send(link, VB_TO_CENTRAL, pdu, n);
 }
 
+/* The values of a Handle Value Notification or Indication, or of a Multiple one, whose values have
+ * their lengths before them. */
+static void values_arrived(struct vb_link *link, const uint8_t *pdu, size_t n)
+{
+    struct gf_reader in = {.p = pdu + 1, .left = n - 1};
+
+    while (in.left > 0 && !in.bad && !link->dead) {
+        uint16_t handle = (uint16_t)gf_rd_uint(&in, 2);
+        size_t len = pdu[0] == VB_ATT_NOTIFY_MULTIPLE ? (size_t)gf_rd_uint(&in, 2) : in.left;
+        const uint8_t *value = gf_rd(&in, len);
+
+        if (!in.bad)
+            vb_notify_arrived(link, handle, value, len);
+    }
+}
+
 static void to_client(struct vb_link *link, const uint8_t *pdu, size_t n)
 {
     static const uint8_t confirm = VB_ATT_CONFIRM;
     struct vb_counters *counters = &link->at_central->counters;
 
     counters->bytes_in += n;
-    if (pdu[0] == VB_ATT_NOTIFY) {
+    if (pdu[0] == VB_ATT_NOTIFY || pdu[0] == VB_ATT_NOTIFY_MULTIPLE) {
         counters->notifications++;
-        vb_notify_arrived(link, pdu, n);
+        values_arrived(link, pdu, n);
     } else if (pdu[0] == VB_ATT_INDICATE) {
         counters->indications++;
         counters->confirmations++;
         counters->bytes_out += 1;
         vb_air_send(link, VB_TO_PERIPHERAL, &confirm, 1);
-        vb_notify_arrived(link, pdu, n);
+        values_arrived(link, pdu, n);
     } else {
         responded(link, pdu, n);
     }
@@ -127,10 +145,12 @@ static void to_client(struct vb_link *link, const uint8_t *pdu, size_t n)
 void vb_link_arrived(struct vb_link *link, enum vb_direction direction, const uint8_t *pdu,
                      size_t n)
 {
-    if (direction == VB_TO_PERIPHERAL)
+    if (direction == VB_TO_PERIPHERAL) {
         vb_server_take(link, pdu, n);
-    else
-        to_client(link, pdu, n);
+        return;
+    }
+    vb_trace_pdu(link, direction, pdu, n);
+    to_client(link, pdu, n);
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */
@@ -157,12 +177,14 @@ static void link_up(struct vb_device *device)
     struct vb_link *link = vb_new(sizeof *link);
 
     link->vb = vb;
+    link->number = vb->last_link = (uint16_t)((vb->last_link + 1) % 0xf00);
     link->mtu = VB_ATT_MTU_MIN;
     TAILQ_INIT(&link->requests);
     TAILQ_INIT(&link->long_writes);
     link->at_central = device;
     TAILQ_INSERT_TAIL(&vb->links, link, next);
     vb_air_init(link);
+    vb_trace_link(link, true);
     vb_server_init(link);
     link->at_peripheral = vb_device_for_central(device->peer, device->adapter);
     vb_device_linked(link->at_peripheral, link);
@@ -181,6 +203,7 @@ void vb_link_down(struct vb_link *link, const struct vb_device *by, enum vb_reas
     if (link->dead)
         return;
     link->dead = true;
+    vb_trace_link(link, false);
     if (by) {
         seen[0] = by == at_central ? reason : VB_REASON_REMOTE;
         seen[1] = by == at_peripheral ? reason : VB_REASON_REMOTE;

@@ -30,6 +30,7 @@ struct vb_link {
     struct vb *vb;
     struct vb_device *at_central;    /* the peripheral, as the central's adapter knows it */
     struct vb_device *at_peripheral; /* the central, as the peripheral's adapter knows it */
+    uint16_t number; /* names it in the trace, 0..0xeff */
     uint16_t mtu;
     bool dead, ready; /* ready: the services are known */
     TAILQ_HEAD(, vb_request) requests; /* the first one is on the air */

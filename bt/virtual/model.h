@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include <systemd/sd-bus.h>
@@ -283,6 +284,8 @@ struct vb {
     unsigned n_adapters;
     uint64_t rng;
     bool ending;
+    FILE *trace;                 /* NULL: none */
+    uint16_t last_link;
     TAILQ_HEAD(vb_links, vb_link) links, dead_links;
     struct vb_timer reaper;
     TAILQ_HEAD(, vb_agent) agents;

@@ -208,25 +208,23 @@ void vb_notify_stop(struct vb *vb, void *self, sd_bus_message *m)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-void vb_notify_arrived(struct vb_link *link, const uint8_t *pdu, size_t n)
+void vb_notify_arrived(struct vb_link *link, uint16_t handle, const uint8_t *value, size_t n)
 {
-    struct vb_char *chr;
+    struct vb_char *chr = vb_cache_at(&link->at_central->cache, handle);
     const struct vb_session *session;
 
-    if (n < 3)
-        return;
-    chr = vb_cache_at(&link->at_central->cache, (uint16_t)(pdu[1] | pdu[2] << 8));
     if (!chr)
         return;
-    if (vb_uuid_is(&chr->uuid, VB_UUID_SERVICE_CHANGED) && n == 7)
-        vb_walk_range(link, (uint16_t)(pdu[3] | pdu[4] << 8), (uint16_t)(pdu[5] | pdu[6] << 8));
+    if (vb_uuid_is(&chr->uuid, VB_UUID_SERVICE_CHANGED) && n == 4)
+        vb_walk_range(link, (uint16_t)(value[0] | value[1] << 8),
+                      (uint16_t)(value[2] | value[3] << 8));
     if (chr->notify_pipe)
-        vb_acquire_arrived(chr, pdu + 3, n - 3);
-    if (vb_fault_on_value(chr, pdu + 3, n - 3))
+        vb_acquire_arrived(chr, value, n);
+    if (vb_fault_on_value(chr, value, n))
         return;
     TAILQ_FOREACH(session, &chr->sessions, next)
         if (session->live) /* each session tells the whole bus, as bluetoothd does */
-            vb_char_set_value(chr, pdu + 3, n - 3);
+            vb_char_set_value(chr, value, n);
 }
 
 void vb_notify_drop(struct vb_char *chr)

@@ -14,7 +14,7 @@ void vb_notify_start(struct vb *vb, void *self, sd_bus_message *m);
 void vb_notify_stop(struct vb *vb, void *self, sd_bus_message *m);
 
 /* A notification or indication from the peer. */
-void vb_notify_arrived(struct vb_link *link, const uint8_t *pdu, size_t n);
+void vb_notify_arrived(struct vb_link *link, uint16_t handle, const uint8_t *value, size_t n);
 
 /* The characteristic goes away. */
 void vb_notify_drop(struct vb_char *chr);

@@ -15,7 +15,7 @@
 enum code {
     O_BUS = 256, O_ADAPTERS, O_LIST, O_VERSION, O_CLOCK_RATE, O_MTU, O_ADV_MS, O_CI_MS, O_PHY,
     O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_FAULT, O_FAULT_SEED, O_FAULTS,
-    O_READY_FD, O_VERBOSE, O_HELP
+    O_NOTIFY_WAIT_MS, O_TRACE, O_READY_FD, O_VERBOSE, O_HELP
 };
 
 static const struct {
@@ -52,6 +52,10 @@ static const struct {
      0},
     {O_FAULT_SEED, "fault-seed", "N", "what faults draw from; default 1", 0, 4294967295.0},
     {O_FAULTS, "faults", NULL, "print the faults and the phases, and end", 0, 0},
+    {O_NOTIFY_WAIT_MS, "notify-wait-ms", "N",
+     "notifications wait N ms for others to share a PDU, 0..1000; default 10, as in BlueZ;\n"
+     "                        0: each has its own, at once, as of a radio module", 0, 1000},
+    {O_TRACE, "trace", "FILE", "write what crosses the air to a btsnoop file", 0, 0},
     {O_READY_FD, "ready-fd", "N",
      "write \"ready\" to file descriptor N too, and close it", 3, 1023},
     {O_VERBOSE, "verbose", NULL, "print every call on stderr", 0, 0},
@@ -147,6 +151,9 @@ static void take_number(enum code code, double v, struct vb_options *opt)
     case O_SEED:
         opt->seed = (uint64_t)v;
         break;
+    case O_NOTIFY_WAIT_MS:
+        opt->notify_wait_ms = (unsigned)v;
+        break;
     case O_READY_FD:
         opt->ready_fd = (int)v;
         break;
@@ -156,6 +163,7 @@ static void take_number(enum code code, double v, struct vb_options *opt)
     case O_BUS:
     case O_FAULT:
     case O_FAULTS:
+    case O_TRACE:
     case O_LIST:
     case O_VERSION:
     case O_VERBOSE:
@@ -176,6 +184,10 @@ static bool take_value(size_t row, const char *text, struct vb_options *opt)
         if (opt->n_faults == VB_FAULTS_MAX || !vb_fault_is_order(text))
             return false;
         opt->faults[opt->n_faults++] = text;
+        return true;
+    }
+    if (table[row].code == O_TRACE) {
+        opt->trace = text;
         return true;
     }
     if (table[row].code == O_VERSION)
@@ -201,8 +213,8 @@ static size_t row_of(int code)
 enum vb_run vb_options_read(int argc, char *argv[], struct vb_options *ret)
 {
     struct vb_options opt = {.adapters = 2, .version = 566, .mtu = 517, .adv_ms = 100, .phy = 1,
-                             .dle = 251, .supervision_ms = 420, .clock_rate = 1, .seed = 1, .fault_seed = 1,
-                             .ready_fd = -1};
+                             .dle = 251, .supervision_ms = 420, .clock_rate = 1, .seed = 1,
+                             .fault_seed = 1, .notify_wait_ms = 10, .ready_fd = -1};
     struct option longs[N_TABLE + 1] = {{NULL, 0, NULL, 0}};
     bool list = false;
     int code;

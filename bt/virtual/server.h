@@ -11,6 +11,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "bt/virtual/att.h"
 #include "bt/virtual/util.h"
 
 struct vb_link;
@@ -43,6 +44,10 @@ struct vb_server {
     struct vb_ccc *cccs;
     size_t n_cccs;
     uint8_t client_features;
+    /* Notifications that wait for more to share their PDU; 0: none. */
+    size_t batch_n;
+    uint8_t batch[VB_ATT_MTU_MAX];
+    struct vb_timer batch_timer;
     TAILQ_HEAD(vb_prepared_list, vb_prepared) prepared;
     TAILQ_HEAD(vb_indication_list, vb_indication) indications; /* the first one is on the air */
     /* The request that the application is asked about. */

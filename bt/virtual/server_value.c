@@ -40,6 +40,7 @@ void vb_server_done(struct vb_link *link)
     struct vb_indication *indication;
 
     vb_timer_stop(&server->late);
+    vb_timer_stop(&server->batch_timer);
     server->call = sd_bus_slot_unref(server->call);
     forget_prepared(server);
     while ((indication = TAILQ_FIRST(&server->indications)) != NULL) {
@@ -403,6 +404,38 @@ void vb_server_confirmed(struct vb_link *link)
     indicate_next(link);
 }
 
+static void send_batch(void *arg)
+{
+    struct vb_link *link = arg;
+    size_t n = link->server.batch_n;
+
+    vb_timer_stop(&link->server.batch_timer);
+    link->server.batch_n = 0;
+    vb_link_answer(link, link->server.batch, n);
+}
+
+/* To a client that takes several values in a PDU BlueZ sends no others: each waits for more, and
+ * has its length before it. The value that begins a PDU is cut to what is left of the MTU. */
+static void add_to_batch(struct vb_link *link, uint16_t handle, const void *bytes, size_t n)
+{
+    struct vb_server *server = &link->server;
+    struct gf_writer w = {.p = server->batch, .cap = link->mtu};
+
+    if (server->batch_n > 0 && server->batch_n + 4 + n > link->mtu)
+        send_batch(link);
+    w.n = server->batch_n;
+    if (w.n == 0)
+        gf_wr_uint(&w, VB_ATT_NOTIFY_MULTIPLE, 1);
+    n = n < w.cap - w.n - 4 ? n : w.cap - w.n - 4;
+    gf_wr_uint(&w, handle, 2);
+    gf_wr_uint(&w, n, 2);
+    gf_wr(&w, bytes, n);
+    server->batch_n = w.n;
+    if (!vb_timer_running(&server->batch_timer))
+        vb_timer_set(link->vb, &server->batch_timer, link->vb->opt.notify_wait_ms * VB_MS,
+                     send_batch, link);
+}
+
 static void send_value(struct vb_link *link, struct vb_node *node, uint16_t ccc, uint16_t handle,
                        const void *bytes, size_t n)
 {
@@ -415,6 +448,11 @@ static void send_value(struct vb_link *link, struct vb_node *node, uint16_t ccc,
         return;
     if (n > VB_ATT_VALUE_MAX)
         n = VB_ATT_VALUE_MAX;
+    if (state->value == 1 && (link->server.client_features & VB_CLIENT_MULTIPLE) &&
+        link->vb->opt.notify_wait_ms > 0) {
+        add_to_batch(link, handle, bytes, n);
+        return;
+    }
     gf_wr_uint(&w, state->value == 1 ? VB_ATT_NOTIFY : VB_ATT_INDICATE, 1);
     gf_wr_uint(&w, handle, 2);
     gf_wr(&w, bytes, n < room ? n : room);
