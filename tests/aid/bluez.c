@@ -83,6 +83,14 @@ static const struct attribute lookalikes[] = {
     LOOKALIKE("/service0030"), LOOKALIKE("/service0040"),
 };
 
+static const struct attribute moved[] = {
+    {AID_DEVICE "/service0020", UUID("1"), NULL, {NULL, NULL}},
+    {AID_DEVICE "/service0020/char000b", UUID("2"), AID_DEVICE "/service0020",
+     {"write-without-response", NULL}},
+    {AID_DEVICE "/service0020/char000d", UUID("3"), AID_DEVICE "/service0020", {"notify", NULL}},
+    {AID_DEVICE "/service0020/char0010", UUID("4"), AID_DEVICE "/service0020", {"read", "write"}},
+};
+
 static size_t attributes(const struct aid_bluez *b, struct attribute ret[ATTRIBUTES])
 {
     enum aid_table table = b->table;
@@ -91,6 +99,10 @@ static size_t attributes(const struct aid_bluez *b, struct attribute ret[ATTRIBU
     if (table == AID_TABLE_TWICE) {
         memcpy(ret, lookalikes, sizeof lookalikes);
         n = sizeof lookalikes / sizeof lookalikes[0];
+    }
+    if (table == AID_TABLE_MOVED) {
+        memcpy(ret, moved, sizeof moved);
+        return sizeof moved / sizeof moved[0];
     }
     ret[n++] = (struct attribute){AID_DEVICE "/service000a", UUID("1"), NULL, {NULL, NULL}};
     ret[n++] = (struct attribute){AID_RX, UUID("2"), AID_DEVICE "/service000a",
@@ -279,13 +291,31 @@ static int ok(sd_bus_message *m)
 
 static int on_filter(struct aid_bluez *b, sd_bus_message *m)
 {
+    const char *key, *type, *text;
+    size_t n = 0;
+    char kind;
+
     b->calls.filter++;
+    b->filter[0] = '\0';
+    (void)sd_bus_message_enter_container(m, 'a', "{sv}");
+    while (sd_bus_message_enter_container(m, 'e', "sv") > 0 &&
+           sd_bus_message_read(m, "s", &key) > 0 && n < sizeof b->filter) {
+        text = "";
+        if (sd_bus_message_peek_type(m, &kind, &type) > 0 && strcmp(type, "s") == 0)
+            (void)sd_bus_message_read(m, "v", "s", &text);
+        else
+            (void)sd_bus_message_skip(m, "v");
+        n += (size_t)snprintf(b->filter + n, sizeof b->filter - n, "%s%s%s ", key,
+                              text[0] != '\0' ? "=" : "", text);
+        (void)sd_bus_message_exit_container(m);
+    }
     return ok(m);
 }
 
 static int on_start(struct aid_bluez *b, sd_bus_message *m)
 {
     b->calls.start++;
+    b->start_unfiltered = b->start_unfiltered || b->calls.filter < b->calls.start;
     b->discovering = true;
     (void)ok(m);
     changed(b, b->adapter, ADAPTER, "Discovering", "b", 1);

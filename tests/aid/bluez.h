@@ -36,6 +36,7 @@ enum aid_table {
     AID_TABLE_NONE,             /* resolved, and nothing is there */
     AID_TABLE_NO_CTL,
     AID_TABLE_RX_BOTH_WRITES,   /* RX has both kinds of write */
+    AID_TABLE_MOVED,            /* good, under other handles */
     AID_TABLE_TWICE,            /* other services have characteristics of our UUIDs too */
 };
 
@@ -71,6 +72,8 @@ struct aid_bluez {
         unsigned app, advert, unadvert;
     } calls;
     bool connect_while_scanning;
+    char filter[160];           /* the last discovery filter: its keys, and values that are text */
+    bool start_unfiltered;      /* discovery was started without one */
     uint8_t written[64][20];    /* the first bytes of fragments, in order */
     char write_type[16];
     char app[64];               /* who registered an application, by unique name */

@@ -278,6 +278,25 @@ static void test_bus_gone(void **state)
     assert_true(bt_bus_timeout_ms(w->b, NULL, 0) >= 0);
 }
 
+/* A flood of signals is taken in portions, so that keys and timers have their turn. */
+static void test_flood(void **state)
+{
+    struct world *w = *state;
+    const struct bt_counters *n = bt_bus_counters(w->b);
+    uint64_t before, most = 0;
+
+    come_up(w);
+    for (int i = 0; i < 2000; i++)
+        aid_bluez_heard(&w->bluez);
+    for (int i = 0; i < 1000 && n->signals < 2000; i++) {
+        before = n->signals;
+        step(w);
+        most = n->signals - before > most ? n->signals - before : most;
+    }
+    assert_true(n->signals >= 2000);
+    assert_in_range(most, 1, 128);
+}
+
 static void test_timers(void **state)
 {
     struct world *w = *state;
@@ -300,7 +319,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_answered), T(test_deadline), T(test_cancelled), T(test_full), T(test_daemon_gone),
-        T(test_bus_gone), T(test_timers),
+        T(test_bus_gone), T(test_flood), T(test_timers),
     };
 
     gf_real_clock_rate(RATE);

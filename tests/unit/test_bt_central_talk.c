@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bt/central_state.h"
+#include "common/host/loop.h"
 #include "common/host/real.h"
 #include "tests/aid/central_stand.h"
 
@@ -229,6 +230,52 @@ static void test_services_change(void **state)
     assert_int_equal(w->bluez.calls.disconnect, 1);
 }
 
+/* The same while the services are being subscribed to: found again under other handles, the link is
+ * used as if nothing had happened. */
+static void change_services(struct stand *w)
+{
+    if (w->central->state == BT_SUBSCRIBE && w->bluez.calls.connect == 1 && w->bluez.has_table) {
+        aid_bluez_table(&w->bluez, false);
+        w->bluez.table = AID_TABLE_MOVED;
+        aid_bluez_table(&w->bluez, true);
+        w->hook = NULL;
+        memset(w->bluez.rules, 0, sizeof w->bluez.rules);
+    }
+}
+
+static void test_services_change_early(void **state)
+{
+    struct stand *w = *state;
+
+    aid_bluez_rule(&w->bluez, "StartNotify", -1, NULL, NULL);
+    w->hook = change_services;
+    stand_connect(w, 60000);
+    assert_int_equal(w->ear.ready, 1);
+    assert_int_equal(w->bluez.calls.connect, 1);
+    assert_string_equal(w->central->tx, AID_DEVICE "/service0020/char000d");
+}
+
+/* BlueZ would renew a subscription by itself as long as we are on the bus: it is ended. On the way
+ * out the link is ended without waiting. */
+static void test_ends(void **state)
+{
+    struct stand *w = *state;
+    const struct gf_source *const sources[] = {&w->bluez.source};
+    long long end = aid_now_ms() + STAND_BOUND_MS;
+
+    stand_connect(w, 60000);
+    w->port->disconnect(w->port->ctx);
+    stand_await(w, &w->ear.downs, 1, "down");
+    stand_await(w, &w->bluez.calls.unnotify, 1, "the subscription's end");
+    assert_int_equal(w->bluez.calls.disconnect, 1);
+    stand_connect(w, 60000);
+    w->central = bt_central_free(w->central);
+    while (w->bluez.calls.disconnect < 2 && aid_now_ms() < end)
+        assert_int_equal(gf_loop_once(sources, 1, 1000), 0);
+    assert_int_equal(w->bluez.calls.disconnect, 2);
+    assert_false(w->bluez.connected);
+}
+
 /* A link that nobody asked for is left alone, and taken over when it is wanted. */
 static void test_link_is_adopted(void **state)
 {
@@ -295,7 +342,8 @@ int main(void)
         T(test_discovery_in_progress), T(test_malformed_advert),
         T(test_fragments_in_order), T(test_busy_write_keeps_order), T(test_write_refused),
         T(test_write_never_answers), T(test_write_busy_for_ever),
-        T(test_ctl_write_never_answers), T(test_services_change), T(test_link_is_adopted),
+        T(test_ctl_write_never_answers), T(test_services_change),
+        T(test_services_change_early), T(test_ends), T(test_link_is_adopted),
         T(test_forged_signals), T(test_counters),
     };
 

@@ -158,6 +158,20 @@ static void test_silence(void **state)
     stand_await(w, &w->ear.ready, 1, "ready");
 }
 
+/* Each time before discovery, since BlueZ forgets it; and none of its keys hides a meter. */
+static void test_filter(void **state)
+{
+    struct stand *w = *state;
+
+    w->port->listen(w->port->ctx, true);
+    stand_await(w, &w->bluez.calls.start, 1, "discovery");
+    assert_string_equal(w->bluez.filter, "Transport=le UUIDs DuplicateData ");
+    aid_bluez_scan_stops(&w->bluez);
+    stand_await(w, &w->bluez.calls.start, 2, "discovery again");
+    assert_int_equal(w->bluez.calls.filter, 2);
+    assert_false(w->bluez.start_unfiltered);
+}
+
 /* While something is heard, discovery is left alone. */
 static void test_no_silence(void **state)
 {
@@ -227,7 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_unplugged), T(test_another_number), T(test_plugged_in_while_wanted),
-        T(test_kept_off), cmocka_unit_test(test_rfkill), T(test_silence), T(test_no_silence),
+        T(test_kept_off), cmocka_unit_test(test_rfkill), T(test_filter), T(test_silence), T(test_no_silence),
         T(test_nearer), T(test_farther), T(test_unknown_is_not_near),
     };
 
