@@ -7,10 +7,13 @@ import os
 import random
 import select
 import signal
-import socket
 import sys
 import time
 import tty
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
+
+from uart import Link
 
 
 class Wire:
@@ -55,25 +58,11 @@ class Wire:
                 data = data[os.write(self.sink, data):]
 
 
-def connected(path):
-    end_s = time.monotonic() + 10
-    while True:
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.connect(path)
-            return sock
-        except OSError:
-            sock.close()
-            if time.monotonic() > end_s:
-                raise
-            time.sleep(0.01)
-
-
 def main():
     path, place, *noise = sys.argv[1:]
     draw, percent = (random.Random(int(noise[0])), int(noise[1])) if noise else (None, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    sock = connected(path)
+    sock = Link.connected(path)
     master, slave = os.openpty()     # held open here: between two users of it nothing ends
     tty.setraw(slave)
     if os.path.lexists(place):

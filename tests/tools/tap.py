@@ -1,14 +1,21 @@
-"""tap.py - TAP for tests in Python."""
+"""tap.py - TAP for tests in Python. STOP=1 in the environment ends a test at its first failure."""
+import os
+import sys
+
 from gasm import Refused
 
 count = bad = 0
 
 
-def ok(good, name):
+def ok(good, name, detail=""):
     global count, bad
     count += 1
     bad += not good
+    if detail and not good:
+        print(f"# {detail}")
     print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
+    if bad and "STOP" in os.environ:
+        sys.exit(done())
 
 
 def same(got, want, name):

@@ -8,8 +8,12 @@ import random
 import sys
 from datetime import datetime, timedelta, timezone
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
+
+import tap
 from board_world import (AT_OPEN, AT_SHUT, BUTTON, COVER, MAGNET, REVERSE, World)
 from machine import Elf, Fault
+from tap import ok, same
 
 ALL = bool(os.environ.get("TEST_ALL"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -22,21 +26,6 @@ E_RANDOM, E_NOT_NOW = -8, -101
 OPEN_OUT, SHUT_OUT = 1, 2
 UNKNOWN, SHUT, OPEN, MOVING, FAULT = range(5)
 READS = 200000              # no wait looks so often at registers, all in all
-
-tests = failed = 0
-
-
-def ok(good, name, detail=""):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}{'' if good else f' # {detail}'}", flush=True)
-    if failed and "STOP" in os.environ:
-        sys.exit(1)
-
-
-def same(got, want, name):
-    ok(got == want, name, f"got {got}, not {want}")
 
 
 def world(started=True, **plan):
@@ -458,8 +447,7 @@ def main():
             test()
         except (Fault, AssertionError, KeyError, IndexError) as e:
             ok(False, f"{test.__name__} runs to its end", f"{type(e).__name__}: {e}")
-    print(f"1..{tests}")
-    sys.exit(failed > 0)
+    sys.exit(tap.done())
 
 
 main()

@@ -11,8 +11,12 @@ import struct
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
+
+import tap
 from flash_models import HOW, PARTS, Core
 from machine import NVM, NVM_SIZE, Elf, Fault, Machine
+from tap import ok
 
 SEED = int(os.environ.get("SEED", "1"))
 ALL = bool(os.environ.get("TEST_ALL"))
@@ -40,20 +44,6 @@ class Board:
     def left(self):
         """What the flash holds now: arguments of the next start."""
         return {"nvm": self.machine.nvm(), "bad_words": self.flash.bad_words}
-
-
-# ---- TAP ----
-
-tests = failed = 0
-
-
-def ok(good, name):
-    global tests, failed
-    tests += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {tests} - {name}", flush=True)
-    if failed and "STOP" in os.environ:
-        sys.exit(1)
 
 
 # ---- the driver alone ----
@@ -272,8 +262,7 @@ def main():
         for name, left, number in bases() if not only or "journal" in only else ():
             test_cuts(name, left, number)
             test_failures(name, left, number)
-    print(f"1..{tests}")
-    sys.exit(failed > 0)
+    sys.exit(tap.done())
 
 
 main()
