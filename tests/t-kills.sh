@@ -14,18 +14,12 @@ RATE=20 FLOW=36000
 SEED=${SEED:-2}
 CHEAP=1
 . tests/tools/world.sh
+. tests/tools/openings.sh
 trap world_stop EXIT
 trap 'exit 130' INT TERM HUP
 
 # how often a part may be started again in one run before it counts as stuck
 TRIES=6
-
-meter_id() {                       # the n-th id of a series, with its check digits
-    local ten r=0 c
-    ten=$(printf 'GM25%06d' "$1")
-    for c in 1 6 2 2 $(printf '%s' "${ten:2}" | sed 's/./& /g'); do r=$(((r * 10 + c) % 97)); done
-    printf '%s%02d' "$ten" $((98 - r * 100 % 97))
-}
 
 draw() { SEED=$(((SEED * 1103515245 + 12345) & 0x7fffffff)); N=$((SEED / 65536 % $1 + 1)); }
 inject() { echo "env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -P $1 -e trace=$2 -e inject=$2:signal=SIGKILL:when=$3"; }
@@ -58,7 +52,7 @@ raise_the_dead() {
 # opening N VICTIM POINT - one whole opening; true when it ended well
 opening() {
     local n=$1 victim=$2 point=$3 job wrap="" at_meter="" at_office="" try code=99
-    job=$(printf 'K-%04d' "$n")
+    job=$(job_id "$n")
     died=0
     case $victim in
         meter) at_meter=$point ;;
@@ -95,43 +89,13 @@ opening() {
     [ $code = 0 ] || { echo "# exit status $code after $try starts"; tail -4 "$W/all$n" | sed 's/^/# /'; return 1; }
 }
 
-# What the run must have left behind at head office, whatever happened: one receipt of each kind, every purged litre once.
-proved() {
-    local n=$1 id kinds want
-    id=$(meter_id "$n")
-    kinds=$("$BUILD/gasoffice" --dir "$W/office" show receipts --json | sed -n "s/.*\"meter_id\": *\"$id\".*\"command\": *\"\([a-z-]*\)\".*/\1/p" | sort | uniq -c | tr -s ' ' | tr '\n' ',')
-    for want in install-key key-activated open-account zero-clear set-parameters commission; do
-        case $kinds in *" 1 $want,"*) ;; *) echo "# $id: not one $want: $kinds"; return 1 ;; esac
-    done
-    # a purge that was interrupted has an end of its own, and a new grant follows; the clock may be set again
-    for want in purge-start purge-stop set-clock; do
-        case $kinds in *" $want,"*) ;; *) echo "# $id: no $want: $kinds"; return 1 ;; esac
-    done
-    "$BUILD/gasoffice" --dir "$W/office" audit >"$W/audit" || { sed 's/^/# /' "$W/audit"; return 1; }
-}
-
 # ---- the world: one bus, one radio, one office, one laptop; a meter and a job for each run ----
 
 world_kills() {
-    local n id today
     world_new
     world_bus
     world_radio
-    office init >/dev/null
-    head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$W/transport.key"
-    echo "customer_no,name,phone,supply_point,address" >"$W/customers.csv"
-    for n in $(seq 0 "$1"); do
-        "$BUILD/gasmeter" manufacture --id "$(meter_id "$n")" --nvm "$W/m$n.nvm" --transport-key "$W/transport.key" \
-            --shipment "$W/shipment.csv" --type 4 --pulse-l 1 --verified 2026-06-01 >/dev/null
-        echo "C-$n,Customer $n,,SP-$n,Street $n" >>"$W/customers.csv"
-    done
-    office import-meters "$W/shipment.csv" --transport-key "$W/transport.key" >/dev/null
-    office import-customers "$W/customers.csv" >/dev/null
-    office add-staff S001 "Rosa Lindqvist" technician >/dev/null
-    today=$(date -u +%Y-%m-%d)
-    for n in $(seq 0 "$1"); do
-        office work-order "$(meter_id "$n")" "SP-$n" S001 --due "$today" --number "$(printf 'K-%04d' "$n")" >/dev/null
-    done
+    openings_registers "$1"
     world_serve
     world_laptop
 }
@@ -203,7 +167,7 @@ echo "1..$(wc -l <"$W/plan")"
 n=0 bad=0 reached=0 missed=0
 while read -r victim point <&3; do
     n=$((n + 1))
-    if opening "$n" "$victim" "$point" && proved "$n" && was_hit "$victim"; then
+    if opening "$n" "$victim" "$point" && opening_proved "$n" && was_hit "$victim"; then
         echo "ok $n - $victim $point, with $(grep -c '^\[' "$W/all$n") steps told$([ "$died" = 1 ] || echo ' (not reached)')"
         reached=$((reached + died))
     else

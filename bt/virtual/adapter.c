@@ -66,11 +66,36 @@ static enum vb_error set_bool(struct vb *vb, struct vb_adapter *adapter, sd_bus_
 static enum vb_error set_powered(struct vb *vb, void *self, sd_bus_message *m)
 {
     struct vb_adapter *adapter = self;
-    enum vb_error error = set_bool(vb, adapter, m, &adapter->powered, "Powered");
+    enum vb_error error;
 
+    if (adapter->power_refusal != VB_E_OK)
+        return adapter->power_refusal;
+    error = set_bool(vb, adapter, m, &adapter->powered, "Powered");
     if (error == VB_E_OK && !adapter->powered)
         power_off(adapter);
     return error;
+}
+
+void vb_adapter_power(struct vb_adapter *adapter, bool on)
+{
+    if (adapter->powered == on)
+        return;
+    adapter->powered = on;
+    vb_changed(adapter->vb, adapter->path, ADAPTER, "Powered", "PowerState", NULL);
+    if (!on)
+        power_off(adapter);
+}
+
+/* An experimental property, shown while rfkill has the adapter: nothing else tells that. */
+static bool is_blocked(void *self)
+{
+    return ((struct vb_adapter *)self)->power_refusal == VB_E_BLOCKED;
+}
+
+static int get_power_state(void *self, sd_bus_message *to)
+{
+    (void)self;
+    return sd_bus_message_append(to, "s", "off-blocked");
 }
 
 static enum vb_error set_discoverable(struct vb *vb, void *self, sd_bus_message *m)
@@ -143,6 +168,7 @@ static const struct vb_property properties[] = {
     {"Alias", "s", MEMBER(alias), NULL, set_alias},
     {"Class", "u", MEMBER(class_of_device), NULL, NULL},
     {"Powered", "b", MEMBER(powered), NULL, set_powered},
+    {"PowerState", "s", 0, get_power_state, is_blocked, NULL},
     {"Discoverable", "b", MEMBER(discoverable), NULL, set_discoverable},
     {"DiscoverableTimeout", "u", MEMBER(discoverable_timeout_s), NULL, set_discoverable_timeout},
     {"Pairable", "b", MEMBER(pairable), NULL, set_pairable},
@@ -165,7 +191,15 @@ static const struct vb_iface adapter_iface = {ADAPTER, methods, properties};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void vb_adapter_init(struct vb *vb, unsigned index)
+static void init_lists(struct vb_adapter *adapter)
+{
+    TAILQ_INIT(&adapter->scanners);
+    TAILQ_INIT(&adapter->devices);
+    TAILQ_INIT(&adapter->advs);
+    TAILQ_INIT(&adapter->apps);
+}
+
+void vb_adapter_init(struct vb *vb, unsigned index, unsigned number)
 {
     struct vb_adapter *adapter = &vb->adapters[index];
     struct vb_mount mounts[] = {{&adapter_iface, adapter},
@@ -177,18 +211,16 @@ void vb_adapter_init(struct vb *vb, unsigned index)
     adapter->vb = vb;
     adapter->index = index;
     (void)vb_adapter_address(index, adapter->addr_text);
-    adapter->addr_type = "public";
-    adapter->path = vb_format("/org/bluez/hci%u", index);
+    memcpy(adapter->air_text, adapter->addr_text, sizeof adapter->air_text);
+    adapter->addr_type = adapter->air_type = "public";
+    adapter->path = vb_format("/org/bluez/hci%u", number);
     adapter->name = vb_format("virtual-%u", index);
     adapter->alias = vb_dup(adapter->name);
     adapter->modalias = vb_format("usb:v1D6Bp0246d%04X", 0x0500 + vb->opt.version % 100);
     adapter->class_of_device = CLASS_COMPUTER;
     adapter->discoverable_timeout_s = 180;
     adapter->powered = adapter->pairable = true;
-    TAILQ_INIT(&adapter->scanners);
-    TAILQ_INIT(&adapter->devices);
-    TAILQ_INIT(&adapter->advs);
-    TAILQ_INIT(&adapter->apps);
+    init_lists(adapter);
     adapter->attic = vb_new(vb->opt.adapters * sizeof *adapter->attic);
     for (unsigned i = 0; i < vb->opt.adapters; i++)
         TAILQ_INIT(&adapter->attic[i].services);
@@ -216,6 +248,14 @@ void vb_adapter_done(struct vb_adapter *adapter)
     free(adapter->name);
     free(adapter->alias);
     free(adapter->modalias);
+}
+
+void vb_adapter_unplug(struct vb_adapter *adapter)
+{
+    vb_adapter_done(adapter);
+    adapter->path = adapter->name = adapter->alias = adapter->modalias = NULL;
+    adapter->attic = NULL;
+    adapter->powered = adapter->discovering = adapter->scan_resting = false;
 }
 
 void vb_adapter_name_lost(struct vb_adapter *adapter, const char *owner)

@@ -163,6 +163,8 @@ static void schedule(struct vb_link *link)
         return;
     if (ci_us > 0)
         wait_us = ci_us - (vb_now_us(link->vb) - link->air.anchor_us) % ci_us;
+    if (link->air.deaf_us > vb_now_us(link->vb) + wait_us)
+        wait_us = link->air.deaf_us - vb_now_us(link->vb);
     vb_timer_set(link->vb, &link->air.event, wait_us, on_event, link);
 }
 

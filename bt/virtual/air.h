@@ -30,6 +30,7 @@ struct vb_air {
     struct vb_pdus waiting[2], arrived;
     struct vb_timer event;
     uint64_t anchor_us, heard_us;
+    uint64_t deaf_us; /* the peripheral does nothing before */
 };
 
 void vb_air_init(struct vb_link *link);

@@ -9,7 +9,9 @@
 
 #include "bt/virtual/adapter.h"
 #include "bt/virtual/agent.h"
+#include "bt/virtual/door.h"
 #include "bt/virtual/fault.h"
+#include "bt/virtual/ghost.h"
 #include "bt/virtual/link.h"
 #include "bt/virtual/model.h"
 #include "bt/virtual/stranger.h"
@@ -72,7 +74,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 /* ---- the name -------------------------------------------------------------------------------- */
 
-static void announce(const struct vb *vb)
+static void announce(struct vb *vb)
 {
     for (unsigned i = 0; i < vb->n_adapters; i++)
         (void)printf("hci%u %s\n", i, vb->adapters[i].addr_text);
@@ -82,6 +84,7 @@ static void announce(const struct vb *vb)
         if (write(vb->opt.ready_fd, "ready\n", 6) != 6)
             (void)fprintf(stderr, "virtual-bluez: nobody reads --ready-fd\n");
         (void)close(vb->opt.ready_fd);
+        vb->opt.ready_fd = -1;
     }
 }
 
@@ -120,15 +123,21 @@ static const struct vb_method profile_methods[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct vb_iface profile_manager = {"org.bluez.ProfileManager1", profile_methods, NULL};
 
-static int set_up(struct vb *vb)
+void vb_daemon_adapters(struct vb *vb)
+{
+    for (vb->n_adapters = 0; vb->n_adapters < vb->opt.adapters; vb->n_adapters++)
+        vb_adapter_init(vb, vb->n_adapters, vb->n_adapters);
+}
+
+static int set_up(struct vb *vb, bool adapters)
 {
     struct vb_mount root[] = {{&vb_agent_manager, vb}, {&profile_manager, vb}, {NULL, NULL}};
     int r;
 
     vb_object_add(vb, ROOT, root);
     vb->adapters = vb_new(vb->opt.adapters * sizeof *vb->adapters);
-    for (vb->n_adapters = 0; vb->n_adapters < vb->opt.adapters; vb->n_adapters++)
-        vb_adapter_init(vb, vb->n_adapters);
+    if (adapters)
+        vb_daemon_adapters(vb);
     r = vb_objects_start(vb);
     if (r >= 0)
         r = sd_bus_match_signal_async(vb->bus, NULL, "org.freedesktop.DBus", NULL,
@@ -151,9 +160,38 @@ static void tear_down(struct vb *vb)
     for (unsigned i = vb->n_adapters; i-- > 0;)
         vb_adapter_done(&vb->adapters[i]);
     vb_links_reap(vb);
+    vb_ghosts_done(vb);
     vb_agents_drop(vb, NULL);
     vb_objects_done(vb);
     free(vb->adapters);
+    vb->adapters = NULL;
+    vb->n_adapters = 0;
+}
+
+void vb_daemon_leave(struct vb *vb, bool orderly)
+{
+    (void)sd_bus_detach_event(vb->bus);
+    if (!orderly)
+        sd_bus_close(vb->bus); /* nobody is told of what ends now */
+    tear_down(vb);
+    vb_faults_forget_calls(vb);
+    vb->bus = sd_bus_flush_close_unref(vb->bus);
+    vb->ending = false;
+}
+
+static int begin(struct vb *vb, bool adapters)
+{
+    int r = open_bus(vb);
+
+    if (r >= 0)
+        r = sd_bus_attach_event(vb->bus, vb->event, SD_EVENT_PRIORITY_NORMAL);
+    return r >= 0 ? set_up(vb, adapters) : r;
+}
+
+void vb_daemon_return(struct vb *vb, bool adapters)
+{
+    if (begin(vb, adapters) < 0)
+        (void)sd_event_exit(vb->event, EXIT_FAILURE);
 }
 
 static int start_loop(struct vb *vb)
@@ -183,6 +221,8 @@ int vb_run(const struct vb_options *opt)
     TAILQ_INIT(&vb.dead_links);
     TAILQ_INIT(&vb.agents);
     TAILQ_INIT(&vb.faults);
+    TAILQ_INIT(&vb.ghosts);
+    TAILQ_INIT(&vb.passages);
     for (unsigned i = 0; i < opt->n_faults; i++)
         vb_fault_order(&vb, opt->faults[i]);
     r = start_loop(&vb);
@@ -191,18 +231,17 @@ int vb_run(const struct vb_options *opt)
         if (r < 0)
             (void)complain(vb.opt.trace, r);
     }
+    if (r >= 0 && opt->door && (r = vb_door_open(&vb, opt->door)) < 0)
+        (void)complain(opt->door, r);
     if (r >= 0)
-        r = open_bus(&vb);
-    if (r >= 0)
-        r = sd_bus_attach_event(vb.bus, vb.event, SD_EVENT_PRIORITY_NORMAL);
-    if (r >= 0)
-        r = set_up(&vb);
+        r = begin(&vb, true);
     if (r >= 0)
         r = sd_event_loop(vb.event);
     tear_down(&vb);
     vb_faults_done(&vb);
     vb_stranger_done(&vb);
     vb_trace_close(&vb);
+    vb_door_done(&vb);
     if (vb.bus)
         (void)sd_bus_flush_close_unref(vb.bus);
     sd_event_unref(vb.event);

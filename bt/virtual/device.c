@@ -18,14 +18,14 @@ static int get_address(void *self, sd_bus_message *to)
 {
     const struct vb_device *device = self;
 
-    return sd_bus_message_append(to, "s", device->peer->addr_text);
+    return sd_bus_message_append(to, "s", device->addr_text);
 }
 
 static int get_address_type(void *self, sd_bus_message *to)
 {
     const struct vb_device *device = self;
 
-    return sd_bus_message_append(to, "s", device->peer->addr_type);
+    return sd_bus_message_append(to, "s", device->addr_type);
 }
 
 static int get_alias(void *self, sd_bus_message *to)
@@ -36,7 +36,7 @@ static int get_alias(void *self, sd_bus_message *to)
     if (device->alias || device->name)
         return sd_bus_message_append(to, "s", device->alias ? device->alias : device->name);
     for (size_t i = 0; i < sizeof dashes; i++)
-        dashes[i] = device->peer->addr_text[i] == ':' ? '-' : device->peer->addr_text[i];
+        dashes[i] = device->addr_text[i] == ':' ? '-' : device->addr_text[i];
     return sd_bus_message_append(to, "s", dashes);
 }
 
@@ -124,14 +124,20 @@ static int append_blob(sd_bus_message *to, const struct vb_blob *blob, bool by_u
     return r < 0 ? r : sd_bus_message_close_container(to);
 }
 
+int vb_append_manufacturer(sd_bus_message *to, const struct vb_blob *blobs, size_t n)
+{
+    int r = sd_bus_message_open_container(to, 'a', "{qv}");
+
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = append_blob(to, &blobs[i], false);
+    return r < 0 ? r : sd_bus_message_close_container(to);
+}
+
 static int get_manufacturer(void *self, sd_bus_message *to)
 {
     const struct vb_device *device = self;
-    int r = sd_bus_message_open_container(to, 'a', "{qv}");
 
-    for (size_t i = 0; r >= 0 && i < device->n_manufacturer; i++)
-        r = append_blob(to, &device->manufacturer[i], false);
-    return r < 0 ? r : sd_bus_message_close_container(to);
+    return vb_append_manufacturer(to, device->manufacturer, device->n_manufacturer);
 }
 
 static int get_service_data(void *self, sd_bus_message *to)
@@ -237,7 +243,9 @@ static struct vb_device *device_new(struct vb_adapter *adapter, struct vb_adapte
 
     device->adapter = adapter;
     device->peer = peer;
-    device->path = vb_format("%s/dev_%s", adapter->path, peer->addr_text);
+    memcpy(device->addr_text, peer->air_text, sizeof device->addr_text);
+    device->addr_type = peer->air_type;
+    device->path = vb_format("%s/dev_%s", adapter->path, device->addr_text);
     for (char *at = device->path; *at; at++)
         if (*at == ':')
             *at = '_';
@@ -374,8 +382,7 @@ static bool same_blob(const struct vb_blob *a, const struct vb_blob *b)
            (a->data.n == 0 || memcmp(a->data.p, b->data.p, a->data.n) == 0);
 }
 
-/* Put the blobs heard in place of those with the same key; true when one is new or different. */
-static bool take_blobs(struct vb_blob **to, size_t *n, const struct vb_blob *from, size_t n_from)
+bool vb_take_blobs(struct vb_blob **to, size_t *n, const struct vb_blob *from, size_t n_from)
 {
     bool changed = false;
 
@@ -404,6 +411,8 @@ static void take_rssi(struct vb_device *device, const struct vb_heard *how, stru
 {
     int delta = abs(device->rssi - how->rssi);
 
+    if (how->no_rssi)
+        return;
     if (device->has_rssi && !how->every_rssi && delta < VB_RSSI_DEAD_BAND)
         return;
     device->has_rssi = true;
@@ -450,10 +459,10 @@ static void take_report(struct vb_device *device, const struct vb_heard *how,
     if (add_uuids(&device->heard_uuids, &device->n_heard_uuids, report->uuids, report->n_uuids) &&
         !device->browsed)
         note(changes, "UUIDs");
-    if (take_blobs(&device->manufacturer, &device->n_manufacturer, report->manufacturer,
+    if (vb_take_blobs(&device->manufacturer, &device->n_manufacturer, report->manufacturer,
                    report->n_manufacturer) || (how->duplicates && report->n_manufacturer > 0))
         note(changes, "ManufacturerData");
-    if (take_blobs(&device->service_data, &device->n_service_data, report->service_data,
+    if (vb_take_blobs(&device->service_data, &device->n_service_data, report->service_data,
                    report->n_service_data) || (how->duplicates && report->n_service_data > 0))
         note(changes, "ServiceData");
     device->connectable = report->connectable;

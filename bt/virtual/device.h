@@ -14,6 +14,7 @@ struct vb_heard {
     int16_t rssi;
     bool every_rssi; /* else only changes of VB_RSSI_DEAD_BAND */
     bool duplicates; /* announce data that did not change */
+    bool no_rssi;
 };
 
 /* The adapter heard another one: make or update its device. */
@@ -29,6 +30,12 @@ struct vb_device *vb_device_find(const struct vb_adapter *adapter, const struct 
 
 /* A central has connected: its device on the peripheral's adapter, made when need be. */
 struct vb_device *vb_device_for_central(struct vb_adapter *adapter, struct vb_adapter *central);
+
+/* Put the blobs in place of those with the same key; true when one is new or different. */
+bool vb_take_blobs(struct vb_blob **to, size_t *n, const struct vb_blob *from, size_t n_from);
+
+/* a{qv} of manufacturer data. 0 or -errno. */
+int vb_append_manufacturer(sd_bus_message *to, const struct vb_blob *blobs, size_t n);
 
 /* Start or restart the time after which a temporary device goes. */
 void vb_device_seen(struct vb_device *device);

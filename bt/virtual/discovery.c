@@ -111,6 +111,20 @@ static void end_scan(struct vb_adapter *adapter)
     vb_changed(adapter->vb, adapter->path, ADAPTER, "Discovering", NULL);
 }
 
+void vb_discovery_halt(struct vb_adapter *adapter)
+{
+    end_scan(adapter);
+}
+
+void vb_discovery_resume(struct vb_adapter *adapter)
+{
+    if (adapter->discovering || !any_on(adapter))
+        return;
+    adapter->discovering = true;
+    vb_changed(adapter->vb, adapter->path, ADAPTER, "Discovering", NULL);
+    scan_anew(adapter);
+}
+
 bool vb_discovery_listening(const struct vb *vb)
 {
     for (unsigned i = 0; i < vb->n_adapters; i++)

@@ -15,6 +15,10 @@ void vb_discovery_get_filters(struct vb *vb, void *self, sd_bus_message *m);
 /* Drop the sessions and filters of a bus name, or (owner NULL) all. */
 void vb_discovery_drop(struct vb_adapter *adapter, const char *owner);
 
+/* Discovery ends by itself, its sessions stay; it goes on. */
+void vb_discovery_halt(struct vb_adapter *adapter);
+void vb_discovery_resume(struct vb_adapter *adapter);
+
 /* A connection was made: old releases go on without the filter (VB_BLUEZ_FILTER_KEPT). */
 void vb_discovery_link_up(struct vb_adapter *adapter);
 

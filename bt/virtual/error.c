@@ -27,6 +27,7 @@ static const struct {
     [VB_E_NOT_PERMITTED] = {PREFIX "NotPermitted", "Operation not permitted"},
     [VB_E_NOT_READY] = {PREFIX "NotReady", "Resource Not Ready"},
     [VB_E_AUTHENTICATION_FAILED] = {PREFIX "AuthenticationFailed", "Authentication Failed"},
+    [VB_E_BLOCKED] = {PREFIX "Blocked", "Blocked through rfkill"},
 };
 
 /* What a client is told for an ATT error; every other code is Failed with its number. */

@@ -21,6 +21,7 @@ enum vb_error {
     VB_E_NOT_PERMITTED,
     VB_E_NOT_READY,
     VB_E_AUTHENTICATION_FAILED,
+    VB_E_BLOCKED,
 };
 
 /*

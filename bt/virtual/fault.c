@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bt/virtual/cache.h"
 #include "bt/virtual/fault_state.h"
 #include "bt/virtual/stranger.h"
 #include "common/text.h"
 
 /* Requests, answers and handshakes come often: the order's draw says how many pass first. */
 static const unsigned many[VB_PHASES] = {
-    [VB_PHASE_REQUEST] = 24, [VB_PHASE_ANSWER] = 24, [VB_PHASE_PURGE] = 2, [VB_PHASE_HANDSHAKE] = 2,
+    [VB_PHASE_REQUEST] = 24, [VB_PHASE_ANSWER] = 24, [VB_PHASE_PURGE] = 2,
+    [VB_PHASE_HANDSHAKE] = 2,
 };
 
 const char *const vb_fault_groups[VB_FAULT_GROUPS] = {"daemon", "scan", "connect", "discovery",
@@ -66,6 +68,8 @@ void vb_fault_order(struct vb *vb, const char *text)
         return;
     }
     f->vb = vb;
+    if (f->kind->mtu)
+        vb->opt.mtu = f->kind->mtu;
     f->rng = vb->opt.fault_seed * 1000003u + (uint64_t)(f->kind - vb_fault_kinds) * 101u + f->phase;
     f->draw = vb_random_of(&f->rng);
     f->skip = many[f->phase] ? vb_fault_random(f, many[f->phase]) : 0;
@@ -93,6 +97,14 @@ static void forget_kept(struct vb_fault *f)
         sd_bus_message_unref(f->kept[i].m);
     f->n_kept = 0;
     vb_timer_stop(&f->release);
+}
+
+void vb_faults_forget_calls(struct vb *vb)
+{
+    struct vb_fault *f;
+
+    TAILQ_FOREACH(f, &vb->faults, next)
+        forget_kept(f);
 }
 
 void vb_faults_done(struct vb *vb)
@@ -186,6 +198,14 @@ bool vb_fault_refuse(sd_bus_message *m, const char *name, const char *text)
     return true;
 }
 
+struct vb_char *vb_fault_char(struct vb *vb, sd_bus_message *m)
+{
+    const struct vb_object *object = vb_object_find(vb, sd_bus_message_get_path(m));
+    const struct vb_mount *mount = object ? vb_object_mount(object, VB_CHARACTERISTIC) : NULL;
+
+    return mount ? mount->self : NULL;
+}
+
 struct vb_device *vb_fault_target(struct vb *vb)
 {
     struct vb_device *device, *best = NULL;
@@ -218,13 +238,25 @@ void vb_fault_cut(struct vb *vb)
 
 /* ---- phases ---------------------------------------------------------------------------------- */
 
+/* The link falls, so that the client has to come back: through a scan, when the fault is one of
+ * scanning, since a device that is known and was heard lately need not be searched. */
+static void send_back(const struct vb_fault *f)
+{
+    struct vb_device *device = vb_fault_target(f->vb);
+
+    if (device && f->kind->home <= VB_PHASE_SCANNING)
+        vb_device_remove(device);
+    else
+        vb_fault_cut(f->vb);
+}
+
 static void begin(void *arg)
 {
     struct vb_fault *f = arg;
     struct vb_scene scene = {.place = VB_AT_BEGIN};
 
-    if (f->kind->home < f->phase && vb_fault_link(f->vb))
-        vb_fault_cut(f->vb);
+    if (f->kind->home < f->phase)
+        send_back(f);
     if ((f->kind->places & 1u << VB_AT_BEGIN) != 0)
         (void)f->kind->strike(f, &scene);
 }

@@ -58,6 +58,9 @@ bool vb_fault_on_value(struct vb_char *chr, const uint8_t *p, size_t n);
 /* The ATT_MTU that a property shows; 0: none. */
 uint16_t vb_fault_mtu(const struct vb_link *link);
 
+/* The calls that are kept back will never be answered. */
+void vb_faults_forget_calls(struct vb *vb);
+
 /* Forget all orders. */
 void vb_faults_done(struct vb *vb);
 

@@ -54,6 +54,7 @@ struct vb_fault_kind {
     enum vb_phase home; /* the phase in which it strikes by nature; VB_PHASES: in any */
     unsigned times;     /* how often, unless the order says; VB_FAULT_EVER */
     int sentence;       /* 0: work goes on by itself; else the GF_E_* that a user must read */
+    unsigned mtu;       /* that peripherals offer in the whole run; 0: as the options say */
     unsigned places;    /* 1 << enum vb_place */
     /* True: the usual course is taken over. */
     bool (*strike)(struct vb_fault *f, struct vb_scene *scene);
@@ -84,6 +85,7 @@ struct vb_fault {
     struct vb_kept kept[VB_FAULT_KEPT];
     unsigned n_kept;
     struct vb_timer release;
+    bool busy;           /* at work: what it sends itself passes */
     uint8_t pdu[VB_ATT_MTU_MAX];
     size_t pdu_n;
     struct vb_link *pdu_link;
@@ -108,6 +110,9 @@ bool vb_fault_refuse(sd_bus_message *m, const char *name, const char *text);
 /* The device that the client works with: linked, being connected, or simply the first. NULL. */
 struct vb_device *vb_fault_target(struct vb *vb);
 struct vb_link *vb_fault_link(struct vb *vb);
+
+/* The characteristic that a call is for, or NULL. */
+struct vb_char *vb_fault_char(struct vb *vb, sd_bus_message *m);
 
 /* Its link falls, as if the radio had lost it. */
 void vb_fault_cut(struct vb *vb);

@@ -198,7 +198,6 @@ void vb_link_down(struct vb_link *link, const struct vb_device *by, enum vb_reas
     struct vb *vb = link->vb;
     struct vb_device *at_central = link->at_central, *at_peripheral = link->at_peripheral;
     enum vb_reason seen[2] = {reason, reason};
-    bool removed = at_central->remove_at_drop;
 
     if (link->dead)
         return;
@@ -216,12 +215,11 @@ void vb_link_down(struct vb_link *link, const struct vb_device *by, enum vb_reas
     vb_walk_end(link);
     vb_server_done(link);
     vb_notify_link_down(at_central);
+    vb_fault_on_link_down(at_central);
     vb_device_unlinked(at_central, seen[0]);
     vb_device_unlinked(at_peripheral, seen[1]);
     vb_advs_wake(vb);
     vb_links_try_pending(vb);
-    if (!removed)
-        vb_fault_on_link_down(at_central);
 }
 
 /* The first device whose Connect waits and may be connected now; peripheral NULL means any. */

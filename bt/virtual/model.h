@@ -160,8 +160,9 @@ struct vb_adapter {
     struct vb *vb;
     unsigned index;
     uint8_t addr[6];
-    char addr_text[18];
-    const char *addr_type;
+    char addr_text[18], air_text[18]; /* air: as others hear it */
+    const char *addr_type, *air_type;
+    enum vb_error power_refusal;      /* of Powered=true; VB_E_OK: none */
     char *path, *name, *alias, *modalias;
     uint32_t class_of_device, discoverable_timeout_s, pairable_timeout_s;
     bool powered, discoverable, pairable, discovering;
@@ -192,6 +193,8 @@ struct vb_cache {
 struct vb_device {
     TAILQ_ENTRY(vb_device) next;
     struct vb_adapter *adapter, *peer;
+    char addr_text[18];
+    const char *addr_type;
     char *path, *name, *alias;
     bool temporary, connected, resolved, trusted, blocked, paired, legacy;
     bool browsed;        /* its services have been read at least once: UUIDs are theirs */
@@ -292,6 +295,11 @@ struct vb {
     TAILQ_HEAD(, vb_fault) faults;   /* fault.h */
     sd_bus *stranger;                /* stranger.h */
     sd_bus_message *acquired;
+    TAILQ_HEAD(, vb_ghost) ghosts;   /* ghost.h */
+    TAILQ_HEAD(, vb_passage) passages; /* door.h */
+    sd_event_source *door;
+    int door_fd;
+    bool mute_changes, mute_objects; /* no PropertiesChanged; no InterfacesAdded, -Removed */
 };
 
 #endif

@@ -48,6 +48,8 @@ static void announce_added(struct vb *vb, const struct vb_object *object)
 {
     sd_bus_message *m = NULL;
 
+    if (vb->mute_objects)
+        return;
     if (sd_bus_message_new_signal(vb->bus, &m, "/", DBUS "ObjectManager", "InterfacesAdded") >= 0 &&
         sd_bus_message_append(m, "o", object->path) >= 0 && vb_append_interfaces(object, m) >= 0)
         (void)sd_bus_send(vb->bus, m, NULL);
@@ -82,6 +84,8 @@ static void announce_removed(struct vb *vb, const struct vb_object *object)
     sd_bus_message *m = NULL;
     int r;
 
+    if (vb->mute_objects)
+        return;
     r = sd_bus_message_new_signal(vb->bus, &m, "/", DBUS "ObjectManager", "InterfacesRemoved");
     if (r >= 0)
         r = sd_bus_message_append(m, "o", object->path);

@@ -14,7 +14,7 @@
 /* Options in the order of --help. Every one with a value has a letter-less code and a range. */
 enum code {
     O_BUS = 256, O_ADAPTERS, O_LIST, O_VERSION, O_CLOCK_RATE, O_MTU, O_ADV_MS, O_CI_MS, O_PHY,
-    O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_FAULT, O_FAULT_SEED, O_FAULTS,
+    O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_FAULT, O_FAULT_SEED, O_FAULTS, O_DOOR,
     O_NOTIFY_WAIT_MS, O_TRACE, O_READY_FD, O_VERBOSE, O_HELP
 };
 
@@ -48,14 +48,16 @@ static const struct {
      32000},
     {O_SEED, "seed", "N", "what loss and RSSI are drawn from; default 1", 0, 4294967295.0},
     {O_FAULT, "fault", "ORDER",
-     "a fault and where it begins: F27@connecting, F44@request:3 for three times, :0 for ever", 0,
-     0},
+     "a fault and where it begins: F27@connecting; F44@request:3: three times, :0: for ever",
+     0, 0},
     {O_FAULT_SEED, "fault-seed", "N", "what faults draw from; default 1", 0, 4294967295.0},
     {O_FAULTS, "faults", NULL, "print the faults and the phases, and end", 0, 0},
     {O_NOTIFY_WAIT_MS, "notify-wait-ms", "N",
      "notifications wait N ms for others to share a PDU, 0..1000; default 10, as in BlueZ;\n"
      "                        0: each has its own, at once, as of a radio module", 0, 1000},
     {O_TRACE, "trace", "FILE", "write what crosses the air to a btsnoop file", 0, 0},
+    {O_DOOR, "door", "PATH",
+     "a socket that leads to the bus, and that F07 cuts; the bus has to be a unix:path=", 0, 0},
     {O_READY_FD, "ready-fd", "N",
      "write \"ready\" to file descriptor N too, and close it", 3, 1023},
     {O_VERBOSE, "verbose", NULL, "print every call on stderr", 0, 0},
@@ -162,6 +164,7 @@ static void take_number(enum code code, double v, struct vb_options *opt)
         break;
     case O_BUS:
     case O_FAULT:
+    case O_DOOR:
     case O_FAULTS:
     case O_TRACE:
     case O_LIST:
@@ -178,6 +181,10 @@ static bool take_value(size_t row, const char *text, struct vb_options *opt)
 
     if (table[row].code == O_BUS) {
         opt->bus = text;
+        return true;
+    }
+    if (table[row].code == O_DOOR) {
+        opt->door = text;
         return true;
     }
     if (table[row].code == O_FAULT) {

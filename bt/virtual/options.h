@@ -20,6 +20,7 @@ struct vb_options {
     unsigned supervision_ms;
     double loss;          /* probability that a link-layer packet is lost */
     double clock_rate;    /* BlueZ's timers run so many times faster */
+    const char *door;     /* path of a socket that leads to the bus, see door.h; NULL: none */
     uint64_t seed, fault_seed;
     const char *faults[VB_FAULTS_MAX]; /* orders, see fault.h; not copied */
     unsigned n_faults;

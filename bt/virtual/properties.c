@@ -132,7 +132,7 @@ void vb_changed_list(struct vb *vb, const char *path, const char *iface, const c
     const struct vb_mount *mount = object ? vb_object_mount(object, iface) : NULL;
     sd_bus_message *m = NULL;
 
-    if (!mount || n == 0)
+    if (!mount || n == 0 || vb->mute_changes)
         return;
     if (sd_bus_message_new_signal(vb->bus, &m, path, DBUS "Properties", "PropertiesChanged") >= 0 &&
         sd_bus_message_append(m, "s", iface) >= 0 && append_changes(mount, m, names, n) >= 0)
