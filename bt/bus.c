@@ -1,9 +1,8 @@
-/* bus.c - a connection to D-Bus, the daemon's owner, calls with deadlines; see bus.h. */
-#include "bt/bus.h"
+/* bus.c - a connection to D-Bus and the daemon's owner; see bus.h. */
+#include "bt/bus_state.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,203 +11,16 @@
 #include "common/text.h"
 
 #define DBUS "org.freedesktop.DBus"
-#define CALLS_MAX 16
 #define MESSAGES_AT_ONCE 128        /* in one process(): about 3 ms, so that keys stay alive */
 #define REOPEN_MIN_MS 250
 #define REOPEN_MAX_MS 4000
 #define REFRESH_MS 250              /* a list of objects that was refused is asked for again */
 #define COARSE_MS 1000              /* libsystemd's own timers: authentication */
 #define ASK_MS 25000                /* the bus and GetManagedObjects */
-#define FOREVER UINT64_MAX          /* deadlines are ours, not libsystemd's */
 
-struct pending {
-    struct bt_bus *bus;
-    unsigned number;                /* 0: free */
-    sd_bus_slot *slot;              /* NULL: could not be sent */
-    int64_t deadline_ms;
-    void (*end)(void *ctx, const struct bt_end *end);
-    void *ctx;
-};
-
-struct bt_bus {
-    struct bt_bus_config config;
-    char *address;
-    sd_bus *bus;
-    sd_bus_slot *matches[3];
-    struct bt_mirror *mirror;
-    char owner[64];                 /* unique name of org.bluez; empty: none */
-    int state;                      /* what service() was told last; 1: nothing yet */
-    int64_t reopen_at_ms, reopen_ms;
-    int64_t refresh_at_ms;          /* 0: not due */
-    unsigned last_number, refresh;
-    bool more;                      /* messages are left for the next process() */
-    struct pending calls[CALLS_MAX];
-    struct bt_counters counters;
-};
-
-static int64_t now_ms(const struct bt_bus *b)
+int64_t bt_bus_now(const struct bt_bus *b)
 {
     return b->config.clock->mono_ms(b->config.clock->ctx);
-}
-
-/* ---- calls ---- */
-
-/* Free the entry first: the callback may start the next call. */
-static void end_call(struct pending *p, const struct bt_end *end)
-{
-    struct pending was = *p;
-
-    (void)sd_bus_slot_unref(p->slot);
-    *p = (struct pending){0};
-    if (was.end != NULL)
-        was.end(was.ctx, end);
-}
-
-static void end_all(struct bt_bus *b, const char *text)
-{
-    const struct bt_end end = {GF_E_BLUEZ_AWAY, BT_RETRY_WAIT, text, NULL};
-
-    for (size_t i = 0; i < CALLS_MAX; i++)
-        if (b->calls[i].number != 0)
-            end_call(&b->calls[i], &end);
-}
-
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
-{
-    struct pending *p = userdata;
-    const sd_bus_error *error = sd_bus_message_get_error(m);
-    struct bt_counters *counters = &p->bus->counters;
-
-    (void)ret_error;
-    if (error == NULL) {
-        counters->answers++;
-        end_call(p, &(struct bt_end){0, BT_RETRY_NO, "", m});
-    } else {
-        struct bt_verdict v = bt_judge(error->name, error->message);
-        const char *text = error->message != NULL ? error->message : error->name;
-
-        counters->errors++;
-        end_call(p, &(struct bt_end){v.code, v.retry, text, NULL});
-    }
-    return 0;
-}
-
-/* Send m (gives it away; NULL: it could not be made) and enter it. The number, or 0. */
-static unsigned send_call(struct bt_bus *b, const struct bt_call *call, sd_bus_message *m)
-{
-    struct pending *p = NULL;
-
-    for (size_t i = 0; i < CALLS_MAX && p == NULL; i++)
-        if (b->calls[i].number == 0)
-            p = &b->calls[i];
-    if (p == NULL) {
-        (void)sd_bus_message_unref(m);
-        return 0;
-    }
-    if (++b->last_number == 0)
-        b->last_number = 1;
-    *p = (struct pending){.bus = b, .number = b->last_number, .end = call->end, .ctx = call->ctx,
-                          .deadline_ms = now_ms(b) + call->timeout_ms};
-    b->counters.calls++;
-    if (m == NULL || sd_bus_call_async(b->bus, &p->slot, m, on_answer, p, FOREVER) < 0) {
-        p->slot = NULL;
-        p->deadline_ms = 0;             /* it ends in the next process() */
-    }
-    (void)sd_bus_message_unref(m);
-    return p->number;
-}
-
-static sd_bus_message *new_call(struct bt_bus *b, const char *to, const struct bt_call *call)
-{
-    sd_bus_message *m = NULL;
-
-    if (b->bus == NULL ||
-        sd_bus_message_new_method_call(b->bus, &m, to, call->path, call->iface, call->member) < 0)
-        return NULL;
-    /* A daemon that is not there is not started by us: its absence is shown. */
-    (void)sd_bus_message_set_auto_start(m, 0);
-    return m;
-}
-
-static unsigned call_va(struct bt_bus *b, const char *to, const struct bt_call *call,
-                        const char *types, va_list ap)
-{
-    sd_bus_message *m = new_call(b, to, call);
-
-    if (m != NULL && sd_bus_message_appendv(m, types, ap) < 0)
-        m = sd_bus_message_unref(m);
-    return send_call(b, call, m);
-}
-
-unsigned bt_bus_call(struct bt_bus *b, const struct bt_call *call, const char *types, ...)
-{
-    va_list ap;
-    unsigned number;
-
-    va_start(ap, types);
-    number = call_va(b, BT_BLUEZ, call, types, ap);
-    va_end(ap);
-    return number;
-}
-
-/* The same to the bus itself. */
-static unsigned bus_call(struct bt_bus *b, const struct bt_call *call, const char *types, ...)
-{
-    va_list ap;
-    unsigned number;
-
-    va_start(ap, types);
-    number = call_va(b, DBUS, call, types, ap);
-    va_end(ap);
-    return number;
-}
-
-unsigned bt_bus_write_value(struct bt_bus *b, const struct bt_call *call, const char *type,
-                            const uint8_t *p, size_t n)
-{
-    sd_bus_message *m = new_call(b, BT_BLUEZ, call);
-
-    if (m != NULL && (sd_bus_message_append_array(m, 'y', p, n) < 0 ||
-                      sd_bus_message_append(m, "a{sv}", 1, "type", "s", type) < 0))
-        m = sd_bus_message_unref(m);
-    return send_call(b, call, m);
-}
-
-void bt_bus_cancel(struct bt_bus *b, unsigned *number)
-{
-    for (size_t i = 0; *number != 0 && i < CALLS_MAX; i++)
-        if (b->calls[i].number == *number) {
-            b->calls[i].end = NULL;
-            end_call(&b->calls[i], NULL);
-        }
-    *number = 0;
-}
-
-void bt_bus_tell(struct bt_bus *b, const char *path, const char *iface, const char *member)
-{
-    const struct bt_call call = {.path = path, .iface = iface, .member = member};
-    sd_bus_message *m = new_call(b, BT_BLUEZ, &call);
-
-    if (m != NULL && sd_bus_message_set_expect_reply(m, 0) >= 0)
-        (void)sd_bus_send(b->bus, m, NULL);     /* the connection may be gone, and with it we */
-    (void)sd_bus_message_unref(m);
-}
-
-static void expire_calls(struct bt_bus *b)
-{
-    static const struct bt_end late = {GF_E_LINK_TIMEOUT, BT_RETRY_NOW, "no answer in time", NULL};
-    static const struct bt_end unsent = {GF_E_BLUEZ_AWAY, BT_RETRY_WAIT, "no connection to D-Bus",
-                                         NULL};
-    int64_t now = now_ms(b);
-
-    for (size_t i = 0; i < CALLS_MAX; i++) {
-        struct pending *p = &b->calls[i];
-
-        if (p->number == 0 || now < p->deadline_ms)
-            continue;
-        b->counters.timeouts += p->slot != NULL;
-        end_call(p, p->slot != NULL ? &late : &unsent);
-    }
 }
 
 /* ---- the daemon ---- */
@@ -228,7 +40,7 @@ static void lose_service(struct bt_bus *b, int code, const char *detail)
     b->owner[0] = '\0';
     b->refresh_at_ms = 0;
     bt_mirror_clear(b->mirror);
-    end_all(b, detail);
+    bt_calls_end(b, detail);
     tell_service(b, code, detail);
 }
 
@@ -243,7 +55,7 @@ static void on_objects(void *ctx, const struct bt_end *end)
     }
     if (b->owner[0] == '\0')
         return;
-    b->refresh_at_ms = now_ms(b) + REFRESH_MS;
+    b->refresh_at_ms = bt_bus_now(b) + REFRESH_MS;
     bt_mirror_clear(b->mirror);
     tell_service(b, end->code == GF_E_BLUEZ_DENIED ? GF_E_BLUEZ_DENIED : GF_E_BLUEZ_AWAY,
                  end->code != 0 ? end->text : "the list of objects is not understood");
@@ -333,7 +145,7 @@ static void lose_bus(struct bt_bus *b, int error)
     close_bus(b);
     b->reopen_ms = b->reopen_ms == 0 ? REOPEN_MIN_MS : b->reopen_ms * 2;
     b->reopen_ms = b->reopen_ms > REOPEN_MAX_MS ? REOPEN_MAX_MS : b->reopen_ms;
-    b->reopen_at_ms = now_ms(b) + b->reopen_ms;
+    b->reopen_at_ms = bt_bus_now(b) + b->reopen_ms;
     lose_service(b, error == -EACCES || error == -EPERM ? GF_E_BLUEZ_DENIED : GF_E_BLUEZ_AWAY,
                  detail);
 }
@@ -374,7 +186,7 @@ static int subscribe(struct bt_bus *b)
         r = sd_bus_add_match_async(b->bus, &b->matches[i], rules[i].rule, rules[i].handler, NULL,
                                    b);
     if (r >= 0)
-        (void)bus_call(b, &ask, "s", BT_BLUEZ);
+        (void)bt_calls_ask(b, &ask, "s", BT_BLUEZ);
     return r;
 }
 
@@ -424,7 +236,7 @@ size_t bt_bus_fds(struct bt_bus *b, struct gf_pollfd *ret, size_t cap)
 /* The sooner of a wait (negative: none) and a time that comes (0: none). */
 static int64_t sooner(const struct bt_bus *b, int64_t wait, int64_t at_ms)
 {
-    int64_t left = at_ms - now_ms(b);
+    int64_t left = at_ms - bt_bus_now(b);
 
     if (at_ms == 0)
         return wait;
@@ -445,7 +257,7 @@ int bt_bus_timeout_ms(struct bt_bus *b, const int64_t *timers, size_t n)
     else if (sd_bus_get_timeout(b->bus, &until) > 0)
         wait = until == 0 ? 0 : COARSE_MS;
     wait = sooner(b, wait, b->refresh_at_ms);
-    for (size_t i = 0; i < CALLS_MAX; i++)
+    for (size_t i = 0; i < BT_CALLS_MAX; i++)
         if (b->calls[i].number != 0)
             wait = b->calls[i].deadline_ms == 0 ? 0 : sooner(b, wait, b->calls[i].deadline_ms);
     for (size_t i = 0; i < n; i++)
@@ -455,12 +267,12 @@ int bt_bus_timeout_ms(struct bt_bus *b, const int64_t *timers, size_t n)
 
 void bt_bus_process(struct bt_bus *b)
 {
-    if (b->bus == NULL && now_ms(b) >= b->reopen_at_ms)
+    if (b->bus == NULL && bt_bus_now(b) >= b->reopen_at_ms)
         open_bus(b);
     if (b->bus != NULL)
         pump(b);
-    expire_calls(b);
-    if (b->refresh_at_ms != 0 && now_ms(b) >= b->refresh_at_ms)
+    bt_calls_expire(b);
+    if (b->refresh_at_ms != 0 && bt_bus_now(b) >= b->refresh_at_ms)
         ask_objects(b);
 }
 
@@ -504,7 +316,7 @@ struct bt_bus *bt_bus_free(struct bt_bus *b)
 {
     if (b == NULL)
         return NULL;
-    for (size_t i = 0; i < CALLS_MAX; i++)
+    for (size_t i = 0; i < BT_CALLS_MAX; i++)
         (void)sd_bus_slot_unref(b->calls[i].slot);
     close_bus(b);
     b->mirror = bt_mirror_free(b->mirror);

@@ -141,6 +141,10 @@ void bt_central_forget(struct bt_central *c, int code, const char *detail);
 /* End the link, then the connect() with that code; 0: another attempt. */
 void bt_central_drop(struct bt_central *c, int code, const char *detail);
 
+/* central_search.c */
+/* The device to connect to, of those heard lately or connected; NULL: none yet. */
+const struct bt_object *bt_search_best(const struct bt_central *c);
+
 /* central_setup.c: entries and handlers of the states from BT_RESOLVE to BT_READ */
 bool bt_setup_is_whole(struct bt_central *c);   /* takes the paths of RX, TX and CTL */
 void bt_setup_resolve(struct bt_central *c);

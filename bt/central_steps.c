@@ -14,7 +14,6 @@
 #define DEVICE "org.bluez.Device1"
 #define CHARACTERISTIC "org.bluez.GattCharacteristic1"
 
-#define FRESH_MS 10000          /* heard so lately, a meter need not be searched */
 #define LINKLESS_MS 1000        /* from Connect()'s good answer to Connected=true */
 #define BUSY_MS 500             /* before asking again what BlueZ was busy with */
 #define BACK_OFF_MS 250
@@ -201,47 +200,14 @@ static void enter_radio(struct bt_central *c)
         radio_absent(c, NULL);
 }
 
-struct search {
-    const struct bt_central *c;
-    const struct bt_object *best;
-    unsigned worth;             /* of the best: 1 heard, 2 and its address fits, 3 connected */
-};
-
-/* In dBm; unknown is never the strongest. */
-static int strength(const struct bt_object *o)
-{
-    return o->rssi_dbm != BT_RSSI_UNKNOWN ? o->rssi_dbm : -128;
-}
-
-static bool look_at(void *ctx, const struct bt_object *o)
-{
-    struct search *s = ctx;
-    bool fits_hash = o->has_id_hash && memcmp(o->id_hash, s->c->id_hash, sizeof o->id_hash) == 0;
-    bool fits_address = s->c->address[0] != '\0' && strcmp(o->address, s->c->address) == 0;
-    bool is_fresh = o->seen_mono_ms != 0 && bt_now(s->c) - o->seen_mono_ms < FRESH_MS;
-    unsigned worth = o->connected && (fits_hash || (fits_address && !o->has_id_hash)) ? 3
-                     : !fits_hash || !is_fresh                                        ? 0
-                     : fits_address                                                   ? 2
-                                                                                      : 1;
-
-    if (worth > s->worth || (worth > 0 && worth == s->worth && strength(o) > strength(s->best))) {
-        s->best = o;
-        s->worth = worth;
-    }
-    return true;
-}
-
-/* A connected one is the link of a former run, which a crash left: it is taken over. It would not
- * advertise, so nothing else would find it. */
 static void look(struct bt_central *c)
 {
-    struct search s = {.c = c};
+    const struct bt_object *best = bt_search_best(c);
 
-    bt_mirror_each(bt_bus_mirror(c->bus), BT_DEVICE, c->adapter, look_at, &s);
-    if (s.best == NULL)
+    if (best == NULL)
         return;
     c->is_heard = true;
-    (void)gf_copy(c->device, sizeof c->device, s.best->path);
+    (void)gf_copy(c->device, sizeof c->device, best->path);
     bt_central_go(c, c->scan_through ? BT_CONNECT : BT_QUIET);
 }
 
