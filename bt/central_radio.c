@@ -159,6 +159,8 @@ static void on_started(void *ctx, const struct bt_end *end)
     c->scan_call = 0;
     if (end->code != 0 && end->code != GF_E_NOT_NOW) {
         scan_ended(c, true);
+        if (end->code == GF_E_BLUEZ_DENIED && c->state == BT_SEARCH)
+            bt_central_event(c, BT_E_FAIL, end);    /* waiting does not mend it */
         return;
     }
     c->scan = BT_SCAN_ON;

@@ -211,6 +211,11 @@ static void look(struct bt_central *c)
     bt_central_go(c, c->scan_through ? BT_CONNECT : BT_QUIET);
 }
 
+static void search_denied(struct bt_central *c, const struct bt_end *end)
+{
+    finish(c, end->code, end->text);
+}
+
 static void look_again(struct bt_central *c, const struct bt_end *end)
 {
     (void)end;
@@ -432,7 +437,7 @@ const struct bt_step bt_steps[BT_STATES] = {
                   {[BT_E_RADIO_UP] = to_search, [BT_E_TIMER] = radio_absent,
                    [BT_E_CANCEL] = cancel_now, [BT_E_DEADLINE] = radio_absent}},
     [BT_SEARCH] = {"search", LINK_SEARCHING, 0, look,
-                   {NO_LINK, [BT_E_SEEN] = look_again}},
+                   {NO_LINK, [BT_E_SEEN] = look_again, [BT_E_FAIL] = search_denied}},
     [BT_QUIET] = {"end of discovery", LINK_CONNECTING, 300, enter_quiet,
                   {NO_LINK, [BT_E_QUIET] = connect_now, [BT_E_TIMER] = connect_now,
                    [BT_E_GONE] = device_gone, [BT_E_CONNECTED] = connected}},

@@ -14,7 +14,7 @@
 
 /* Requests, answers and handshakes come often: the order's draw says how many pass first. */
 static const unsigned many[VB_PHASES] = {
-    [VB_PHASE_REQUEST] = 24, [VB_PHASE_ANSWER] = 24, [VB_PHASE_PURGE] = 2,
+    [VB_PHASE_REQUEST] = 16, [VB_PHASE_ANSWER] = 16, [VB_PHASE_PURGE] = 2,
     [VB_PHASE_HANDSHAKE] = 2,
 };
 
@@ -84,8 +84,9 @@ void vb_fault_list(void)
     for (size_t i = 0; i < vb_n_fault_kinds; i++) {
         const struct vb_fault_kind *k = &vb_fault_kinds[i];
 
-        (void)printf("%s\t%s\t%s\t%d\t%s\n", k->id, vb_fault_groups[k->group],
-                     k->home < VB_PHASES ? vb_phases[k->home].name : "any", -k->sentence, k->what);
+        (void)printf("%s\t%s\t%s\t%d\t%s\t%s\n", k->id, vb_fault_groups[k->group],
+                     k->home < VB_PHASES ? vb_phases[k->home].name : "any", -k->sentence,
+                     k->at_end ? "to the end" : "while working", k->what);
     }
     for (unsigned i = 0; i < VB_PHASES; i++)
         (void)printf("phase\t%s\t%s\n", vb_phases[i].name, vb_phases[i].what);

@@ -31,7 +31,8 @@ struct vb_link;
 bool vb_fault_is_order(const char *text);
 void vb_fault_order(struct vb *vb, const char *text);
 
-/* Print the table, a line for each: id, group, GF_E_* number or 0, what it is. Then the phases. */
+/* Print the table, a line for each, with tabs: id, group, home phase, GF_E_* number or 0, whether
+ * it can strike when work has ended, what it is. Then the phases. */
 void vb_fault_list(void);
 
 /* ---- places: each asks the faults that are on; true means that a fault has taken over ---- */

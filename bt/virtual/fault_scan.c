@@ -83,12 +83,18 @@ bool vb_strike_stop_fails(struct vb_fault *f, struct vb_scene *scene)
 /* F16 */
 bool vb_strike_no_filter(struct vb_fault *f, struct vb_scene *scene)
 {
-    if (!is_member(scene, "SetDiscoveryFilter") || !vb_fault_count(f, "the filter is ignored"))
+    bool begins = scene->place == VB_AT_BEGIN;
+
+    if ((!begins && !is_member(scene, "SetDiscoveryFilter")) ||
+        !vb_fault_count(f, "the filter is ignored"))
         return false;
     if (TAILQ_EMPTY(&f->vb->ghosts))
         crowd(f->vb);
-    vb_ok(scene->m);
-    return true;
+    if (begins)
+        f->vb->adapters[0].filter_lost = true;
+    else
+        vb_ok(scene->m);
+    return !begins;
 }
 
 /* F17 */

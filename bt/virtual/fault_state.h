@@ -54,6 +54,7 @@ struct vb_fault_kind {
     enum vb_phase home; /* the phase in which it strikes by nature; VB_PHASES: in any */
     unsigned times;     /* how often, unless the order says; VB_FAULT_EVER */
     int sentence;       /* 0: work goes on by itself; else the GF_E_* that a user must read */
+    bool at_end;        /* it can strike a client that has called Disconnect for the last time */
     unsigned mtu;       /* that peripherals offer in the whole run; 0: as the options say */
     unsigned places;    /* 1 << enum vb_place */
     /* True: the usual course is taken over. */

@@ -49,17 +49,18 @@ enum vb_phase vb_phase_of_pdu(struct vb_course *course, bool resolved, bool to_p
                               const uint8_t *pdu, size_t n, uint64_t now_us)
 {
     uint8_t op = pdu[0];
+    bool is_notification = op == VB_ATT_NOTIFY || op == VB_ATT_NOTIFY_MULTIPLE;
     bool after_pause = course->last_us != 0 && now_us - course->last_us >= PAUSE_US;
 
     if (!resolved)
         return VB_PHASES;
-    if (op == VB_ATT_WRITE_CMD || op == VB_ATT_NOTIFY)
+    if (op == VB_ATT_WRITE_CMD || is_notification)
         course->last_us = now_us;
     if (to_peripheral && op == VB_ATT_WRITE_REQ && n > CCC_WRITE)
         return VB_PHASE_HANDSHAKE;
     if (to_peripheral && op == VB_ATT_WRITE_CMD)
         return request(course, after_pause);
-    if (!to_peripheral && op == VB_ATT_NOTIFY) {
+    if (!to_peripheral && is_notification) {
         course->answered = true;
         if (!course->asked)
             return VB_PHASES;

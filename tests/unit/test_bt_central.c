@@ -118,6 +118,8 @@ static const struct fault faults[] = {
      .rule = {"Connect", -1, BLUEZ "Failed", "le-connection-concurrent-connection-limit"}},
     {.name = "not allowed", .expect = GF_E_BLUEZ_DENIED, .connects = 1,
      .rule = {"Connect", -1, DBUS "AccessDenied", "Rejected send message"}},
+    {.name = "not allowed to listen", .expect = GF_E_BLUEZ_DENIED,
+     .rule = {"StartDiscovery", -1, DBUS "AccessDenied", "Rejected send message"}},
     {.name = "removed without Connected=false", .hook = gone_while_resolving, .connects = 2,
      .world = {.never_resolved = true}},
     {.name = "never resolved", .world = {.never_resolved = true}, .expect = GF_E_LINK_TIMEOUT,
