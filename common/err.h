@@ -36,6 +36,11 @@
     X(JOB_STATE, 31, 3, "the job is not open for this", "look at the job's state in the worklist")               \
     X(LABEL_TWO, 32, 3, "labels of different meters in one picture", "show only the meter's own label")           \
     X(NOT_ENROLLED, 33, 3, "this laptop is not enrolled", "ask head office for a code, then: gasfitter enrol URL CODE") \
+    X(CAMERA_NONE, 34, 3, "no camera is connected", "plug one in, or use an image file, or type the id")          \
+    X(CAMERA_BUSY, 35, 8, "another program uses the camera", "close that program, then try again")               \
+    X(CAMERA_DENIED, 36, 3, "this user may not use the camera", "ask for membership in the group video, then log in again") \
+    X(CAMERA_GONE, 37, 3, "the camera was unplugged", "plug it in and switch it on again, or type the id")         \
+    X(CAMERA_FORM, 38, 3, "the camera gives no pictures that can be read", "use another camera, or an image file, or type the id") \
     X(REFUSED, 40, 4, "the meter refused", "do as the reason says")                                              \
     X(TICKET, 41, 4, "the meter refused the ticket", "synchronise to fetch a new ticket, then try again")        \
     X(PROOF, 42, 4, "the meter's proof is wrong: this is not the registered meter",                              \

@@ -20,7 +20,7 @@ struct tui_env {
     const struct gf_source *sources[TUI_SOURCES_MAX];
     size_t n_sources;
     const int *stop;            /* how many times SIGINT, SIGTERM or SIGHUP asked us to end */
-    const char *camera;         /* device of the camera, "/dev/video0" */
+    const char *camera;         /* device of the camera, "/dev/video0"; NULL: the first that is found */
 };
 
 /* Wait for the sources, at most max_ms (negative: no bound), together with `more` (may be NULL). */

@@ -156,7 +156,7 @@ static int work(struct program *p, const struct command *cmd, struct gf_fail *wh
     p->env = (struct tui_env){
         .ports = &p->ports,
         .stop = &p->stop,
-        .camera = p->opt.camera != NULL ? p->opt.camera : "/dev/video0",
+        .camera = p->opt.camera,
     };
     if ((cmd->needs & NEEDS_STORE) != 0)
         r = open_store(p, cmd, why);

@@ -41,7 +41,7 @@ static const struct {
     TEXT("adapter", "ADDRESS", adapter, "Bluetooth adapter; the first that can"),
     TEXT("clock-rate", "N", clock_rate,
          "waits run N times faster, for tests against programs with the same rate"),
-    TEXT("camera", "DEVICE", camera, "camera to scan with; /dev/video0"),
+    TEXT("camera", "DEVICE", camera, "camera to scan with; the first that is found"),
     TEXT("plain", NULL, plain, "line mode: no cursor addressing, no colour"),
     TEXT("no-color", NULL, no_color, "no colours, as with NO_COLOR in the environment"),
     TEXT("ascii", NULL, ascii, "draw with ASCII characters only"),

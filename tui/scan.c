@@ -1,18 +1,8 @@
-/* scan.c - decoding pictures and choosing the label among the codes; see scan.h. */
+/* scan.c - choosing the label among the codes; see scan.h. */
 #include "tui/scan.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <zbar.h>
-
-#include "common/text.h"
-
-struct scanner {
-    zbar_image_scanner_t *zbar;
-    uint8_t *grey;                  /* the picture without colour */
-    size_t cap;
-};
 
 struct frame_source *frame_source_free(struct frame_source *s)
 {
@@ -21,107 +11,6 @@ struct frame_source *frame_source_free(struct frame_source *s)
         s->free(s->ctx);
     }
     return NULL;
-}
-
-struct scanner *scanner_new(void)
-{
-    struct scanner *s = calloc(1, sizeof *s);
-
-    if (s == NULL)
-        return NULL;
-    s->zbar = zbar_image_scanner_create();
-    if (s->zbar == NULL)
-        return scanner_free(s);
-    (void)zbar_image_scanner_set_config(s->zbar, ZBAR_NONE, ZBAR_CFG_ENABLE, 0);
-    (void)zbar_image_scanner_set_config(s->zbar, ZBAR_QRCODE, ZBAR_CFG_ENABLE, 1);
-    (void)zbar_image_scanner_set_config(s->zbar, ZBAR_CODE128, ZBAR_CFG_ENABLE, 1);
-    return s;
-}
-
-struct scanner *scanner_free(struct scanner *s)
-{
-    if (s == NULL)
-        return NULL;
-    if (s->zbar != NULL)
-        zbar_image_scanner_destroy(s->zbar);
-    free(s->grey);
-    free(s);
-    return NULL;
-}
-
-static int frame_check(const struct frame *f, struct gf_fail *why)
-{
-    size_t line = (size_t)f->width * (f->format == FRAME_YUYV ? 2 : 1);
-    char text[80];
-
-    if (f->width > 0 && f->height > 0 && f->width <= SCAN_SIDE_MAX && f->height <= SCAN_SIDE_MAX &&
-        (size_t)f->width * f->height <= SCAN_PIXELS_MAX && f->stride >= line &&
-        f->len >= (size_t)(f->height - 1) * f->stride + line)
-        return 0;
-    (void)snprintf(text, sizeof text, "%u x %u pixels in %zu bytes", f->width, f->height, f->len);
-    return gf_fail(why, GF_E_IMAGE, "picture", text);
-}
-
-/* The brightness of each pixel, without gaps between the lines. */
-static int make_grey(struct scanner *s, const struct frame *f, struct gf_fail *why)
-{
-    size_t n = (size_t)f->width * f->height, step = f->format == FRAME_YUYV ? 2 : 1;
-
-    if (n > s->cap) {
-        uint8_t *more = realloc(s->grey, n);
-
-        if (more == NULL)
-            return gf_fail(why, GF_E_MEMORY, "picture", "");
-        s->grey = more;
-        s->cap = n;
-    }
-    for (unsigned y = 0; y < f->height; y++) {
-        const uint8_t *from = f->p + (size_t)y * f->stride;
-        uint8_t *to = s->grey + (size_t)y * f->width;
-
-        for (unsigned x = 0; x < f->width; x++)
-            to[x] = from[x * step];
-    }
-    return 0;
-}
-
-static size_t take_codes(const zbar_image_t *image, struct scan_code *ret, size_t cap)
-{
-    size_t n = 0;
-
-    for (const zbar_symbol_t *at = zbar_image_first_symbol(image); at != NULL && n < cap;
-         at = zbar_symbol_next(at)) {
-        const char *kind = zbar_symbol_get_type(at) == ZBAR_QRCODE ? "QR code" : "Code 128";
-
-        (void)gf_copy(ret[n].kind, sizeof ret[n].kind, kind);
-        gf_visible(ret[n].text, sizeof ret[n].text, zbar_symbol_get_data(at),
-                   zbar_symbol_get_data_length(at));
-        n++;
-    }
-    return n;
-}
-
-int scanner_look(struct scanner *s, const struct frame *f, struct scan_code *ret, size_t cap,
-                 struct gf_fail *why)
-{
-    zbar_image_t *image;
-    size_t n = 0;
-    int r = frame_check(f, why);
-
-    if (r == 0)
-        r = make_grey(s, f, why);
-    if (r != 0)
-        return r;
-    image = zbar_image_create();
-    if (image == NULL)
-        return gf_fail(why, GF_E_MEMORY, "picture", "");
-    zbar_image_set_format(image, zbar_fourcc('Y', '8', '0', '0'));
-    zbar_image_set_size(image, f->width, f->height);
-    zbar_image_set_data(image, s->grey, (unsigned long)f->width * f->height, NULL);
-    if (zbar_scan_image(s->zbar, image) > 0)
-        n = take_codes(image, ret, cap);
-    zbar_image_destroy(image);
-    return (int)n;
 }
 
 int scan_label(const struct scan_code *codes, size_t n, char ret[static GF_LABEL_TEXT],

@@ -2,11 +2,13 @@
  * image scanner.
  *
  * zbar's own video and processor are never used: zbar 0.23.92 crashes while it negotiates a format.
- * Only its scanner of grey pictures is; the pictures come from the sources below.
+ * Only its scanner of grey pictures is; the pictures come from the sources below. How it is done is
+ * told in docs/camera.md.
  */
 #ifndef GF_TUI_SCAN_H
 #define GF_TUI_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,26 +20,25 @@
 #define SCAN_CODES_MAX 8
 #define SCAN_TEXT_MAX 128
 
-enum frame_format { FRAME_GREY /* 1 byte a pixel */, FRAME_YUYV /* 2 bytes a pixel, Y first */ };
-
-/* One picture; p is borrowed until the next call of its source. */
+/* One picture: the brightness of each pixel, which may stand among other bytes; p is borrowed until
+ * the next call of its source. */
 struct frame {
-    const uint8_t *p;
+    const uint8_t *p;                   /* brightness of the first pixel */
     size_t len;                         /* bytes at p */
     unsigned width, height;             /* pixels */
     size_t stride;                      /* bytes from one line to the next */
-    enum frame_format format;
+    size_t step;                        /* bytes from one pixel to the next: 1 grey, 2 YUYV */
 };
 
 /* Where pictures come from. */
 struct frame_source {
     void *ctx;
-    /* 0, or GF_E_CAMERA, GF_E_IMAGE, GF_E_FILE with the reason. close() may be called at any time,
-     * more than once. */
+    /* 0, or GF_E_CAMERA_*, GF_E_IMAGE, GF_E_FILE with the reason. close() may be called at any
+     * time, more than once. */
     int (*open)(void *ctx, struct gf_fail *why);
     /* Descriptors that become readable with the next picture; none: ask next() at once. */
     size_t (*fds)(void *ctx, struct gf_pollfd *ret, size_t cap);
-    /* 1 and a picture, 0 when there is none yet, GF_E_CAMERA when there will be none. Never
+    /* 1 and a picture, 0 when there is none yet, GF_E_CAMERA_* when there will be none. Never
      * blocks. */
     int (*next)(void *ctx, struct frame *ret, struct gf_fail *why);
     void (*close)(void *ctx);
@@ -47,8 +48,21 @@ struct frame_source {
 /* Close and free a source. NULL is fine. Returns NULL. */
 struct frame_source *frame_source_free(struct frame_source *s);
 
-/* A V4L2 camera that gives YUYV, by memory-mapped buffers. `device` is borrowed. NULL when out of
- * memory. */
+#define SCAN_DEVICE_MAX 64
+#define SCAN_CAMERAS_MAX 16
+
+/* A camera of this machine. */
+struct scan_camera {
+    char device[SCAN_DEVICE_MAX];       /* "/dev/video0" */
+    char name[32];                      /* what it says it is, made visible */
+};
+
+/* The cameras whose pictures can be read, in the order of their numbers: how many (at most cap).
+ * When none is found, *why tells the reason: none is there, or this user may not use one. */
+size_t scan_cameras(struct scan_camera *ret, size_t cap, struct gf_fail *why);
+
+/* A V4L2 camera, by memory-mapped buffers; the first that scan_cameras() finds for NULL. The name is
+ * copied. NULL when out of memory. */
 struct frame_source *scan_camera_new(const char *device);
 
 /* A PNG file of any kind, as one grey picture; transparent parts are white. next() gives it again
@@ -68,8 +82,18 @@ struct scanner;
 struct scanner *scanner_new(void);
 struct scanner *scanner_free(struct scanner *s);
 
-/* The codes in a picture: how many (at most cap), or GF_E_IMAGE when its sizes do not fit
- * together. */
+/* Looking at a picture is a row of tries: as it is, smoothed, inverted, enlarged with its contrast
+ * raised, enlarged and sharpened. A meter's label ends it; else all are made, and the codes of the
+ * first that showed any count.
+ *
+ * scanner_take() copies the picture: 0, GF_E_MEMORY, or GF_E_IMAGE when its sizes do not fit
+ * together. scanner_try() makes the next try; false when it was the last that is needed.
+ * scanner_codes() tells what was found: how many (at most cap). */
+int scanner_take(struct scanner *s, const struct frame *f, struct gf_fail *why);
+bool scanner_try(struct scanner *s);
+size_t scanner_codes(const struct scanner *s, struct scan_code *ret, size_t cap);
+
+/* All of them: the codes in a picture, how many (at most cap), or what scanner_take() says. */
 int scanner_look(struct scanner *s, const struct frame *f, struct scan_code *ret, size_t cap,
                  struct gf_fail *why);
 

@@ -136,7 +136,7 @@ static int file_next(void *ctx, struct frame *ret, struct gf_fail *why)
                           .width = s->width,
                           .height = s->height,
                           .stride = s->width,
-                          .format = FRAME_GREY};
+                          .step = 1};
     return 1;
 }
 

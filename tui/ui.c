@@ -106,18 +106,20 @@ static void disarm_crash(void)
         (void)sigaction(fatal[i], &usual, NULL);
 }
 
-static void start_colours(void)
+/* True when greys can be shown. */
+static bool start_colours(void)
 {
     (void)start_color();
     (void)use_default_colors();
     for (size_t i = 0; i < N_ROLES; i++)
         (void)init_pair(PAIR(i), theme[i].fg, theme[i].bg);
     if (COLORS < 256 || COLOR_PAIRS < (int)GREY_PAIR(GREYS - 1, GREYS - 1))
-        return;
+        return false;
     for (short up = 0; up < GREYS; up++)
         for (short low = 0; low < GREYS; low++)
             (void)init_pair(GREY_PAIR(up, low), (short)(GREY_FIRST + up),
                             (short)(GREY_FIRST + low));
+    return true;
 }
 
 int ui_start(struct ui *ui, const struct ui_config *cfg, struct gf_fail *why)
@@ -146,8 +148,7 @@ int ui_start(struct ui *ui, const struct ui_config *cfg, struct gf_fail *why)
     (void)keypad(stdscr, TRUE);
     (void)nodelay(stdscr, TRUE);
     (void)curs_set(1);
-    if (ui->colour)
-        start_colours();
+    ui->greys = ui->colour && start_colours();
     return 0;
 }
 
@@ -409,20 +410,31 @@ const char *ui_glyph(const struct ui *ui, enum glyph g)
     return glyphs[g][ui->ascii ? 1 : 0];
 }
 
+/* Is a pixel of this grey white on a terminal without greys? Neighbours have other thresholds. */
+static bool is_white(int y, int x, unsigned char grey)
+{
+    static const unsigned char threshold[2][4] = {{48, 176, 80, 208}, {240, 112, 144, 16}};
+
+    return grey > threshold[y % 2][x % 4];
+}
+
 void ui_pixels(const struct ui *ui, int y, int x, unsigned char upper, unsigned char lower)
 {
     static const char weight[] = " .:-=+*#%@";
-    unsigned up = upper * GREYS / 256u, low = lower * GREYS / 256u;
+    static const char *const halves[2][2] = {{" ", "▄"}, {"▀", "█"}};
     char c[2] = {weight[(upper + lower) / 2u * (sizeof weight - 1) / 256u], '\0'};
 
-    if (ui->ascii || !ui->colour || COLORS < 256) {
+    if (ui->ascii) {
         (void)ui_text(ui, y, x, 1, ROLE_TEXT, c);
-        return;
+    } else if (!ui->greys) {
+        (void)ui_text(ui, y, x, 1, ROLE_TEXT,
+                      halves[is_white(2 * y, x, upper)][is_white(2 * y + 1, x, lower)]);
+    } else {
+        (void)attrset(0);
+        (void)color_set(GREY_PAIR(upper * GREYS / 256u, lower * GREYS / 256u), NULL);
+        (void)mvaddnwstr(y, x, L"▀", 1);
+        (void)attrset(A_NORMAL);
     }
-    (void)attrset(0);
-    (void)color_set(GREY_PAIR(up, low), NULL);
-    (void)mvaddnwstr(y, x, L"▀", 1);
-    (void)attrset(A_NORMAL);
 }
 
 void ui_cursor(struct ui *ui, int y, int x)

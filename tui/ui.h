@@ -41,6 +41,7 @@ struct ui {
     void *screen;               /* SCREEN of curses; NULL: not started */
     int in_fd;
     bool colour, utf8, ascii;
+    bool greys;                 /* the terminal shows 24 of them, before and behind */
     int rows, cols;             /* as of the last ui_begin() */
     int cursor_y, cursor_x;     /* where the focus is */
 };
@@ -99,8 +100,9 @@ void ui_gauge(const struct ui *ui, int y, int x, int width, unsigned long part,
 /* One glyph in the set that this terminal shows: a static string. */
 const char *ui_glyph(const struct ui *ui, enum glyph g);
 
-/* Two pixels above each other in one cell, grey 0..255: the preview of a picture. Without a half
- * block, or without colours, a character whose weight is their mean. */
+/* Two pixels above each other in one cell, grey 0..255: the preview of a picture. Without enough
+ * colours each is black or white, in a pattern whose density is the grey; in ASCII the cell is a
+ * character whose weight is their mean. */
 void ui_pixels(const struct ui *ui, int y, int x, unsigned char upper, unsigned char lower);
 
 /* Say where the focus is; the terminal's cursor goes there when the drawing is sent. */

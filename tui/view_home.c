@@ -429,8 +429,8 @@ static const char *home_help(struct app *a, void *state)
     (void)state;
     return "Today's work: the job that is due first stands first, \"!\" marks a late one, and a "
            "dot after the number says that its meter is in reach. Enter starts the chosen job, or "
-           "goes on where it stopped. On the right are the meters that are heard by radio, the "
-           "strongest first.";
+           "goes on where it stopped; F7 opens the job of the meter whose label the camera sees. "
+           "On the right are the meters that are heard by radio, the strongest first.";
 }
 
 static struct home *home_on_top(struct app *a)

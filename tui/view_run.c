@@ -2,11 +2,14 @@
 #include <curses.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "tui/actions.h"
 #include "tui/app.h"
+#include "tui/entry.h"
 #include "tui/input.h"
 #include "tui/jobs.h"
 #include "tui/keys.h"
+#include "tui/scan_view.h"
 
 #define LEFT_COLS 31
 #define LEFT_COLS_WIDE 42
@@ -21,6 +24,7 @@ struct step_view {
     size_t now;                 /* of the step whose lines are shown */
     bool warned;                /* that gas flows while another view hides it */
     bool scanned;               /* the scanning view was shown for this question */
+    char label[ENTRY_ANSWER_MAX]; /* by which the job was found; "": none */
     struct list lines;          /* what the step found out; scrolls */
     struct found {
         struct run_line lines[RUN_LINES_MAX];
@@ -398,10 +402,21 @@ static void run_tick_view(struct app *a, void *state)
         app_say(a, ROLE_TEXT,
                 "Left safely. Job %s goes on where it stopped when it is opened again.", v->job);
         app_pop(a);
+    } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL && s->label[0] != '\0') {
+        (void)run_answer(a->env->run, s->label); /* a refusal stands in the view */
+        s->label[0] = '\0';
     } else if (v->phase == RUN_ASK && v->ask == ASK_LABEL && !s->scanned) {
         s->scanned = true;
         (void)app_push(a, &view_scan);
     }
+}
+
+void run_view_open(struct app *a, const char *label)
+{
+    struct step_view *s = app_push(a, &view_run);
+
+    if (s != NULL)
+        (void)gf_copy(s->label, sizeof s->label, label);
 }
 
 static const char *run_help(struct app *a, void *state)

@@ -1,112 +1,173 @@
-/* view_scan.c - handing in a label: hand scanner, typing, image file, camera with a preview; see
- * app.h. */
+/* view_scan.c - handing in a label: hand scanner, typing, image file, camera with a preview; for a
+ * procedure's question, or to find a meter's job. See app.h. */
+#include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "tui/actions.h"
 #include "tui/entry.h"
 #include "tui/input.h"
+#include "tui/jobs.h"
+#include "tui/lines.h"
+#include "tui/look.h"
 #include "tui/scan_view.h"
 
-#define PREVIEW_COLS_MAX 64
+#define PANEL_COLS 32           /* beside the preview: what the camera sees, in words */
 
 struct scan_state {
     struct input input;
     struct entry entry;
     struct gf_fail fail;                /* of the last line, or of the camera */
-    struct frame_source *source;        /* NULL: the camera is off */
-    struct scanner *scanner;
-    unsigned char preview[PREVIEW_COLS_MAX][PREVIEW_COLS_MAX];  /* grey; [line][column] */
-    int cols, lines; /* of the preview's present room, in pixels; 0 before it was drawn */
-    bool seen;                          /* there is a picture */
-    char code[SCAN_TEXT_MAX + 20];      /* what the last code in the picture contains */
+    bool find;                          /* the job of whatever meter it is */
+    struct look look;
+    char device[SCAN_DEVICE_MAX];       /* of the camera that was chosen here; "": the app's */
 };
+
+static struct scan_state *on_top(struct app *a)
+{
+    return app_view(a, 0) == &view_scan ? app_state(a, 0) : NULL;
+}
 
 /* ---- camera ---- */
 
-static void camera_off(struct scan_state *s)
-{
-    s->source = frame_source_free(s->source);
-    s->seen = false;
-}
-
 void scan_view_look(struct app *a, struct frame_source *source)
 {
-    struct scan_state *s = app_view(a, 0) == &view_scan ? app_state(a, 0) : NULL;
+    struct scan_state *s = on_top(a);
 
     if (s == NULL) {
         (void)frame_source_free(source);
         return;
     }
     s->fail = (struct gf_fail){0};
-    s->code[0] = '\0';
-    if (s->scanner == NULL)
-        s->scanner = scanner_new();
-    if (source == NULL || s->scanner == NULL)
-        (void)gf_fail(&s->fail, GF_E_MEMORY, "camera", "");
-    else if (source->open(source->ctx, &s->fail) == 0)
-        s->source = source;
-    if (s->source == NULL)
-        (void)frame_source_free(source);
+    (void)look_on(&s->look, source, app_mono_ms(a), &s->fail);
+}
+
+static void switch_on(struct app *a, const struct scan_state *s)
+{
+    scan_view_look(a, scan_camera_new(s->device[0] != '\0' ? s->device : a->env->camera));
 }
 
 void scan_view_camera(struct app *a)
 {
-    struct scan_state *s = app_view(a, 0) == &view_scan ? app_state(a, 0) : NULL;
+    struct scan_state *s = on_top(a);
 
-    if (s != NULL && s->source != NULL)
-        camera_off(s);
+    if (s != NULL && s->look.source != NULL)
+        look_off(&s->look);
     else if (s != NULL)
-        scan_view_look(a, scan_camera_new(a->env->camera));
+        switch_on(a, s);
 }
 
-/* The picture in the preview's size: the nearest pixel of each. */
-static void take_preview(struct scan_state *s, const struct frame *f)
+void scan_view_next_camera(struct app *a)
 {
-    size_t step = f->format == FRAME_YUYV ? 2 : 1;
+    struct scan_state *s = on_top(a);
+    struct scan_camera cameras[SCAN_CAMERAS_MAX];
+    const char *now;
+    size_t n, next = 0;
 
-    for (int y = 0; y < s->lines; y++)
-        for (int x = 0; x < s->cols; x++) {
-            size_t fy = (size_t)y * f->height / (size_t)s->lines,
-                   fx = (size_t)x * f->width / (size_t)s->cols;
+    if (s == NULL)
+        return;
+    s->fail = (struct gf_fail){0};
+    n = scan_cameras(cameras, SCAN_CAMERAS_MAX, &s->fail);
+    if (n == 0)
+        return;
+    now = s->device[0] != '\0' ? s->device : a->env->camera != NULL ? a->env->camera
+                                                                     : cameras[0].device;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(cameras[i].device, now) == 0)
+            next = (i + 1) % n;
+    if (strcmp(cameras[next].device, now) == 0) {
+        app_say(a, ROLE_WARN, "There is no other camera than %s.", now);
+        return;
+    }
+    memcpy(s->device, cameras[next].device, sizeof s->device);
+    switch_on(a, s);
+    app_say(a, ROLE_TEXT, "Camera %zu of %zu: %s, %s.", next + 1, n, cameras[next].name,
+            cameras[next].device);
+}
 
-            s->preview[y][x] = f->p[fy * f->stride + fx * step];
-        }
-    s->seen = s->lines > 0;
+void scan_view_find(struct app *a)
+{
+    struct scan_state *s = app_push(a, &view_scan);
+
+    if (s != NULL) {
+        s->find = true;
+        switch_on(a, s);
+    }
+}
+
+/* ---- a label was handed in ---- */
+
+struct finding {
+    const char *meter_id;
+    sync_Job job;
+};
+
+/* The first open job of the meter; the filter also finds the id in notes and the like. */
+static bool take_job(void *ctx, const sync_Job *job)
+{
+    struct finding *f = ctx;
+
+    if (f->job.number[0] == '\0' && strcmp(job->meter_id, f->meter_id) == 0)
+        f->job = *job;
+    return f->job.number[0] == '\0';
+}
+
+/* The meter of an answer: of a label, or of "ID ID". */
+static void meter_of(const char *answer, char ret[static GF_METER_ID_TEXT])
+{
+    struct gf_label label;
+
+    if (gf_label_parse(answer, &label, NULL) == 0)
+        (void)gf_copy(ret, GF_METER_ID_TEXT, label.meter_id);
+    else
+        (void)snprintf(ret, GF_METER_ID_TEXT, "%.*s", GF_METER_ID_LEN, answer);
+}
+
+/* Open the job of the meter, and answer its first question with the same label. */
+static void open_job(struct app *a, struct scan_state *s, const char *answer)
+{
+    char meter_id[GF_METER_ID_TEXT], kept[ENTRY_ANSWER_MAX];
+    struct finding f = {meter_id, sync_Job_init_zero};
+    int r;
+
+    meter_of(answer, meter_id);
+    (void)gf_copy(kept, sizeof kept, answer);
+    s->fail = (struct gf_fail){0};
+    r = jobs_each(a->env->ports->store, meter_id, true, take_job, &f);
+    if (r < 0)
+        (void)gf_fail(&s->fail, r, "worklist", "");
+    else if (f.job.number[0] == '\0')
+        (void)gf_fail(&s->fail, GF_E_NO_JOB, "label", meter_id);
+    else
+        (void)run_start(a->env->run, f.job.kind, f.job.number, &s->fail);
+    if (s->fail.code != 0)
+        return;
+    app_say(a, ROLE_GOOD, "Meter %s: job %s found.", meter_id, f.job.number);
+    app_pop(a);
+    run_view_open(a, kept);
 }
 
 static void hand_in(struct app *a, struct scan_state *s, const char *answer)
 {
-    if (run_answer(a->env->run, answer) < 0) {
+    if (s->find) {
+        open_job(a, s, answer);
+    } else if (run_answer(a->env->run, answer) < 0) {
         s->fail = run_view(a->env->run)->fail;
     } else {
-        camera_off(s);
+        look_off(&s->look);
         app_pop(a);
     }
 }
 
 static void look(struct app *a, struct scan_state *s)
 {
-    struct scan_code codes[SCAN_CODES_MAX];
     char label[GF_LABEL_TEXT];
     struct gf_fail why = {0};
-    struct frame f = {0};
-    int n = s->source->next(s->source->ctx, &f, &why);
+    int r = look_turn(&s->look, app_mono_ms(a), label, &why);
 
-    if (n > 0)
-        n = scanner_look(s->scanner, &f, codes, SCAN_CODES_MAX, &why);
-    if (n < 0) {
-        camera_off(s);
-        s->fail = why;
-        return;
-    }
-    if (why.code == 0 && f.p != NULL)
-        take_preview(s, &f);
-    if (n == 0)
-        return;
-    (void)snprintf(s->code, sizeof s->code, "%s: %s", codes[0].kind, codes[0].text);
-    if (scan_label(codes, (size_t)n, label, &why) == 0)
+    if (r > 0)
         hand_in(a, s, label);
-    else
+    else if (why.code != 0)
         s->fail = why;
 }
 
@@ -115,21 +176,21 @@ static void scan_tick(struct app *a, void *state)
     struct scan_state *s = state;
     const struct run_view *v = run_view(a->env->run);
 
-    if (v->phase != RUN_ASK || v->ask != ASK_LABEL) {
+    if (!s->find && (v->phase != RUN_ASK || v->ask != ASK_LABEL)) {
         if (app_view(a, 0) == &view_scan)
             app_pop(a);
         return;
     }
-    if (s->source != NULL && app_view(a, 0) == &view_scan)
+    if (app_view(a, 0) == &view_scan)
         look(a, s);
 }
 
 static size_t scan_fds(struct app *a, void *state, struct gf_pollfd *ret, size_t cap)
 {
-    struct scan_state *s = state;
+    const struct scan_state *s = state;
 
     (void)a;
-    return s->source != NULL ? s->source->fds(s->source->ctx, ret, cap) : 0;
+    return look_fds(&s->look, ret, cap);
 }
 
 static void scan_close(struct app *a, void *state)
@@ -137,8 +198,7 @@ static void scan_close(struct app *a, void *state)
     struct scan_state *s = state;
 
     (void)a;
-    camera_off(s);
-    s->scanner = scanner_free(s->scanner);
+    look_off(&s->look);
 }
 
 /* ---- drawing ---- */
@@ -149,7 +209,7 @@ static void draw_ways(struct app *a, const struct area *at)
         {"Hand scanner", "Just scan: it types the label and ends with Enter."},
         {"Typing", "The meter id, Enter, and the same id once more."},
         {"Image file", "The path of a PNG file, Enter."},
-        {"Camera", "F7 switches it on; hold the label into the picture."},
+        {"Camera", "F7 switches it on, F6 takes the next one."},
     };
 
     for (int i = 0; i < (int)(sizeof ways / sizeof ways[0]); i++) {
@@ -158,42 +218,65 @@ static void draw_ways(struct app *a, const struct area *at)
     }
 }
 
-/* Half-blocks: two lines of the picture in each row. */
-static void draw_preview(struct app *a, struct scan_state *s, const struct area *at)
+/* Half-blocks: two lines of the picture in each row. Returns the columns that are taken. */
+static int draw_preview(struct app *a, struct look *l, const struct area *at)
 {
-    int cols = at->cols < PREVIEW_COLS_MAX ? at->cols : PREVIEW_COLS_MAX;
-
-    s->lines = at->rows * 2 < PREVIEW_COLS_MAX ? at->rows * 2 : PREVIEW_COLS_MAX;
-    s->lines -= s->lines % 2;
-    s->cols = s->lines * 4 / 3 < cols ? s->lines * 4 / 3 : cols;
-    if (!s->seen) {
+    l->room_lines = at->rows * 2;
+    l->room_cols = at->cols;
+    if (!l->seen) {
         (void)ui_text(&a->ui, at->y, at->x, at->cols, ROLE_DIM, "The camera is starting.");
-        return;
+        return ui_width("The camera is starting.");
     }
-    for (int y = 0; y + 1 < s->lines; y += 2)
-        for (int x = 0; x < s->cols; x++)
-            ui_pixels(&a->ui, at->y + y / 2, at->x + x, s->preview[y][x], s->preview[y + 1][x]);
+    for (int y = 0; y + 1 < l->lines; y += 2)
+        for (int x = 0; x < l->cols; x++)
+            ui_pixels(&a->ui, at->y + y / 2, at->x + x, l->preview[y][x], l->preview[y + 1][x]);
+    return l->cols;
 }
 
-static int draw_entry(struct app *a, struct scan_state *s, const struct area *at)
+/* What the camera sees, in words. */
+static void draw_panel(struct app *a, const struct scan_state *s, const struct area *at)
 {
-    const struct gf_err_row *row = gf_err_row(s->fail.code);
-    const char *prompt = s->entry.first[0] != '\0' ? "The same id again: " : "Label, id or file: ";
-    char text[320];
-    int y = at->y, n;
+    const char *hint = look_hint(&s->look, app_mono_ms(a));
+    int y = at->y, end = at->y + at->rows;
+    char text[FAIL_TEXT_MAX];
 
-    n = ui_text(&a->ui, y, at->x, at->cols, ROLE_HEAD, prompt);
-    input_draw(&s->input, &a->ui, y++, at->x + n, at->cols - n);
-    if (s->fail.code != 0) {
-        (void)snprintf(text, sizeof text, "E%03d %s%s%s%s. To do: %s.", -row->code, row->what,
-                       s->fail.detail[0] != '\0' ? " (" : "", s->fail.detail,
-                       s->fail.detail[0] != '\0' ? ")" : "", row->todo);
-        y += ui_wrap(&a->ui, y, at->x, at->cols, 4, ROLE_BAD, text);
-    } else if (s->entry.first[0] != '\0') {
-        y += ui_printf(&a->ui, y, at->x, at->cols, ROLE_TEXT,
-                       "%s: its check digits are right. Type it once more.", s->entry.first) > 0;
-    }
-    return y - at->y;
+    y += ui_wrap(&a->ui, y, at->x, at->cols, 2, s->look.code[0] != '\0' ? ROLE_HEAD : ROLE_DIM,
+                 s->look.code[0] != '\0' ? s->look.code : "Hold the label into the picture.") +
+         1;
+    if (s->fail.code != 0)
+        y += ui_wrap(&a->ui, y, at->x, at->cols, end - y, ROLE_BAD, fail_text(&s->fail, text)) + 1;
+    if (hint != NULL && y < end)
+        (void)ui_wrap(&a->ui, y, at->x, at->cols, end - y, ROLE_WARN, hint);
+}
+
+static void draw_input(struct app *a, struct scan_state *s, const struct area *at)
+{
+    int n = ui_text(&a->ui, at->y, at->x, at->cols, ROLE_HEAD,
+                    s->entry.first[0] != '\0' ? "The same id again: " : "Label, id or file: ");
+
+    input_draw(&s->input, &a->ui, at->y, at->x + n, at->cols - n);
+}
+
+/* The field, and under it what came of the last line. */
+static void draw_entry(struct app *a, struct scan_state *s, const struct area *at)
+{
+    char text[FAIL_TEXT_MAX];
+
+    draw_input(a, s, at);
+    if (s->fail.code != 0)
+        (void)ui_wrap(&a->ui, at->y + 1, at->x, at->cols, 4, ROLE_BAD, fail_text(&s->fail, text));
+    else if (s->entry.first[0] != '\0')
+        (void)ui_printf(&a->ui, at->y + 1, at->x, at->cols, ROLE_TEXT,
+                        "%s: its check digits are right. Type it once more.", s->entry.first);
+}
+
+static void draw_camera(struct app *a, struct scan_state *s, const struct area *at)
+{
+    struct area picture = {at->y, at->x, at->rows - 1, at->cols - PANEL_COLS - 2};
+    int used = draw_preview(a, &s->look, &picture) + 2;
+
+    draw_panel(a, s, &(struct area){at->y, at->x + used, at->rows - 1, at->cols - used});
+    draw_input(a, s, &(struct area){at->y + at->rows - 1, at->x, 1, at->cols});
 }
 
 static void scan_draw(struct app *a, void *state, const struct area *at)
@@ -202,17 +285,17 @@ static void scan_draw(struct app *a, void *state, const struct area *at)
     const struct run_view *v = run_view(a->env->run);
     int y = at->y, x = at->x + 2, cols = at->cols - 4;
 
-    (void)ui_printf(&a->ui, y, x, cols, ROLE_HEAD, "%s  The job's meter is %s.", v->prompt,
-                    v->meter_id);
-    if (s->source == NULL) {
-        draw_ways(a, &(struct area){y + 2, x, 4, cols});
-        (void)draw_entry(a, s, &(struct area){y + 7, x, at->rows - 7, cols});
+    if (s->find)
+        (void)ui_text(&a->ui, y, x, cols, ROLE_HEAD, "Scan a meter's label: its job is opened.");
+    else
+        (void)ui_printf(&a->ui, y, x, cols, ROLE_HEAD, "%s  The job's meter is %s.", v->prompt,
+                        v->meter_id);
+    if (s->look.source != NULL) {
+        draw_camera(a, s, &(struct area){y + 1, x, at->rows - 1, cols});
         return;
     }
-    draw_preview(a, s, &(struct area){y + 1, x, at->rows - 7, cols});
-    if (s->code[0] != '\0')
-        (void)ui_text(&a->ui, at->y + at->rows - 6, x, cols, ROLE_TEXT, s->code);
-    (void)draw_entry(a, s, &(struct area){at->y + at->rows - 5, x, 5, cols});
+    draw_ways(a, &(struct area){y + 2, x, 4, cols});
+    draw_entry(a, s, &(struct area){y + 7, x, at->rows - 7, cols});
 }
 
 /* ---- keys ---- */

@@ -95,7 +95,7 @@ static void check_page(const char *png, const struct label_format *f, unsigned s
                                .width = (unsigned)(f->width * dots),
                                .height = (unsigned)(f->height * dots),
                                .stride = page.stride,
-                               .format = page.format };
+                               .step = page.step };
         struct scan_code codes[SCAN_CODES_MAX];
 
         assert_true(x + label.width <= page.width && y + label.height <= page.height);
