@@ -19,6 +19,16 @@ static bool take_bool(struct bt_into *to, sd_bus_message *from)
     return true;
 }
 
+/* Services were found over a link. bluetoothd 5.66 may not tell of that: when ATT is up before the
+ * kernel's word of the link is read, Connected=true is never signalled. */
+static bool take_resolved(struct bt_into *to, sd_bus_message *from)
+{
+    if (!take_bool(to, from))
+        return false;
+    to->o->connected = to->o->connected || to->o->resolved;
+    return true;
+}
+
 static bool take_text(struct bt_into *to, sd_bus_message *from)
 {
     const char *v;
@@ -184,7 +194,7 @@ static const struct property {
     {BT_DEVICE, "Address", "s", take_text, AT(address)},
     {BT_DEVICE, "Name", "s", take_text, AT(name)},
     {BT_DEVICE, "Connected", "b", take_bool, AT(connected)},
-    {BT_DEVICE, "ServicesResolved", "b", take_bool, AT(resolved)},
+    {BT_DEVICE, "ServicesResolved", "b", take_resolved, AT(resolved)},
     {BT_DEVICE, "UUIDs", "as", take_uuids, AT(is_ours)},
     {BT_DEVICE, "RSSI", "n", take_rssi, AT(rssi_dbm)},
     {BT_DEVICE, "ManufacturerData", "a{qv}", take_manufacturer, AT(id_hash)},

@@ -353,7 +353,8 @@ static int on_connect(struct aid_bluez *b, sd_bus_message *m)
         return ok(m);
     }
     b->connected = true;
-    changed(b, AID_DEVICE, DEVICE, "Connected", "b", 1);
+    if (!b->untold)
+        changed(b, AID_DEVICE, DEVICE, "Connected", "b", 1);
     if (b->flaps > 0) {
         b->flaps--;
         aid_bluez_drop(b);

@@ -53,6 +53,7 @@ struct aid_bluez {
     enum aid_table table;
     unsigned tables_bad;        /* connection number from which on the table is good; 0: never */
     bool never_resolved, late_objects, no_mtu;
+    bool untold;                /* a link comes without Connected=true */
     unsigned linkless;          /* so many times Connect() answers well, and no link comes */
     unsigned flaps;             /* so many times the link falls right after Connected=true */
     bool gone_at_stop;          /* the device's object goes when discovery stops */

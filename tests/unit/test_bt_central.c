@@ -122,6 +122,7 @@ static const struct fault faults[] = {
      .rule = {"StartDiscovery", -1, DBUS "AccessDenied", "Rejected send message"}},
     {.name = "removed without Connected=false", .hook = gone_while_resolving, .connects = 2,
      .world = {.never_resolved = true}},
+    {.name = "the link is not told", .world = {.untold = true}, .connects = 1},
     {.name = "never resolved", .world = {.never_resolved = true}, .expect = GF_E_LINK_TIMEOUT,
      .connects = 4},
     {.name = "resolved without services, once", .world = {.table = AID_TABLE_NONE, .tables_bad = 2},
@@ -171,6 +172,7 @@ static void set_world(struct aid_bluez *b, const struct fault *f)
     b->flaps = with->flaps;
     b->linkless = with->linkless;
     b->never_resolved = with->never_resolved;
+    b->untold = with->untold;
     b->table = with->table;
     b->tables_bad = with->tables_bad;
     b->late_objects = with->late_objects;
