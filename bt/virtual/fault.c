@@ -14,8 +14,7 @@
 
 /* Requests, answers and handshakes come often: the order's draw says how many pass first. */
 static const unsigned many[VB_PHASES] = {
-    [VB_PHASE_REQUEST] = 16, [VB_PHASE_ANSWER] = 16, [VB_PHASE_PURGE] = 2,
-    [VB_PHASE_HANDSHAKE] = 2,
+    [VB_PHASE_REQUEST] = 16, [VB_PHASE_ANSWER] = 16, [VB_PHASE_HANDSHAKE] = 2,
 };
 
 const char *const vb_fault_groups[VB_FAULT_GROUPS] = {"daemon", "scan", "connect", "discovery",
@@ -58,6 +57,12 @@ bool vb_fault_is_order(const char *text)
     return parse(text, &scratch, &times);
 }
 
+void vb_fault_set_mtu(struct vb *vb, unsigned mtu)
+{
+    vb->opt.mtu = mtu;
+    vb->opt.notify_wait_ms = 0;
+}
+
 void vb_fault_order(struct vb *vb, const char *text)
 {
     struct vb_fault *f = vb_new(sizeof *f);
@@ -69,7 +74,7 @@ void vb_fault_order(struct vb *vb, const char *text)
     }
     f->vb = vb;
     if (f->kind->mtu)
-        vb->opt.mtu = f->kind->mtu;
+        vb_fault_set_mtu(vb, f->kind->mtu);
     f->rng = vb->opt.fault_seed * 1000003u + (uint64_t)(f->kind - vb_fault_kinds) * 101u + f->phase;
     f->draw = vb_random_of(&f->rng);
     f->skip = many[f->phase] ? vb_fault_random(f, many[f->phase]) : 0;

@@ -183,7 +183,7 @@ bool vb_strike_small_mtu(struct vb_fault *f, struct vb_scene *scene)
 {
     (void)scene;
     if (vb_fault_count(f, "the peripheral offers an MTU of 23"))
-        f->vb->opt.mtu = VB_ATT_MTU_MIN;
+        vb_fault_set_mtu(f->vb, VB_ATT_MTU_MIN);
     return false;
 }
 
@@ -204,7 +204,7 @@ bool vb_strike_stale_mtu(struct vb_fault *f, struct vb_scene *scene)
     if (scene->place == VB_AT_BEGIN) {
         f->step = f->vb->opt.mtu;
         if (too_much)
-            f->vb->opt.mtu = MTU_SMALL;
+            vb_fault_set_mtu(f->vb, MTU_SMALL);
         return false;
     }
     if (scene->place == VB_AT_LINK_DOWN) {

@@ -115,6 +115,10 @@ struct vb_link *vb_fault_link(struct vb *vb);
 /* The characteristic that a call is for, or NULL. */
 struct vb_char *vb_fault_char(struct vb *vb, sd_bus_message *m);
 
+/* What peripherals offer from now on. Those with a small MTU are radio modules: BlueZ's own server
+ * would cut values, see --notify-wait-ms. */
+void vb_fault_set_mtu(struct vb *vb, unsigned mtu);
+
 /* Its link falls, as if the radio had lost it. */
 void vb_fault_cut(struct vb *vb);
 

@@ -137,6 +137,6 @@ const struct vb_fault_kind vb_fault_kinds[] = {
     {"F59", "the meter is slow: 4.9, 5.1, 29, 31 s",
      VB_FAULT_DATA, ANY, 1, 0, false, 0, PDU, vb_strike_slow},
     {"F60", "credit is never returned, on one link, at MTU 23",
-     VB_FAULT_DATA, ANY, 1, 0, false, 23, PDU | DOWN, vb_strike_no_credit},
+     VB_FAULT_DATA, VB_PHASE_HANDSHAKE, 1, 0, false, 23, PDU | DOWN, vb_strike_no_credit},
 };
 const size_t vb_n_fault_kinds = sizeof vb_fault_kinds / sizeof vb_fault_kinds[0];

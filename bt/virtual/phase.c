@@ -7,6 +7,7 @@
 
 #define PAUSE_US 1000000u /* a pause between exchanges, by which a purge's keep-alives are known */
 #define STEADY 2
+#define SHORT 6           /* fragments of a keep-alive and its like, at the smallest MTU */
 #define CCC_WRITE 5       /* bytes of a Write Request to a client configuration */
 
 const struct vb_phase_row vb_phases[VB_PHASES] = {
@@ -38,7 +39,7 @@ static enum vb_phase request(struct vb_course *course, bool after_pause)
         return VB_PHASES; /* the handshake's own */
     course->asked = true;
     if (after_pause) {
-        course->steady = course->since_pause == 1 ? course->steady + 1 : 0;
+        course->steady = course->since_pause <= SHORT ? course->steady + 1 : 0;
         course->since_pause = 0;
     }
     course->since_pause++;
