@@ -15,6 +15,7 @@
 #define BACK_MAX_MS 8000
 #define DROP_MS 5000            /* BlueZ takes 2 s */
 #define MTU_MIN 23
+#define LENGTH_BYTES 2          /* of a value in a Multiple Handle Value Notification */
 #define NEEDED (BT_ADAPTER | BT_GATT_MANAGER | BT_ADVERT_MANAGER)
 
 static int64_t now_ms(const struct bt_peripheral *p)
@@ -45,7 +46,7 @@ static void central_gone(struct bt_peripheral *p)
 static void central_mtu(struct bt_peripheral *p, uint16_t mtu)
 {
     p->mtu = mtu;
-    p->config.events->connected(p->config.events->ctx, mtu);
+    p->config.events->connected(p->config.events->ctx, (uint16_t)(mtu - LENGTH_BYTES));
 }
 
 bool bt_peripheral_admit(struct bt_peripheral *p, const char *device, uint16_t mtu)

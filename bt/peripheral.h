@@ -26,7 +26,8 @@ struct bt_peripheral_events {
      * GF_E_ADAPTER: not (any more), and why. When it changes. */
     void (*state)(void *ctx, int code, const char *detail);
     /* A central has come. Again when its ATT_MTU turns out to be another, before it gets an
-     * answer to anything. */
+     * answer to anything. It is told two bytes smaller than it is: BlueZ puts a length before each
+     * value that it notifies to a client of its own kind, and cuts what does not fit then. */
     void (*connected)(void *ctx, uint16_t att_mtu);
     void (*disconnected)(void *ctx);
     /* A fragment was written to RX. */

@@ -66,8 +66,8 @@ void mc_pipe_reset(struct mc_pipe *p, uint8_t epoch, uint16_t limit, uint8_t pee
     memset(p, 0, sizeof *p);
     p->epoch = epoch & EPOCH;
     p->limit = limit > MC_FRAGMENT_MAX ? MC_FRAGMENT_MAX : limit;
-    if (p->limit < MC_FRAGMENT_MIN)
-        p->limit = MC_FRAGMENT_MIN;
+    if (p->limit < MC_FRAGMENT_LEAST)
+        p->limit = MC_FRAGMENT_LEAST;
     p->tx.bound = at_most(peer_credits, CREDIT_MAX);
     p->rx.granted = MC_WINDOW;
 }

@@ -73,7 +73,7 @@ struct mc_pipe {    /* private; caller allocates */
 };
 
 /* Start (or reset) an end. limit: most bytes of a fragment to send, min(MTU - 3, peer's limit,
- * MC_FRAGMENT_MAX), not below MC_FRAGMENT_MIN; peer_credits: fragments that the peer takes before
+ * MC_FRAGMENT_MAX), not below MC_FRAGMENT_LEAST; peer_credits: fragments that the peer takes before
  * it grants more, as its CTL says. */
 void mc_pipe_reset(struct mc_pipe *p, uint8_t epoch, uint16_t limit, uint8_t peer_credits);
 

@@ -18,7 +18,8 @@
 
 #define MC_PROTOCOL_VERSION 1
 #define MC_FRAGMENT_MAX 509 /* BlueZ 5.66 refuses writes above 510 */
-#define MC_FRAGMENT_MIN 20  /* ATT_MTU 23 */
+#define MC_FRAGMENT_MIN 20  /* ATT_MTU 23: what every end takes */
+#define MC_FRAGMENT_LEAST 18 /* what a sender may keep to: BlueZ cuts notifications at ATT_MTU - 5 */
 
 /* The CTL value as read: version 1, life state (low nibble) and fragment epoch (high nibble) 1,
  * active epoch 4, fragment limit 2, receive credits 1, meter id 12: 21 bytes, little-endian. A read

@@ -12,7 +12,7 @@
 static uint16_t fragment_limit(const struct mc_meter *m, uint16_t peer)
 {
     uint16_t limit =
-        m->link.mtu < MC_FRAGMENT_MIN + 3 ? MC_FRAGMENT_MIN : (uint16_t)(m->link.mtu - 3);
+        m->link.mtu < MC_FRAGMENT_LEAST + 3 ? MC_FRAGMENT_LEAST : (uint16_t)(m->link.mtu - 3);
 
     if (limit > MC_FRAGMENT_MAX)
         limit = MC_FRAGMENT_MAX;

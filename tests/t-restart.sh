@@ -8,9 +8,9 @@ tap_folder restart
 FOLDER=$W W=$W/world RATE=10 FLOW=36000 CHEAP=1
 . tests/tools/world.sh
 tap_stop() { world_stop; }
-# a link as slow as a real one: a request is on its way for some connection intervals
+# a link as slow as a real one: a request is on its way for some connection intervals, in the smallest fragments that there are
 world_radio() {
-    world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --ci-ms 100
+    world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --ci-ms 30 --mtu 23
     world_wait radio ready
 }
 world_start >/dev/null

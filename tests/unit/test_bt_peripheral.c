@@ -136,10 +136,10 @@ static void test_one_central(void **state)
     pw_link_comes(w);
     assert_string_equal(pw_write_value(w, PW_CTL, AID_DEVICE, 5, 0, 0), "");
     assert_int_equal(w->connected, 1);
-    assert_int_equal(w->mtu, 23);
+    assert_int_equal(w->mtu, 23 - 2);
     assert_string_equal(pw_write_value(w, PW_CTL, AID_DEVICE, 5, 0, 247), "");
     assert_int_equal(w->connected, 2);
-    assert_int_equal(w->mtu, 247);
+    assert_int_equal(w->mtu, 247 - 2);
     assert_string_equal(pw_write_value(w, PW_CTL, AID_DEVICE, 5, 0, 247), "");
     assert_int_equal(w->connected, 2);
 
