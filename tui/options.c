@@ -18,6 +18,8 @@ static const struct command commands[] = {
     {"jobs", "", 0, NEEDS_STORE, "print the worklist", command_jobs, NULL},
     {"outbox", "", 0, NEEDS_STORE, "print the records for head office, newest first",
      command_outbox, NULL},
+    {"scan", "", 0, NEEDS_STORE | NEEDS_WORLD_SYNC,
+     "read a meter's label with the camera, and print its open jobs", command_scan, NULL},
     {"certificate", "--job ID", 0, NEEDS_STORE, "print a job's certificate and its signature",
      command_certificate, NULL},
     {"run", "PROCEDURE --job ID", 1, NEEDS_STORE | NEEDS_WORLD_SYNC | NEEDS_WORLD_RADIO,

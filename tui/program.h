@@ -62,6 +62,9 @@ int command_jobs(struct program *p, struct gf_fail *why);
 int command_outbox(struct program *p, struct gf_fail *why);
 int command_certificate(struct program *p, struct gf_fail *why);
 int command_run(struct program *p, struct gf_fail *why);
+
+/* scan_command.c. */
+int command_scan(struct program *p, struct gf_fail *why);
 int command_meter(struct program *p, struct gf_fail *why);
 
 #endif
