@@ -9,6 +9,7 @@
 #include "common/text.h"
 
 #define DEVICE "org.bluez.Device1"
+#define TRACE_BYTES (256u * 1024)
 
 int64_t bt_now(const struct bt_central *c)
 {
@@ -66,7 +67,10 @@ static void on_value(void *ctx, const struct bt_object *o, const uint8_t *p, siz
 {
     struct bt_central *c = ctx;
 
-    if (c->state == BT_READY && strcmp(o->path, c->tx) == 0 && c->events != NULL)
+    if (c->state != BT_READY || strcmp(o->path, c->tx) != 0)
+        return;
+    bt_trace_pdu(c->trace, BT_ATT_NOTIFY, c->tx, p, n);
+    if (c->events != NULL)
         c->events->fragment(c->events->ctx, p, n);
 }
 
@@ -199,8 +203,9 @@ struct bt_central *bt_central_new(const struct bt_central_config *config)
     c->port = (struct link_port){c, port_bind, port_listen, port_connect, port_write_ctl,
                                  port_send, port_disconnect};
     c->source = (struct gf_source){c, source_fds, source_timeout_ms, source_process};
+    c->trace = bt_trace_new(config->clock, TRACE_BYTES);
     c->bus = bt_bus_new(&bus);
-    return c->bus != NULL ? c : bt_central_free(c);
+    return c->bus != NULL && c->trace != NULL ? c : bt_central_free(c);
 }
 
 struct bt_central *bt_central_free(struct bt_central *c)
@@ -210,6 +215,7 @@ struct bt_central *bt_central_free(struct bt_central *c)
     if (c->bus != NULL && c->device[0] != '\0')
         bt_bus_tell(c->bus, c->device, DEVICE, "Disconnect");
     c->bus = bt_bus_free(c->bus);
+    c->trace = bt_trace_free(c->trace);
     free(c);
     return NULL;
 }
@@ -227,4 +233,9 @@ const struct gf_source *bt_central_source(struct bt_central *c)
 const struct bt_counters *bt_central_counters(const struct bt_central *c)
 {
     return bt_bus_counters(c->bus);
+}
+
+struct gf_span bt_central_trace(const struct bt_central *c)
+{
+    return bt_trace_file(c->trace);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "bt/bus.h"
+#include "common/bytes.h"
 #include "common/port.h"
 #include "field/ports.h"
 
@@ -36,5 +37,9 @@ const struct gf_source *bt_central_source(struct bt_central *c);
 
 /* D-Bus traffic since the start, for the bench. */
 const struct bt_counters *bt_central_counters(const struct bt_central *c);
+
+/* The last 256 KiB of what went over the link, as a btsnoop file (trace.h); valid until the source
+ * is processed again. */
+struct gf_span bt_central_trace(const struct bt_central *c);
 
 #endif

@@ -31,6 +31,7 @@ static void on_command(void *ctx, const struct bt_end *end)
         bt_central_event(c, BT_E_FAIL, end);
         return;
     }
+    bt_trace_pdu(c->trace, BT_ATT_COMMAND, c->rx, c->fifo[c->fifo_at].p, c->fifo[c->fifo_at].n);
     c->fifo_at = (c->fifo_at + 1) % BT_FIFO;
     c->fifo_n--;
     c->write_since_ms = 0;
@@ -73,6 +74,8 @@ static void on_ctl(void *ctx, const struct bt_end *end)
     struct bt_central *c = ctx;
 
     c->ctl_call = 0;
+    if (end->code == 0)
+        bt_trace_pdu(c->trace, BT_ATT_WRITE_RSP, NULL, NULL, 0);
     if (c->events != NULL)
         c->events->ctl_written(c->events->ctx, end->code);
 }
@@ -90,7 +93,10 @@ int bt_data_write_ctl(struct bt_central *c, const uint8_t *p, size_t n)
     if (n + 3 > c->mtu)
         return GF_E_SPACE;
     c->ctl_call = bt_bus_write_value(c->bus, &call, "request", p, n);
-    return c->ctl_call != 0 ? 0 : GF_E_NOT_NOW;
+    if (c->ctl_call == 0)
+        return GF_E_NOT_NOW;
+    bt_trace_pdu(c->trace, BT_ATT_WRITE, c->ctl, p, n);
+    return 0;
 }
 
 void bt_data_reset(struct bt_central *c)

@@ -104,7 +104,9 @@ void bt_setup_mtu(struct bt_central *c)
 {
     const struct bt_call call = {.path = c->rx, .iface = BT_PROPERTIES, .member = "Get",
                                  .timeout_ms = BT_CALL_MS, .end = bt_central_step_end, .ctx = c};
+    const struct bt_object *o = bt_central_device(c);
 
+    bt_trace_up(c->trace, o != NULL ? o->address : "");
     c->mtu = MTU_MIN;
     c->call = bt_bus_call(c->bus, &call, "ss", CHARACTERISTIC, "MTU");
 }
@@ -167,6 +169,7 @@ void bt_setup_not_subscribed(struct bt_central *c, const struct bt_end *end)
 
 void bt_setup_read(struct bt_central *c)
 {
+    bt_trace_pdu(c->trace, BT_ATT_READ, c->ctl, NULL, 0);
     bt_central_step_call(c, c->ctl, CHARACTERISTIC, "ReadValue", "a{sv}");
 }
 
@@ -182,6 +185,7 @@ void bt_setup_ctl_read(struct bt_central *c, const struct bt_end *end)
         bt_central_forget(c, GF_E_GATT, "the value of CTL is not understood");
         return;
     }
+    bt_trace_pdu(c->trace, BT_ATT_READ_RSP, NULL, p, n);
     if (n > 0)
         memcpy(ready.ctl, p, n);
     ready.ctl_len = n;

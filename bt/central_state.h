@@ -8,6 +8,7 @@
 
 #include "bt/bus.h"
 #include "bt/central.h"
+#include "bt/trace.h"
 #include "field/ports.h"
 #include "meter-core/gatt.h"
 
@@ -97,6 +98,7 @@ struct bt_central {
     struct bt_fragment fifo[BT_FIFO];
     unsigned fifo_at, fifo_n;
     unsigned write_call, ctl_call;
+    struct bt_trace *trace;
     int64_t rewrite_at_ms, write_since_ms;  /* a write that BlueZ was too busy for */
 };
 

@@ -56,6 +56,7 @@ void bt_central_step_call(struct bt_central *c, const char *path, const char *if
 static void let_go(struct bt_central *c)
 {
     bt_data_reset(c);
+    bt_trace_down(c->trace);
     bt_bus_cancel(c->bus, &c->connect_call);
     if (c->tx[0] != '\0')
         bt_bus_tell(c->bus, c->tx, CHARACTERISTIC, "StopNotify");

@@ -86,3 +86,12 @@ size_t gf_btsnoop_disconnected(uint8_t ret[static GF_BTSNOOP_RECORD_MAX], int64_
     gf_wr_uint(&w, 0x13, 1);                /* ended by the user: which side it was is not known here */
     return w.n;
 }
+
+size_t gf_btsnoop_len(const uint8_t *record)
+{
+    size_t n = 0;
+
+    for (size_t i = 4; i < 8; i++)          /* the length that is included */
+        n = n << 8 | record[i];
+    return 24 + n;
+}

@@ -31,4 +31,7 @@ size_t gf_btsnoop_connected(uint8_t ret[static GF_BTSNOOP_RECORD_MAX], int64_t u
 /* The event Disconnection Complete. */
 size_t gf_btsnoop_disconnected(uint8_t ret[static GF_BTSNOOP_RECORD_MAX], int64_t utc_us, uint16_t link);
 
+/* The length of the record that begins there: one that was made here. */
+size_t gf_btsnoop_len(const uint8_t *record);
+
 #endif

@@ -131,6 +131,17 @@ static int open_world(struct program *p, const struct command *cmd, struct gf_fa
     return r;
 }
 
+/* --trace: also after a failure, which is what a trace is for. */
+static int write_trace(struct program *p, struct gf_fail *why)
+{
+    struct gf_span file;
+
+    if (p->opt.trace == NULL || p->bt == NULL)
+        return 0;
+    file = bt_central_trace(p->bt);
+    return gf_file_write(p->opt.trace, file.p, file.n, 0600, why);
+}
+
 static void close_all(struct program *p)
 {
     p->env.run = run_free(p->env.run);
@@ -144,8 +155,9 @@ static void close_all(struct program *p)
 /* Everything between the command line and the exit status. */
 static int work(struct program *p, const struct command *cmd, struct gf_fail *why)
 {
+    struct gf_fail trace_why;           /* of a trace, when there is a failure to tell already */
     int64_t rate = 1;
-    int r = 0;
+    int r = 0, traced;
 
     if (p->opt.clock_rate != NULL && gf_parse_int(p->opt.clock_rate, 1, 10000, &rate) < 0)
         return gf_fail(why, GF_E_USAGE, "clock-rate", p->opt.clock_rate);
@@ -164,8 +176,9 @@ static int work(struct program *p, const struct command *cmd, struct gf_fail *wh
         r = open_world(p, cmd, why);
     if (r == 0)
         r = cmd->fn(p, why);
+    traced = write_trace(p, r == 0 ? why : &trace_why);
     close_all(p);
-    return r;
+    return r != 0 ? r : traced;
 }
 
 int main(int argc, char **argv)

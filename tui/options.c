@@ -43,6 +43,7 @@ static const struct {
     TEXT("adapter", "ADDRESS", adapter, "Bluetooth adapter; the first that can"),
     TEXT("clock-rate", "N", clock_rate,
          "waits run N times faster, for tests against programs with the same rate"),
+    TEXT("trace", "FILE", trace, "write what went over the link to a file for Wireshark, at the end"),
     TEXT("camera", "DEVICE", camera, "camera to scan with; the first that is found"),
     TEXT("plain", NULL, plain, "line mode: no cursor addressing, no colour"),
     TEXT("no-color", NULL, no_color, "no colours, as with NO_COLOR in the environment"),

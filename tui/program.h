@@ -14,7 +14,7 @@
 
 /* What the command line says; NULL or false when it does not. */
 struct options {
-    const char *data, *passphrase_file, *bus, *adapter, *clock_rate, *camera;
+    const char *data, *passphrase_file, *bus, *adapter, *clock_rate, *camera, *trace;
     bool plain, no_color, ascii, help, version, json;
     const char *job, *image, *label, *answers, *meter, *confirm;
 };

@@ -146,8 +146,10 @@ def table(path):
 
 
 def values(path):
-    """What crossed in values: one line for each value, of a PDU that packs several too."""
-    for p in client(path):
+    """What crossed in values after the services were found: one line for each, of a PDU that packs several too."""
+    for phase, p in phases(client(path)):
+        if phase != "data":
+            continue
         left = p.raw[1:] if p.op == MULTIPLE else b""
         while len(left) >= 4:           # handle, length, value
             n = struct.unpack_from("<H", left, 2)[0]

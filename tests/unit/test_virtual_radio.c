@@ -386,8 +386,8 @@ static long long count_when_quiet(struct vbworld *w, const char *name)
 
 static void services_are_found_as_bluez_does(void **state)
 {
-    /* 15 and 6 are BlueZ 5.66's own numbers for such a table (tests/vm/g-strangers.sh sees them on
-     * its air); at MTU 23 it needs more rounds; the one User Description costs one beyond those. */
+    /* 15 is BlueZ 5.66's own number for such a table (a capture of it, with one channel, has
+     * it); at MTU 23 it needs more rounds; the one User Description costs one beyond those. */
     static const struct {
         const char *mtu;
         long long first, again;
