@@ -206,6 +206,71 @@ int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_Key
     return r;
 }
 
+/* A column of sealed bytes, of any length up to cap. */
+static int read_sealed(struct db *db, sqlite3_stmt *s, int col, uint8_t *ret, size_t cap,
+                       pb_size_t *ret_n)
+{
+    size_t n = (size_t)sqlite3_column_bytes(s, col);
+
+    if (n > cap)
+        return db_refuse(db, GF_E_STORE_DAMAGED, sqlite3_column_name(s, col),
+                         "a value is longer than it can be");
+    *ret_n = (pb_size_t)n;
+    return db_col_bytes(db, s, col, ret, n);
+}
+
+int db_swap_issue(void *ctx, const char *old_meter_id, uint32_t wrap_epoch, sync_SwapIssue *ret)
+{
+    struct db *db = ctx;
+    sync_SwapIssue i = sync_SwapIssue_init_zero;
+    sqlite3_stmt *s;
+    int r = db_query(db, SQL_SWAP, DB_ARGS(db_text(old_meter_id), db_int(wrap_epoch)), &s);
+
+    if (r != 0)
+        return r;
+    r = db_row(db, s);
+    if (r == 1) {
+        (void)gf_copy(i.old_meter_id, sizeof i.old_meter_id, old_meter_id); /* fits: it was found */
+        i.wrap_epoch = wrap_epoch;
+        r = db_col_bytes(db, s, 0, i.job_id, sizeof i.job_id);
+        if (r == 0)
+            r = read_sealed(db, s, 1, i.swap_key.bytes, sizeof i.swap_key.bytes, &i.swap_key.size);
+        if (r == 0) {
+            *ret = i;
+            r = 1;
+        }
+    }
+    db_done(s);
+    return r;
+}
+
+int db_token_issue(void *ctx, const char *meter_id, uint32_t epoch, sync_TokenIssue *ret)
+{
+    struct db *db = ctx;
+    sync_TokenIssue t = sync_TokenIssue_init_zero;
+    sqlite3_stmt *s;
+    int r = db_query(db, SQL_TOKEN, DB_ARGS(db_text(meter_id), db_int(epoch)), &s);
+
+    if (r != 0)
+        return r;
+    r = db_row(db, s);
+    if (r == 1) {
+        (void)gf_copy(t.meter_id, sizeof t.meter_id, meter_id);     /* fits: it was found */
+        t.epoch = epoch;
+        t.account_no = (uint64_t)sqlite3_column_int64(s, 2);
+        t.sequence = (uint64_t)sqlite3_column_int64(s, 3);
+        r = db_col_bytes(db, s, 0, t.job_id, sizeof t.job_id);
+        if (r == 0)
+            r = read_sealed(db, s, 1, t.token.bytes, sizeof t.token.bytes, &t.token.size);
+        if (r == 0) {
+            *ret = t;
+            r = 1;
+        }
+    }
+    db_done(s);
+    return r;
+}
+
 int db_certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret)
 {
     struct db *db = ctx;

@@ -105,6 +105,24 @@ static int put_key(struct db *db, const sync_KeyIssue *k)
                           db_blob(k->envelope.bytes, k->envelope.size)));
 }
 
+/* Of a meter the case that came last counts: one that was called off is followed by another. */
+static int put_swap(struct db *db, const sync_SwapIssue *s)
+{
+    return db_run(db, SQL_SWAP_PUT,
+                  DB_ARGS(db_text(s->old_meter_id), db_int(s->wrap_epoch),
+                          db_blob(s->job_id, GF_UUID_LEN),
+                          db_blob(s->swap_key.bytes, s->swap_key.size)));
+}
+
+/* Of an account the newest token is sent, which brings what all before it would. */
+static int put_token(struct db *db, const sync_TokenIssue *t)
+{
+    return db_run(db, SQL_TOKEN_PUT,
+                  DB_ARGS(db_text(t->meter_id), db_int(t->epoch), db_u64(t->account_no),
+                          db_u64(t->sequence), db_blob(t->job_id, GF_UUID_LEN),
+                          db_blob(t->token.bytes, t->token.size)));
+}
+
 static int put_certificate(struct db *db, const sync_Certificate *c)
 {
     uint8_t body[BODY_MAX];
@@ -138,6 +156,10 @@ static int apply(struct db *db, const sync_Down *change)
         return put_key(db, &change->body.key);
     case sync_Down_certificate_tag:
         return put_certificate(db, &change->body.certificate);
+    case sync_Down_swap_tag:
+        return put_swap(db, &change->body.swap);
+    case sync_Down_token_tag:
+        return put_token(db, &change->body.token);
     case sync_Down_end_tag:
         return put_end(db, &change->body.end);
     case sync_Down_verdict_tag:

@@ -64,5 +64,18 @@ static const char first[] =
     " BEFORE UPDATE OF seq, id, kind, job_id, made_at_ms, hash, body ON outbox"
     " BEGIN SELECT raise(ABORT, 'records are never changed'); END;";
 
-const char *const db_migrations[] = {first};
+static const char second[] =
+    /* Credit on its way to a meter, and what an old meter needs to hand its own over: sealed for
+     * that meter. */
+    "CREATE TABLE swap_issues (old_meter_id TEXT NOT NULL, wrap_epoch INTEGER NOT NULL,"
+    " job_id BLOB NOT NULL, swap_key BLOB NOT NULL,"
+    " PRIMARY KEY (old_meter_id, wrap_epoch)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE token_issues (meter_id TEXT NOT NULL, epoch INTEGER NOT NULL,"
+    " account_no INTEGER NOT NULL, sequence INTEGER NOT NULL, job_id BLOB NOT NULL,"
+    " token BLOB NOT NULL, PRIMARY KEY (meter_id, epoch)) STRICT, WITHOUT ROWID;"
+    /* All tickets of a meter; up to where its receipts are here, over all runs. */
+    "CREATE INDEX tickets_of_meter ON tickets (meter_id, received);"
+    "CREATE INDEX steps_named ON steps (step, base_seq);";
+
+const char *const db_migrations[] = {first, second};
 const int db_migrations_n = (int)(sizeof db_migrations / sizeof db_migrations[0]);

@@ -72,6 +72,16 @@ static const char *const texts[DB_SQL_COUNT] = {
                     " ON CONFLICT (meter_id, epoch) DO UPDATE SET job_id = excluded.job_id,"
                     " envelope = excluded.envelope",
 
+    [SQL_SWAP] =
+        "SELECT job_id, swap_key FROM swap_issues WHERE old_meter_id = ? AND wrap_epoch = ?",
+    [SQL_SWAP_PUT] = "REPLACE INTO swap_issues (old_meter_id, wrap_epoch, job_id, swap_key)"
+                     " VALUES (?, ?, ?, ?)",
+    [SQL_TOKEN] = "SELECT job_id, token, account_no, sequence FROM token_issues"
+                  " WHERE meter_id = ? AND epoch = ?",
+    [SQL_TOKEN_PUT] =
+        "REPLACE INTO token_issues (meter_id, epoch, account_no, sequence, job_id, token)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+
     [SQL_CERTIFICATE] = "SELECT body FROM certificates WHERE job_id = ?",
     [SQL_CERTIFICATE_PUT] = "INSERT INTO certificates (job_id, body) VALUES (?, ?)"
                             " ON CONFLICT (job_id) DO UPDATE SET body = excluded.body",

@@ -126,6 +126,8 @@ int db_ticket(void *ctx, const char *meter_id, const uint8_t *job_id, uint32_t e
               struct ticket_row *ret);
 int db_tickets(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret, size_t cap);
 int db_key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret);
+int db_swap_issue(void *ctx, const char *old_meter_id, uint32_t wrap_epoch, sync_SwapIssue *ret);
+int db_token_issue(void *ctx, const char *meter_id, uint32_t epoch, sync_TokenIssue *ret);
 int db_certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret);
 
 int db_run_open(void *ctx, const struct run_row *fresh, struct run_row *ret);

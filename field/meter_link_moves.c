@@ -234,6 +234,17 @@ static bool in_session(struct meter_link *ml)
     return false;
 }
 
+/* A recharge that names no operation is answered with the one that the meter made of its token. */
+static bool is_answer_to(const gasm_Response *a, const gasm_Request *q)
+{
+    if (a->command != q->command)
+        return false;
+    if (q->command == gasm_Command_RECHARGE && q->op_id.size == 0)
+        return true;
+    return a->op_id.size == q->op_id.size &&
+           memcmp(a->op_id.bytes, q->op_id.bytes, a->op_id.size) == 0;
+}
+
 static bool take_answer(struct meter_link *ml)
 {
     const gasm_Response *a = &ml->in.answer;
@@ -245,8 +256,7 @@ static bool take_answer(struct meter_link *ml)
         ml_trouble(ml, ml->in.message_code, "the meter's answer does not open");
         return true;
     }
-    if (a->command != ml->in_flight.command || a->op_id.size != ml->in_flight.op_id.size ||
-        memcmp(a->op_id.bytes, ml->in_flight.op_id.bytes, a->op_id.size) != 0) {
+    if (!is_answer_to(a, &ml->in_flight)) {
         ml_trouble(ml, GF_E_SESSION, "the meter answered another request");
         return true;
     }

@@ -202,6 +202,10 @@ struct store_port {
     /* The meter's tickets of all jobs and epochs that are good at `at_s` or later, the newest first. How many. */
     int (*tickets)(void *ctx, const char *meter_id, int64_t at_s, struct ticket_row *ret, size_t cap);
     int (*key_issue)(void *ctx, const char *meter_id, uint32_t epoch_above, sync_KeyIssue *ret);  /* GF_E_NO_TICKET */
+    /* What the old meter of a swap needs to close its account, wrapped under this key epoch. 1 found, 0 not. */
+    int (*swap_issue)(void *ctx, const char *old_meter_id, uint32_t wrap_epoch, sync_SwapIssue *ret);
+    /* The newest token that head office sent for this meter under this key epoch. 1 found, 0 not. */
+    int (*token_issue)(void *ctx, const char *meter_id, uint32_t epoch, sync_TokenIssue *ret);
     int (*certificate)(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret);        /* 1 found, 0 not */
 
     /* The active run of this job and procedure, or a new one with the id given. 1: it was there (resume), 0: new. */

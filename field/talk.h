@@ -32,7 +32,7 @@ struct talk_argument {
 /* The words of one command, by its arguments (NULL: left out), and those that are no argument: the
  * settings of set_parameters. */
 struct talk_asked {
-    const char *value[TALK_ARGUMENTS];
+    const char *value[TALK_ARGUMENTS + 1];
     const char *more[TALK_WORDS];
     size_t n_more;
 };
@@ -40,7 +40,7 @@ struct talk_asked {
 /* What becomes of them. */
 struct talk_request {
     gasm_Request request;       /* without operation id and base */
-    uint32_t last;              /* of a long read: so many of the newest entries; 0: all from the first */
+    uint32_t last;              /* of a long read: so many of the newest; 0: from the first */
 };
 
 /* A command of the meter's table (meter-core/commands.h), as people ask it. */

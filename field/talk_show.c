@@ -387,6 +387,8 @@ void talk_show(const gasm_Response *answer, bool monthly, const struct talk_sink
     if (answer->place != 0)
         number(sink, "place", answer->place);
     show_body(sink, answer, monthly);
-    if (mc_receipt_peek((struct gf_span){answer->receipt.bytes, answer->receipt.size}, &receipt) == 0)
+    struct gf_span sealed = {answer->receipt.bytes, answer->receipt.size};
+
+    if (mc_receipt_peek(sealed, &receipt) == 0)
         number(sink, "receipt", (int64_t)receipt.seq);
 }

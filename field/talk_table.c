@@ -68,7 +68,8 @@ static int build_key(const struct run *r, const struct talk_asked *asked, struct
     }
     n = store->key_issue(store->ctx, r->job.meter_id, r->identity.active_epoch, &key);
     if (n < 0)
-        return gf_fail(why, n, "envelope", "head office sent no new key for this meter");
+        return gf_fail(why, n == GF_E_NO_TICKET ? GF_E_USAGE : n, "envelope",
+                       "head office sent no new key for this meter: give it");
     to->envelope.size = key.envelope.size;
     memcpy(to->envelope.bytes, key.envelope.bytes, key.envelope.size);
     return 0;
@@ -118,7 +119,7 @@ static int build_clock(const struct run *r, const struct talk_asked *asked,
     int64_t *to = &ret->request.body.set_clock.utc_s;
 
     ret->request.which_body = gasm_Request_set_clock_tag;
-    *to = run_utc_ms(r) / 1000;
+    *to = r->ports->clock->utc_ms(r->ports->clock->ctx) / 1000;
     if (asked->value[0] != NULL && gf_utc_parse(asked->value[0], to) < 0)
         return bad(why, GF_E_FORMAT, "utc", "a time like 2026-11-22T08:00:00Z is wanted",
                    asked->value[0]);
@@ -265,14 +266,34 @@ static bool digits(const char *text, char ret[static DIGITS + 1])
     return n == DIGITS;
 }
 
+/* The token that head office sent along with the meter's orders. */
+static int stored_token(const struct run *r, gasm_Recharge *to, struct gf_fail *why)
+{
+    const struct store_port *store = r->ports->store;
+    uint32_t epoch = r->identity.active_epoch;
+    sync_TokenIssue token;
+    int found;
+
+    if (epoch == 0)             /* not known before the meter was asked */
+        return 0;
+    found = store->token_issue(store->ctx, r->job.meter_id, epoch, &token);
+    if (found <= 0)
+        return gf_fail(why, found < 0 ? found : GF_E_USAGE, "token",
+                       "head office sent none that waits for this meter: give it");
+    to->token.size = token.token.size;
+    memcpy(to->token.bytes, token.token.bytes, token.token.size);
+    return 0;
+}
+
 static int build_recharge(const struct run *r, const struct talk_asked *asked,
                           struct talk_request *ret, struct gf_fail *why)
 {
     gasm_Recharge *to = &ret->request.body.recharge;
     int n;
 
-    (void)r;
     ret->request.which_body = gasm_Request_recharge_tag;
+    if (asked->value[0] == NULL)
+        return stored_token(r, to, why);
     if (digits(asked->value[0], to->digits))
         return 0;
     to->digits[0] = '\0';
@@ -285,10 +306,19 @@ static int build_close(const struct run *r, const struct talk_asked *asked,
                        struct talk_request *ret, struct gf_fail *why)
 {
     gasm_CloseAccount *to = &ret->request.body.close_account;
+    const struct store_port *store = r->ports->store;
+    sync_SwapIssue swap;
     int n = 0;
 
-    (void)r;
     ret->request.which_body = gasm_Request_close_account_tag;
+    if (asked->value[0] == NULL && r->ticket.swap.size > 0) {
+        n = store->swap_issue(store->ctx, r->job.meter_id, r->ticket.epoch, &swap);
+        if (n <= 0)
+            return gf_fail(why, n < 0 ? n : GF_E_USAGE, "swap_key",
+                           "head office sent none for this meter: give it");
+        memcpy(to->swap_key.bytes, swap.swap_key.bytes, swap.swap_key.size);
+        n = swap.swap_key.size;
+    }
     if (asked->value[0] != NULL)
         n = bytes("swap_key", asked->value[0], to->swap_key.bytes, sizeof to->swap_key.bytes, why);
     to->swap_key.size = n > 0 ? (pb_size_t)n : 0;
@@ -380,7 +410,8 @@ static const struct talk_command rows[] = {
      .arguments = {FROM_LAST}, .build = build_events},
     {C(RECHARGE), .title = "Recharge",
      .help = "Gives the meter a token: sealed, or its 25 digits. The same token has one effect.",
-     .arguments = {{"token", "TOKEN", NULL, "hex digits of the sealed token, or 25 digits"}},
+     .arguments = {{"token", "TOKEN", "what head office sent",
+                   "hex digits of the sealed token, or 25 digits"}},
      .build = build_recharge},
     {C(VALVE_ARM), .title = "Arm the valve", .danger = true,
      .help = "The meter's button opens the valve within the arming time; locks are lifted when "
@@ -388,7 +419,8 @@ static const struct talk_command rows[] = {
     {C(VALVE_CLOSE), .title = "Close the valve", .danger = true, .help = "Shuts the gas off."},
     {C(CLOSE_ACCOUNT), .title = "Close the account", .danger = true,
      .help = "Shuts the valve and ends the account; the answer is its certificate.",
-     .arguments = {{"swap_key", "HEX", "without a swap", "the sealed key of a swap"}},
+     .arguments = {{"swap_key", "HEX", "of a swap: what head office sent",
+                    "the sealed key of a swap"}},
      .build = build_close},
     {C(IMPORT_CREDIT), .title = "Import credit",
      .help = "Takes over what another meter certified when it was closed.",
@@ -471,7 +503,8 @@ static int take_word(const struct talk_command *c, const char *word, struct talk
     }
     if (at < 0) {
         value = word;
-        for (at = 0; at < TALK_ARGUMENTS && c->arguments[at].name != NULL && ret->value[at] != NULL;)
+        at = 0;
+        while (c->arguments[at].name != NULL && ret->value[at] != NULL)
             at++;
         if (c->arguments[at].name == NULL || strchr(word, '=') != NULL)
             return bad(why, GF_E_USAGE, talk_name(c), "it has no such argument", word);

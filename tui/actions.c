@@ -162,6 +162,9 @@ static const struct action table[] = {
      "Goes back to the worklist.", act_accept},
     {"do", "Do the chosen action", "Enter", IN_PALETTE, "do it",
      "Does the action that is chosen in the palette.", act_accept},
+    {"ask-meter", "Ask the meter", "Enter", IN_METER, "ask",
+     "Sends the chosen command, after its form is filled and a dangerous one is confirmed.",
+     act_accept},
     {"presence", "Confirm that you are present", "Space", IN_PURGE, "I am here",
      "During a purge: tells the meter for another 30 s that somebody watches.", act_presence},
     {"stop-purge", "Stop the purge", "F8", IN_PURGE, "stop the purge",
@@ -177,6 +180,9 @@ static const struct action table[] = {
     {"filter", "Filter the worklist", "/", IN_HOME, "filter",
      "Shows only the jobs in which all typed words occur: number, meter, address or customer.",
      home_filter},
+    {"meter", "Talk to the meter", "m", IN_HOME, NULL,
+     "Opens the page of the chosen job's meter: every command by itself, with what the tickets on "
+     "this laptop allow.", home_meter},
     {"other-list", "Jobs or meters in reach", "Tab Shift-Tab", IN_HOME, "meters",
      "Goes from the worklist to the meters in reach, and back.", home_other_list},
     {"all-jobs", "Open jobs or all jobs", "a", IN_HOME, NULL,
@@ -248,7 +254,7 @@ static void print_where(FILE *out, unsigned where)
         {IN_ANY, "everywhere"}, {IN_HOME, "worklist"}, {IN_LIST, "lists"}, {IN_RUN, "procedure"},
         {IN_STOPPED, "stopped step"}, {IN_PURGE, "purge"}, {IN_SCAN, "scanning"},
         {IN_QUESTION, "question"}, {IN_CONFIRM, "yes or no"}, {IN_FINISHED, "finished procedure"},
-        {IN_PALETTE, "actions"}, {IN_SUB, "above another view"},
+        {IN_PALETTE, "actions"}, {IN_METER, "one meter"}, {IN_SUB, "above another view"},
     };
     const char *comma = "";
 

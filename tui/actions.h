@@ -23,6 +23,7 @@ enum where {
     IN_FINISHED = 1024,         /* a procedure is at its end */
     IN_PALETTE = 2048,
     IN_SUB = 4096,              /* a view above another one */
+    IN_METER = 8192,            /* the page of one meter */
 };
 
 struct action {

@@ -14,6 +14,7 @@
 #include "tui/jobs.h"
 #include "tui/keys.h"
 #include "tui/lines.h"
+#include "tui/view_meter.h"
 
 #define FRAME_MS 50             /* between two drawings, of real time */
 #define TURN_MS 250             /* the longest wait: ages and elapsed times are shown in seconds */
@@ -351,10 +352,15 @@ static void on_message(void *ctx, const char *text)
     app_say(ctx, ROLE_TEXT, "%s", text);
 }
 
+static void on_answer(void *ctx, const gasm_Response *answer)
+{
+    view_meter_answer(ctx, answer);
+}
+
 int app_open(struct app *a, const struct tui_env *env, const struct ui_config *ui,
              struct gf_fail *why)
 {
-    struct run_listener listener = {a, on_step, on_message, NULL};
+    struct run_listener listener = {a, on_step, on_message, on_answer};
     int r;
 
     *a = (struct app){.env = env};

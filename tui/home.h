@@ -8,5 +8,6 @@
 void home_filter(struct app *a);
 void home_other_list(struct app *a);
 void home_all_jobs(struct app *a);
+void home_meter(struct app *a);
 
 #endif

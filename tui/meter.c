@@ -5,11 +5,14 @@
 
 #include "common/host/real.h"
 #include "common/ids.h"
+#include "common/text.h"
 #include "field/talk.h"
 #include "tui/lines.h"
 
 #define FILE_MAX 400            /* bytes of a value from a file: more than any command takes */
 #define NEXT "then"
+#define PAUSE "pause"           /* no command: so many seconds pass, and the session is kept */
+#define PAUSE_MAX_S 3600
 
 struct meter_talk {
     const struct tui_env *env;
@@ -98,7 +101,8 @@ static int confirm(struct meter_talk *t, const struct run_view *v, struct gf_fai
 
     if (is_confirmed(t->how->confirm, v->word))
         return talk_confirm(t->env->run, v->word, why);
-    (void)snprintf(text, sizeof text, "it is dangerous: say --confirm %s when it is meant", v->word);
+    (void)snprintf(text, sizeof text, "it is dangerous: say --confirm %s when it is meant",
+                   v->word);
     return gf_fail(why, GF_E_ANSWER, v->word, text);
 }
 
@@ -121,6 +125,24 @@ static int wait_for_it(struct meter_talk *t, struct gf_fail *why)
                            "by a signal");
         tui_wait(t->env, NULL, -1);
     }
+}
+
+/* The session goes on, nothing is asked: what a person does between two commands. */
+static int wait_for_seconds(struct meter_talk *t, const char *const *words, size_t n,
+                            struct gf_fail *why)
+{
+    const struct gf_clock *clock = t->env->ports->clock;
+    int64_t seconds, until;
+
+    if (n != 2 || gf_parse_int(words[1], 0, PAUSE_MAX_S, &seconds) < 0)
+        return gf_fail(why, GF_E_USAGE, PAUSE, "how many seconds, 0 to 3600?");
+    until = clock->mono_ms(clock->ctx) + seconds * 1000;
+    while (clock->mono_ms(clock->ctx) < until) {
+        if (*t->env->stop > 0)
+            return gf_fail(why, GF_E_CANCELLED, PAUSE, "by a signal");
+        tui_wait(t->env, NULL, gf_real_wait_ms((int)(until - clock->mono_ms(clock->ctx))));
+    }
+    return 0;
 }
 
 static int ask(struct meter_talk *t, const char *const *words, size_t n, struct gf_fail *why)
@@ -198,7 +220,10 @@ int tui_meter(const struct tui_env *env, const struct meter_how *how, struct gf_
 
         while (at + n < how->n_words && strcmp(how->words[at + n], NEXT) != 0)
             n++;
-        code = ask(&t, how->words + at, n, why);
+        if (n > 0 && strcmp(how->words[at], PAUSE) == 0)
+            code = wait_for_seconds(&t, how->words + at, n, why);
+        else
+            code = ask(&t, how->words + at, n, why);
         at += n + 1;
     }
     leave(env);
@@ -215,14 +240,16 @@ void meter_help(FILE *out)
 
     (void)fprintf(out,
                   "Which meter: --meter, --job, --label or --image. Several commands, apart by the "
-                  "word %s, are\nasked in one session. ARGUMENT is NAME=VALUE, or a value in this "
-                  "order; @FILE takes it from a\nfile. ! has to be confirmed with --confirm.\n\n",
-                  NEXT);
+                  "word %s, are\nasked in one session; %s SECONDS lets time pass. ARGUMENT is "
+                  "NAME=VALUE, or a value in this\norder; @FILE takes it from a file. ! has to be "
+                  "confirmed with --confirm.\n\n",
+                  NEXT, PAUSE);
     for (size_t i = 0; i < n; i++) {
         (void)fprintf(out, "  %-16s %c %-11s %s\n", talk_name(&all[i]), all[i].danger ? '!' : ' ',
                       talk_right(&all[i]), all[i].title);
         for (const struct talk_argument *a = all[i].arguments; a->name != NULL; a++)
             (void)fprintf(out, "    %s=%s  %s%s%s\n", a->name, a->shape, a->help,
-                          a->unset != NULL ? "; else " : " (needed)", a->unset != NULL ? a->unset : "");
+                          a->unset != NULL ? "; else " : " (needed)",
+                          a->unset != NULL ? a->unset : "");
     }
 }

@@ -11,7 +11,7 @@
 struct meter_how {
     const char *meter_id, *job;         /* which; either may be NULL, not both */
     const char *address;                /* of its label; NULL */
-    const char *const *words;           /* commands with arguments, apart by the word "then" */
+    const char *const *words;           /* commands with arguments, apart by "then"; "pause 3" is one */
     size_t n_words;
     const char *confirm;                /* names of dangerous commands, apart by commas; NULL */
     bool json;
@@ -20,8 +20,8 @@ struct meter_how {
 
 /* Ask one command after another in one session, and print each answer as it comes. The first
  * failure ends it. A value that begins with "@" is the name of a file: its bytes, or the hex digits
- * in it. 0, or GF_E_* with *why. A signal (env->stop) gives up; the same call settles what was under
- * way. */
+ * in it. 0, or GF_E_* with *why. A signal (env->stop) gives up; the same call settles what was
+ * under way. */
 int tui_meter(const struct tui_env *env, const struct meter_how *how, struct gf_fail *why);
 
 /* The list of the meter's commands with their arguments. */

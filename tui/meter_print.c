@@ -38,7 +38,10 @@ static void print_value(void *ctx, const struct talk_value *v)
 static int width_of(const struct talk_value *v)
 {
     int name = (int)strlen(v->name);
-    int usual = v->kind == TALK_TIME ? 20 : v->kind == TALK_WORDS ? 16 : v->kind == TALK_HEX ? 32 : 8;
+    int usual = v->kind == TALK_TIME    ? 20
+                : v->kind == TALK_WORDS ? 16
+                : v->kind == TALK_HEX   ? 32
+                                        : 8;
 
     return name > usual ? name : usual;
 }

@@ -10,6 +10,7 @@
 #include "tui/home.h"
 #include "tui/input.h"
 #include "tui/jobs.h"
+#include "tui/view_meter.h"
 
 #define JOBS_MAX 1000           /* shown; more are found by the filter */
 #define RELOAD_MS 60000         /* what is due changes at midnight, at the latest */
@@ -464,6 +465,17 @@ void home_all_jobs(struct app *a)
         h->all = !h->all;
         load(a, h);
     }
+}
+
+/* The page of the chosen job's meter; of a meter in reach, that of its job. */
+void home_meter(struct app *a)
+{
+    struct home *h = home_on_top(a);
+
+    if (h != NULL && h->on_radio)
+        choose_meter(a, h);
+    if (h != NULL && !h->on_radio && h->work.at < h->n)
+        view_meter_open(a, NULL, h->jobs[h->work.at].job.number);
 }
 
 const struct view view_home = {

@@ -14,6 +14,7 @@
 #include "common/text.h"
 #include "field/procedure.h"
 #include "field/sync.h"
+#include "field/talk.h"
 
 #define FAKE_UTC_MS 1795334400000       /* 2026-11-22T08:00:00Z */
 
@@ -29,6 +30,7 @@ struct fake_moment {
     const char *attempt_why;
     int64_t attempt_in_ms;
     bool purge; /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
+    uint32_t read, all;         /* of a talk, while a long read is under way */
     int code;                   /* of RUN_STOPPED */
     const char *detail;
     const char *done; /* when it is over, its step ends with this text; NULL: the step goes on */
@@ -194,6 +196,57 @@ int run_answer(struct run *r, const char *text)
     (void)snprintf(fake.answers + n, sizeof fake.answers - n, "%s\n", text);
     fake_next();
     return 0;
+}
+
+int talk_start(struct run *r, const char *meter_id, const char *job, const char *address,
+               struct gf_fail *why)
+{
+    (void)meter_id;
+    (void)address;
+    return run_start(r, "meter", job, why);
+}
+
+int talk_ask(struct run *r, const char *const *words, size_t n, struct gf_fail *why)
+{
+    char line[200] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(line + at, sizeof line - at, "%s%s", i > 0 ? " " : "", words[i]);
+    if (fake.start_code != 0)
+        return gf_fail(why, fake.start_code, words[0], "not what was wanted");
+    return run_answer(r, line);
+}
+
+int talk_confirm(struct run *r, const char *word, struct gf_fail *why)
+{
+    (void)why;
+    return run_answer(r, word);
+}
+
+void talk_stop(struct run *r)
+{
+    (void)r;
+    fake_next();
+}
+
+enum talk_may talk_may(const struct run *r, const struct talk_command *c)
+{
+    (void)r;
+    return (enum talk_may)(c->id % 4);
+}
+
+void talk_progress(const struct run *r, uint32_t *ret_read, uint32_t *ret_all)
+{
+    (void)r;
+    *ret_read = fake_now()->read;
+    *ret_all = fake_now()->all;
+}
+
+bool talk_monthly(const struct run *r)
+{
+    (void)r;
+    return false;
 }
 
 void run_confirm_presence(struct run *r)

@@ -124,6 +124,34 @@ static int key_issue(void *ctx, const char *meter_id, uint32_t epoch_above, sync
     return GF_E_NO_TICKET;
 }
 
+static int swap_issue(void *ctx, const char *old_meter_id, uint32_t wrap_epoch,
+                      sync_SwapIssue *ret)
+{
+    struct field_store *s = ctx;
+
+    for (size_t i = s->data.n_swaps; i-- > 0;) {
+        if (strcmp(s->data.swaps[i].old_meter_id, old_meter_id) == 0 &&
+            s->data.swaps[i].wrap_epoch == wrap_epoch) {
+            *ret = s->data.swaps[i];
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int token_issue(void *ctx, const char *meter_id, uint32_t epoch, sync_TokenIssue *ret)
+{
+    struct field_store *s = ctx;
+
+    for (size_t i = s->data.n_tokens; i-- > 0;) {
+        if (strcmp(s->data.tokens[i].meter_id, meter_id) == 0 && s->data.tokens[i].epoch == epoch) {
+            *ret = s->data.tokens[i];
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int certificate(void *ctx, const uint8_t job_id[static 16], sync_Certificate *ret)
 {
     struct field_store *s = ctx;
@@ -454,6 +482,12 @@ static int changes_apply(void *ctx, const sync_Down *change)
     case sync_Down_key_tag:
         *NEXT(s->data.keys, s->data.n_keys) = change->body.key;
         return 0;
+    case sync_Down_swap_tag:
+        *NEXT(s->data.swaps, s->data.n_swaps) = change->body.swap;
+        return 0;
+    case sync_Down_token_tag:
+        *NEXT(s->data.tokens, s->data.n_tokens) = change->body.token;
+        return 0;
     case sync_Down_certificate_tag:
         *NEXT(s->data.certificates, s->data.n_certificates) = change->body.certificate;
         return 0;
@@ -488,8 +522,8 @@ struct field_store *field_store_new(struct field_fate *fate)
     assert(s != NULL);
     s->fate = fate;
     s->port = (struct store_port){
-        s, jobs, job, job_of, meter, ticket, tickets, key_issue, certificate, run_open, run_active,
-        receipts_known, step_last, step_save,
+        s, jobs, job, job_of, meter, ticket, tickets, key_issue, swap_issue, token_issue,
+        certificate, run_open, run_active, receipts_known, step_last, step_save,
         outbox_next, outbox_page, outbox_item, outbox_counts, outbox_verdict, cursor,
         changes_begin, changes_apply, changes_end,
     };

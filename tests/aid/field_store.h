@@ -30,11 +30,13 @@ struct field_store {
         sync_MeterRow meters[4];
         sync_TicketGrant tickets[8];
         sync_KeyIssue keys[4];
+        sync_SwapIssue swaps[4];
+        sync_TokenIssue tokens[4];
         sync_Certificate certificates[4];
         struct run_row runs[8];
         struct step_row steps[FIELD_STORE_ROWS];
         struct outbox_row outbox[FIELD_STORE_ROWS];
-        size_t n_jobs, n_meters, n_tickets, n_keys, n_certificates, n_runs, n_steps, n_outbox;
+        size_t n_jobs, n_meters, n_tickets, n_keys, n_swaps, n_tokens, n_certificates, n_runs, n_steps, n_outbox;
         uint64_t cursor;
     } data;
     struct field_store_data *saved;     /* between changes_begin and changes_end */
