@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# t-faults.sh - account openings under Bluetooth faults: 20 runs, each a drawn fault and phase; TEST_ALL=1: every fault in
+# every phase once, and 200 drawn ones. FAULT_SEED draws others. The table in docs/bluetooth.md is that of the faults and of
+# the recorded run; GENERATE=1 prints it anew, after tests/tools/faults --all --out tests/golden/faults.tsv. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
+export BUILD
+. tests/tools/tap.sh
+FAULT_SEED=${FAULT_SEED:-1}
+HERE=${BUILD_TMP:-$BUILD/tmp}
+
+# told RESULTS - a test for each line of a campaign
+told() {
+    local fault phase seed verdict strikes seconds words good
+    while IFS=$'\t' read -r fault phase seed verdict strikes seconds words; do
+        case $verdict in done | sentence) good=0 ;; *) good=1 ;; esac
+        ok $good "$fault@$phase: $verdict $words  (replay: tests/tools/faults --only $fault@$phase --seed $seed)"
+    done <"$1"
+}
+
+# campaign NAME RUNS OPTION... - so many runs
+campaign() {
+    local name=$1 runs=$2
+    shift 2
+    W=$HERE/faults-$name tests/tools/faults "$@" --seed "$FAULT_SEED" --out "$HERE/faults-$name.tsv" >/dev/null || true
+    told "$HERE/faults-$name.tsv"
+    is "$(wc -l <"$HERE/faults-$name.tsv")" "$runs" "all $runs runs ended"
+}
+
+[ -z "${GENERATE:-}" ] || tests/tools/faults_table docs/bluetooth.md
+run 0 "the table of docs/bluetooth.md is that of the faults and of the recorded run" tests/tools/faults_table --check docs/bluetooth.md
+run 2 "an order for a fault that there is not" "$BUILD/virtual-bluez" --fault F99@idle --list
+run 2 "an order for a phase that there is not" "$BUILD/virtual-bluez" --fault F01@lunch --list
+if [ -n "${TEST_ALL:-}" ]; then
+    campaign all "$(tests/tools/faults --count)" --all
+    campaign drawn 200 --draw 200
+else
+    campaign drawn 20 --draw 20
+fi
+done_testing
