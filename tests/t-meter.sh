@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# t-meter.sh - commands of the meter through `gasfitter meter`: an opening by hand, service, a recharge, the end of an
+# account; and what is refused without the right ticket. TAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${BUILD:=build/gcc}"
+case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
+W=${BUILD_TMP:-$BUILD/tmp}/meter RATE=10 FLOW=360000
+. tests/tools/tap.sh
+CHEAP=1
+. tests/tools/world.sh
+trap world_stop EXIT
+trap 'exit 130' INT TERM HUP
+
+# ask METER WORDS... - a talk; what is dangerous is confirmed
+ALL=purge_start,zero_clear,commission,valve_arm,valve_close,close_account,self_test,reset_to_factory
+ask() { local id=$1; shift; fitter meter --meter "$id" --confirm "$ALL" "$@"; }
+# does NAME METER COMMAND [ARGUMENT...] - it is done, and counts as tested
+TESTED=""
+does() { local name=$1; shift; TESTED="$TESTED $2"; run 0 "$2: $name" ask "$@"; }
+# refuses COMMAND METER - without a ticket that gives the right
+refuses() {
+    local name=$1 id=$2
+    shift 2
+    run 4 "$name without the right" ask "$id" "$name" "$@"
+    says "E053" "it says so"
+    says "$name needs" "and which right is needed"
+}
+# holds NAME CMD... - the command succeeds
+holds() { local name=$1; shift; if "$@"; then ok 0 "$name"; else ok 1 "$name"; fi; }
+out_has() { printf '%s\n' "$OUT" | grep -Eq -- "$1"; }
+value() { printf '%s\n' "$OUT" | sed -n "s/^$1: //p" | tail -1; }
+
+world_start >/dev/null
+set -- $METERS
+A=$1 B=$2 C=$3
+param=credit_low_l
+
+# ---- what needs no meter: the list, wrong words ----
+run 0 "the list" "$BUILD/gasfitter" meter --help
+NAMES=$(sed -n '/^## Commands/,/^## Parameters/s/^| [0-9]* | `\([a-z_]*\)`.*/\1/p' docs/meter-tables.md)
+for name in $NAMES; do
+    case $OUT in *"  $name "*) ;; *) ok 1 "--help has $name" ;; esac
+done
+run 2 "no such command" ask "$A" frobnicate
+says "frobnicate" "it is named"
+run 2 "no such argument" ask "$A" read_balance loud=yes
+says "loud=yes" "it is named"
+run 3 "an argument that is no number" ask "$A" purge_start litres=many
+says "litres: a number from 1" "it says where and what"
+run 2 "an argument is missing" ask "$A" zero_clear
+says "residual: it has to be given" "it is named"
+run 2 "given twice" ask "$A" read_events last=1 last=2
+run 3 "a period that is none" ask "$A" read_history period=weeks
+run 3 "a parameter outside its range" ask "$A" set_parameters "$param=999999999"
+says "$param" "it is named"
+run 2 "no meter said" fitter meter identify
+run 3 "a meter id with a wrong digit" fitter meter --meter GM2400000157 identify
+run 2 "what only the meter makes" ask "$A" key_activated
+TESTED="$TESTED key_activated"
+run 3 "a dangerous one without its word" fitter meter --meter "$A" purge_start
+says "E029" "it has to be confirmed"
+
+# ---- opening, by hand ----
+does "before it has a key" "$A" identify
+says "state: new from the factory" "it is new"
+run 4 "a command before the key" ask "$A" read_balance
+does "from what head office sent" "$A" install_key
+does "from the job" "$A" open_account
+is "$(value state)" "has its key" "open_account: its key is active"
+for name in valve_arm self_test reset_to_factory close_account; do refuses "$name" "$A"; done
+refuses import_credit "$A" certificate=00
+refuses recharge "$A" token=00
+# ten litres flow in a tenth of a second, once the valve is open; on a slow machine nobody may be there in time
+purge() {
+    ask "$A" purge_start litres=10 seconds=60 then purge_keepalive then pause 4 then purge_stop ||
+        ask "$A" purge_start litres=10 seconds=60 then purge_keepalive then pause 4 then purge_stop
+}
+TESTED="$TESTED purge_start purge_keepalive purge_stop"
+run 0 "purge_start, purge_keepalive, purge_stop: gas flows" purge
+holds "purge_stop: gas flowed, and it tells how much" [ "$(value flowed_l)" -gt 0 ]
+is "$(value valve)" shut "purge_stop: the valve is shut"
+does "state and totals" "$A" read_balance
+residual=$(value residual_l)
+run 4 "another residual than it has" ask "$A" zero_clear residual=12345
+does "the residual that it has" "$A" zero_clear "residual=$residual"
+does "this laptop's time" "$A" set_clock
+run 4 "a time outside the ticket's" ask "$A" set_clock utc=2031-01-01T00:00:00Z
+does "by name and number" "$A" set_parameters "$param=4000" 10=20
+does "each with its unit" "$A" get_parameters
+holds "get_parameters: what was set" out_has "7  $param +4000  l"
+does "into service" "$A" commission
+is "$(value state)" "in service" "commission: it is in service"
+does "all that it keeps" "$A" read_receipts
+holds "read_receipts: the last is there" out_has commission
+office label "$A" --png "$W/1.png" --scale 6 >/dev/null
+run 0 "the procedure finds everything done, and ends the job" \
+    fitter run account-opening --job J-0001 --image "$W/1.png" --answers "$W/answers"
+
+# ---- the rest of the opened meters, as procedures do it ----
+office label "$B" --png "$W/2.png" --scale 6 >/dev/null
+run 0 "another meter" fitter run account-opening --job J-0002 --image "$W/2.png" --answers "$W/answers"
+
+# ---- in service ----
+run 0 "the account" ask "$A" identify
+account=$(value account)
+office add-staff S900 "Ines Okafor" supervisor >/dev/null
+office tariff add T-2026 "0=850" --currency EUR --period month --by S900 >/dev/null
+office pay "$account" 2000 EUR --json >"$W/sale"
+run 0 "an order for maintenance" office work-order "$A" - S001 --kind maintenance --number M-1
+run 0 "its tickets, and the token" fitter sync
+refuses close_account "$A"
+does "the token that head office sent" "$A" recharge
+bought=$(value residual_l)
+is "$(value purchased_l)" 2352 "recharge: the litres that were sold"
+run 0 "the same token again" ask "$A" recharge "$(sed -n 's/.*"digits": *"\([0-9]*\)".*/\1/p' "$W/sale" | head -1)"
+is "$(value residual_l)" "$bought" "recharge: brings nothing twice"
+does "what was bought" "$A" read_purchases
+holds "read_purchases: the sale" out_has ' 2352 '
+does "for the button" "$A" valve_arm
+holds "valve_arm: it waits for the button" [ "$(value armed_s)" -gt 0 ]
+does "shut" "$A" valve_close
+is "$(value valve)" shut "valve_close: it is shut"
+does "all is well" "$A" self_test
+is "$(value passed)" yes "self_test: passed"
+does "newest of them" "$A" read_events last=3
+is "$(printf '%s\n' "$OUT" | grep -c 'Z ' || true)" 3 "read_events: so many as were asked"
+
+# ---- the end of an account ----
+run 0 "an order for removal" office work-order "$B" - S001 --kind removal --number R-1
+run 0 "its tickets" fitter sync
+refuses valve_arm "$B"
+does "with its certificate" "$B" close_account
+holds "close_account: the certificate is there" out_has '^certificate: [0-9a-f]+$'
+run 0 "read" ask "$B" read_balance
+is "$(value state)" "account closed" "close_account: the meter says so"
+done_testing
