@@ -256,8 +256,9 @@ int credit_look(struct office *o, const char *meter_id, uint64_t account_no,
                    "SELECT CASE WHEN EXISTS (SELECT 1 FROM token WHERE org_id = ?1 AND account_no "
                    "= ?2 AND state = 'pending') OR EXISTS (SELECT 1 FROM refund WHERE org_id = ?1 "
                    "AND account_no = ?2 AND state = 'asked') OR EXISTS (SELECT 1 FROM swap_case "
-                   "WHERE org_id = ?1 AND old_account_no = ?2) OR EXISTS (SELECT 1 FROM swap_case "
-                   "WHERE org_id = ?1 AND new_account_no = ?2) THEN 1 ELSE 0 END",
+                   "WHERE org_id = ?1 AND supply_point = (SELECT supply_point FROM account WHERE "
+                   "org_id = ?1 AND account_no = ?2) AND (old_account_no = ?2 OR new_account_no = "
+                   "?2)) THEN 1 ELSE 0 END",
                    ODB(ODB_I(account_no)))
         < 0)
         return ho_db_fail(o);

@@ -46,7 +46,7 @@ static void print_select(const struct odb_table *table, struct buf *ret)
         buf_print(ret, ", %s", table->columns[i].name);
     buf_print(ret, " FROM %s WHERE org_id = ?1%s ORDER BY org_id, %s", table->name,
               strcmp(table->name, "setting") == 0
-                  ? " AND name <> 'made' AND name <> 'schema version'"
+                  ? " AND name NOT IN ('made', 'schema version', 'schema digest')"
                   : "",
               table->key);
     buf_add(ret, "", 1);

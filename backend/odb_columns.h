@@ -1,19 +1,20 @@
-/* odb_columns.h - the columns of each table, without org_id; for odb_tables.c alone, see odb_tables.h.
- */
+/* odb_columns.h - the columns of each table, without org_id; for odb_tables.c alone, see
+ * odb_tables.h. */
 #ifndef GF_ODB_COLUMNS_H
 #define GF_ODB_COLUMNS_H
 
 #include "backend/odb_tables.h"
 
-#define INT(name) { name, ODB_COL_INT, false, NULL, NULL }
-#define TEXT(name) { name, ODB_COL_TEXT, false, NULL, NULL }
-#define BYTES(name) { name, ODB_COL_BYTES, false, NULL, NULL }
-#define INT_OR_NULL(name) { name, ODB_COL_INT, true, NULL, NULL }
-#define TEXT_OR_NULL(name) { name, ODB_COL_TEXT, true, NULL, NULL }
-#define BYTES_OR_NULL(name) { name, ODB_COL_BYTES, true, NULL, NULL }
-#define INT_ELSE(name, missing) { name, ODB_COL_INT, false, missing, NULL }
-#define TEXT_ELSE(name, missing) { name, ODB_COL_TEXT, false, missing, NULL }
-#define WORD(name, words) { name, ODB_COL_TEXT, false, NULL, words }
+#define INT(name) { name, ODB_COL_INT, false, NULL, NULL, NULL }
+#define TEXT(name) { name, ODB_COL_TEXT, false, NULL, NULL, NULL }
+#define BYTES(name) { name, ODB_COL_BYTES, false, NULL, NULL, NULL }
+#define INT_OR_NULL(name) { name, ODB_COL_INT, true, NULL, NULL, NULL }
+#define TEXT_OR_NULL(name) { name, ODB_COL_TEXT, true, NULL, NULL, NULL }
+#define BYTES_OR_NULL(name) { name, ODB_COL_BYTES, true, NULL, NULL, NULL }
+#define INT_ELSE(name, missing) { name, ODB_COL_INT, false, missing, NULL, NULL }
+#define TEXT_ELSE(name, missing) { name, ODB_COL_TEXT, false, missing, NULL, NULL }
+#define WORD(name, words) { name, ODB_COL_TEXT, false, NULL, words, NULL }
+#define INT_OR_NULL_BEFORE(name, before) { name, ODB_COL_INT, true, NULL, NULL, before }
 
 static const struct odb_column setting_columns[] = {
     TEXT("name"),
@@ -322,7 +323,7 @@ static const struct odb_column refund_columns[] = {
     INT("asked_at_ms"),
     INT_OR_NULL("ended_at_ms"),
     TEXT("reason"),
-    INT_OR_NULL("live"),
+    INT_OR_NULL_BEFORE("live", "CASE state WHEN 'refused' THEN NULL ELSE 1 END"),
     TEXT_ELSE("why", "''"),
 };
 

@@ -150,7 +150,9 @@ static int copy_rows(struct odb *db, const struct odb_table *table, const struct
     for (size_t i = 0; i < table->n_columns; i++) {
         const struct odb_column *c = &table->columns[i];
 
-        if (has_column(old, c->name) && c->missing != NULL && !c->may_be_null)
+        if (!has_column(old, c->name) && c->before != NULL)
+            buf_print(&sql, ", %s", c->before);
+        else if (has_column(old, c->name) && c->missing != NULL && !c->may_be_null)
             buf_print(&sql, ", COALESCE(%s, %s)", c->name, c->missing);
         else if (has_column(old, c->name))
             buf_print(&sql, ", %s", c->name);
@@ -281,10 +283,15 @@ static int create_all(struct odb *db)
 static int set_version(struct odb *db)
 {
     struct buf sql = { 0 };
+    int r;
 
     buf_print(&sql, "%s%d%s", dialect_of(db)->set_version, ODB_SCHEMA_VERSION,
               dialect_of(db)->set_version_end);
-    return run_printed(db, &sql);
+    r = run_printed(db, &sql);
+    return r == 0 ? odb_script(db, "INSERT INTO setting (org_id, name, value) VALUES (1, 'schema "
+                                   "digest', '" ODB_SCHEMA_DIGEST "') ON CONFLICT (org_id, name) "
+                                   "DO UPDATE SET value = excluded.value")
+                  : r;
 }
 
 /* Another program may do the same at the same time: the version counts that is read under the
@@ -315,6 +322,22 @@ static int check_version(struct odb *db, int64_t version)
                         "its tables are of a newer version of this program");
 }
 
+/* Are the tables of this version those of this program? 0; GF_E_STORE_NEWER; store errors. */
+static int check_digest(struct odb *db)
+{
+    int64_t same = 0;
+    int r = odb_number(db, &same,
+                       "SELECT COUNT(*) FROM setting WHERE org_id = ?1 AND name = 'schema digest' "
+                       "AND value = ?2",
+                       ODB(ODB_T(ODB_SCHEMA_DIGEST)));
+
+    if (r < 0 || same == 1)
+        return r < 0 ? r : 0;
+    return odb_set_fail(db, GF_E_STORE_NEWER, "database",
+                        "its tables have this version's number and are others: it was made by a "
+                        "program between two versions. Open it with that one, or a newer one");
+}
+
 /* One look, and what it asks for. 0: the version is this program's; 1: look again. */
 static int step(struct odb *db, bool create)
 {
@@ -323,6 +346,8 @@ static int step(struct odb *db, bool create)
 
     if (r == 0)
         r = check_version(db, version);
+    if (r == 0 && version == ODB_SCHEMA_VERSION)
+        r = check_digest(db);
     if (r != 0 || version == ODB_SCHEMA_VERSION)
         return r;
     if (version == 0 && !create)

@@ -29,21 +29,21 @@ const struct odb_table odb_tables[] = {
     {TABLE(customer), .key = "customer_no", .what = "customers"},
     {TABLE(customer_login), .key = "login", .unique = {"customer_no"},
      .refers = {"customer_no > customer (customer_no)"},
-     .what = "how a customer logs in: scrypt of the password; strangers_ms: up to when wrong ones of "
-             "strange addresses are paid for"},
+     .what = "how a customer logs in: scrypt of the password; strangers_ms: up to when wrong ones "
+             "of strange addresses are paid for"},
     {TABLE(customer_address), .key = "login, address",
      .refers = {"login > customer_login (login)"},
-     .what = "where logins were tried from (an HMAC): wrong passwords in a row, until when it waits, "
-             "and until when it is familiar because the right one came from there"},
+     .what = "where logins were tried from (an HMAC): wrong passwords in a row, until when it "
+             "waits, and until when it is familiar because the right one came from there"},
     {TABLE(customer_session), .key = "token_hash", .refers = {"login > customer_login (login)"},
-     .indexes = {"expires_at_ms"}, .what = "sessions of customers, by SHA-256 of their token"},
+     .indexes = {"expires_at_ms", "login"}, .what = "sessions of customers, by SHA-256 of their token"},
     {TABLE(supply_point), .key = "supply_point", .refers = {"customer_no > customer (customer_no)"},
      .indexes = {"customer_no"},
      .what = "the identity that survives a swap; meter_id: its present occupant"},
     {TABLE(account), .key = "account_no",
      .refers = {"customer_no > customer (customer_no)",
                 "supply_point > supply_point (supply_point)", "meter_id > meter (meter_id)"},
-     .indexes = {"customer_no", "meter_id", "supply_point"},
+     .indexes = {"customer_no", "meter_id, account_no", "supply_point, account_no"},
      .what = "prepaid accounts; an account is on one meter for its whole life"},
     {TABLE(binding), .key = "customer_no, meter_id",
      .refers = {"customer_no > customer (customer_no)", "account_no > account (account_no)"},
@@ -57,7 +57,7 @@ const struct odb_table odb_tables[] = {
      .refers = {"meter_id > meter (meter_id)", "supply_point > supply_point (supply_point)",
                 "customer_no > customer (customer_no)", "staff_no > staff (staff_no)",
                 "account_no > account (account_no)", "swap_case > swap_case (case_id)"},
-     .indexes = {"meter_id", "staff_no, state", "state, due, number", "swap_case"},
+     .indexes = {"meter_id, order_id", "staff_no, state", "state, due, number", "swap_case"},
      .what = "work for technicians; began_*: what was registered when tickets were first issued, "
              "key_epoch: the epoch that the work is done under"},
     {TABLE(account_key), .key = "meter_id, epoch", .refers = {"meter_id > meter (meter_id)"},
@@ -87,8 +87,8 @@ const struct odb_table odb_tables[] = {
      .unique = {"account_no, sequence, live", "account_no, by_sequence"},
      .refers = {"account_no > account (account_no)"},
      .what = "unused tokens given back: wanted by one, approved (asked) by another, then paid or "
-             "refused by the meter's own receipt; live: null once it is refused, so that a token has "
-             "one other at most"},
+             "refused by the meter's own receipt; live: null once it is refused, so that a token "
+             "has one other at most"},
     {TABLE(payout), .key = "payout_id", .unique = {"account_no, live"},
      .refers = {"account_no > account (account_no)"},
      .what = "what an account that was closed without a swap left: paid out or written off, asked "

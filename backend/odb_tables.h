@@ -14,7 +14,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ODB_SCHEMA_VERSION 2
+/* The version, and SHA-256 of the DDL that it stands for (of both engines, each statement with its
+ * NUL). Every database says both. Who changes the description raises the number: a test fails when
+ * the digest is another one, and a database of the same number with another digest is refused. */
+#define ODB_SCHEMA_VERSION 3
+#define ODB_SCHEMA_DIGEST "2be61d895720bedad672cec83e872d85a734a91322c7d8e89ceeb2f16a90f377"
 
 struct odb_column {
     const char *name;
@@ -23,6 +27,7 @@ struct odb_column {
     const char *missing; /* SQL literal: its value where none is given, also in rows of a version
                           * that did not have it; NULL: none */
     const char *words;   /* the only texts allowed, "planned|assigned"; NULL: any */
+    const char *before;  /* SQL over an old row: its value there instead; NULL: `missing` */
 };
 
 #define ODB_LISTS_MAX 8

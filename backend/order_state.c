@@ -13,10 +13,10 @@
 static struct odb_query *query_holders(struct office *o, const char *meter_id, bool as_old)
 {
     return as_old ? odb_query(o->db,
-                              "SELECT w.order_id, w.number, w.state, w.kind FROM swap_case k JOIN "
-                              "work_order w ON w.org_id = k.org_id AND w.swap_case = k.case_id "
-                              "WHERE k.org_id = ?1 AND k.old_meter_id = ?2 AND w.closed_at_ms IS "
-                              "NULL",
+                              "SELECT w.order_id, w.number, w.state, w.kind FROM swap_case k "
+                              "CROSS JOIN work_order w WHERE w.org_id = k.org_id AND w.swap_case = "
+                              "k.case_id AND k.org_id = ?1 AND k.old_meter_id = ?2 AND "
+                              "w.closed_at_ms IS NULL",
                               ODB(ODB_T(meter_id)))
                   : odb_query(o->db,
                               "SELECT order_id, number, state, kind FROM work_order WHERE org_id = "

@@ -185,8 +185,8 @@ static const struct report_query meter_queries[] = {
              "?1 AND meter_id = ?2 ORDER BY seq DESC LIMIT ?3",
       .values = "kl" },
     { .sql = "SELECT t.account_no, t.sequence, t.kind, t.state, t.litres, t.made_at_ms FROM "
-             "account a JOIN token t ON t.org_id = a.org_id AND t.account_no = a.account_no WHERE "
-             "a.org_id = ?1 AND a.meter_id = ?2 ORDER BY t.account_no DESC, t.sequence DESC LIMIT "
+             "account a CROSS JOIN token t WHERE t.org_id = a.org_id AND t.account_no = "
+             "a.account_no AND a.org_id = ?1 AND a.meter_id = ?2 ORDER BY t.account_no DESC, t.sequence DESC LIMIT "
              "?3",
       .values = "kl" },
 };

@@ -13,7 +13,7 @@
 
 #define SET "INSERT INTO setting (org_id, name, value) VALUES (?1, ?2, ?3)"
 #define GET "SELECT value FROM setting WHERE org_id = ?1 AND name = ?2"
-#define COUNT_SET "SELECT COUNT(*) FROM setting WHERE org_id = ?1 AND name <> 'schema version'"
+#define COUNT_SET "SELECT COUNT(*) FROM setting WHERE org_id = ?1 AND name NOT LIKE 'schema %'"
 #define ADD_STAFF                                                                                  \
     "INSERT INTO staff (org_id, staff_no, name, role, added_at_ms) VALUES (?1, ?2, 'A', "          \
     "'technician', 1)"
