@@ -199,8 +199,8 @@ static const struct {
     { "maintain", story_maintain, 2 },  { "bench", story_bench, 2 },
     { "use gas", story_use_gas, 8 },    { "pass", pass, 4 },
     { "restart", story_restart, 2 },    { "rotate", story_rotate, 1 },
-    { "revoke", story_revoke, 1 },      { "fall", story_fall, 3 },
-    { "restore", story_restore, 1 },
+    { "revoke", story_revoke, 2 },      { "fall", story_fall, 3 },
+    { "restore", story_restore, 1 },    { "put back", story_put_back, 6 },
 };
 
 void story_step(struct story *y)

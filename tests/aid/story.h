@@ -31,11 +31,13 @@ struct story_meter {
     bool certificate_home;
     /* what its account was given, by head office's answers */
     int64_t forgiven_l, debited_l;
+    int64_t written_off_l; /* of what it left; below zero: a debt */
     uint64_t correction_seq; /* of the newest token that forgives or debits */
     uint64_t closed_purchased_l; /* bought ever, when it was closed */
     bool removed;                /* closed, and no other meter came */
     bool commissioned;
     bool withdrawn; /* its key was, and nobody at the meter knew */
+    uint32_t withdrawn_epoch; /* the last of its keys that was; 0: none */
 };
 
 struct story_sale {
@@ -78,6 +80,7 @@ struct story {
         auditor[GF_UUID_TEXT];
     char sessions[2][65]; /* of C-1001 and C-1002; "" before the first account */
     int64_t session_ms[2];
+    int64_t past_l[2]; /* given to them, less used, on meters that were made new */
     struct story_place places[STORY_PLACES];
     struct story_meter meters[STORY_METERS];
     struct story_sale sales[STORY_SALES];
@@ -133,6 +136,10 @@ void story_give(struct story *y);
 void story_use_gas(struct story *y);
 void story_deliver(struct story *y);
 void story_end_field(struct story *y);
+/* An order by a supervisor over the interface, assigned; twice is once. It is done. */
+void story_order(struct story *y, struct story_meter *m, const char *kind, const char *staff_no,
+                 const char *point);
+void story_done(struct story *y, struct story_meter *m);
 /* Hand a token of this account to its meter, sealed or typed. */
 void story_hand(struct story *y, struct story_meter *m, uint64_t sequence, bool typed);
 /* The newest of its account (0: none); what the laptop has with it for this meter. */
@@ -148,12 +155,24 @@ void story_prepare_new(struct story *y, struct story_place *p);
 void story_close_old(struct story *y, struct story_meter *m, bool swap);
 void story_commission_new(struct story *y, struct story_place *p);
 
+/* A closed meter is made new, and goes back to the stock with the key that it has. */
+void story_put_back(struct story *y);
+/* What the account of a removed meter left: one person wants it written off, another decides. */
+void story_write_off(struct story *y, struct story_meter *m);
+/* In the end its credit goes to the customer's other account, the rest is written off. */
+void story_end_removed(struct story *y);
+
 /* what turns out otherwise */
+/* A swap is done, perhaps after it was called off: this meter has the place. */
+void story_expect_swapped(struct story *y, const struct story_place *p,
+                          const struct story_meter *m);
 /* Head office calls a swap off, as far as it may: nobody does it, or it is done all the same. */
 void story_cancel(struct story *y, struct story_place *p);
 /* A key officer may withdraw the key of a meter's opening before it is installed. The laptop hears
  * of it and installs the next one, or does not. */
 void story_withdraw(struct story *y, struct story_meter *m);
+/* What a meter says of its key is home: its work goes on under that one, withdrawn or not. */
+void story_expect_key(struct story *y, const struct story_meter *m);
 
 /* what is lost */
 void story_restart(struct story *y);
@@ -168,5 +187,7 @@ void story_get_up(struct story *y);
 /* what must be true */
 void story_check(struct story *y);
 void story_check_end(struct story *y);
+/* A meter is about to be made new: what its account was given and used is kept for the end. */
+void story_fold(struct story *y, const struct story_meter *m);
 
 #endif

@@ -150,30 +150,45 @@ void story_check(struct story *y)
 
 /* ---- in the end ---- */
 
+/* What the account on this meter was given, less what was used and removed; of one that is closed
+ * nothing else is on it. */
+static int64_t surplus_l(struct story *y, const struct story_meter *m)
+{
+    const gasm_Totals *t = &m->m.w->meter->core.totals;
+    int64_t given = m->forgiven_l - m->debited_l - m->written_off_l;
+
+    for (size_t k = 0; k < y->n_sales; k++)
+        if (y->sales[k].account_no == m->account_no && !y->sales[k].given_back
+            && !(m->removed && y->sales[k].ceiling_l > m->closed_purchased_l))
+            given += y->sales[k].litres;
+    return given - used_l(t) - (int64_t)t->cleared_l
+           - (m->life == STORY_SERVICE ? left_l(t) : 0);
+}
+
+static int number_of(const struct story *y, const struct story_meter *m)
+{
+    return strcmp(y->places[m->place].customer, "C-1001") == 0 ? 0 : 1;
+}
+
+void story_fold(struct story *y, const struct story_meter *m)
+{
+    same("in tokens", m->account_no, of_account(y, "in-tokens", m->account_no), 0);
+    same("the books' residual", m->account_no, of_account(y, "residual", m->account_no), 0);
+    y->past_l[number_of(y, m)] += surplus_l(y, m);
+}
+
 /* Of each customer: what was sold, forgiven, and taken back is what was used, removed, and is left,
  * over all meters that the customer ever had. */
-static void check_customer(struct story *y, const char *customer)
+static void check_customer(struct story *y, int customer)
 {
-    int64_t given = 0, have = 0;
+    int64_t surplus = y->past_l[customer];
 
-    for (size_t i = 0; i < y->n_meters; i++) {
-        const struct story_meter *m = &y->meters[i];
-        const gasm_Totals *t = &m->m.w->meter->core.totals;
-
-        if (m->life == STORY_STOCK || strcmp(y->places[m->place].customer, customer) != 0)
-            continue;
-        for (size_t k = 0; k < y->n_sales; k++)
-            if (y->sales[k].account_no == m->account_no && !y->sales[k].given_back
-                && !(m->removed && y->sales[k].ceiling_l > m->closed_purchased_l))
-                given += y->sales[k].litres;
-        given += m->forgiven_l - m->debited_l;
-        have += used_l(t) + (int64_t)t->cleared_l;
-        if (m->life == STORY_SERVICE)
-            have += left_l(t);
-    }
-    if (given != have)
-        fail_msg("%s: got %lld litres, has and used %lld", customer, (long long)given,
-                 (long long)have);
+    for (size_t i = 0; i < y->n_meters; i++)
+        if (y->meters[i].life != STORY_STOCK && number_of(y, &y->meters[i]) == customer)
+            surplus += surplus_l(y, &y->meters[i]);
+    if (surplus != 0)
+        fail_msg("C-%d got %lld litres more than it has and used", 1001 + customer,
+                 (long long)surplus);
 }
 
 /* The key that a meter uses is the active one, and no key below it is good for anything. */
@@ -194,6 +209,14 @@ static void check_keys(struct story *y, const struct story_meter *m)
                       "epoch < ?3 AND state IN ('new', 'active')",
                       ODB(id, epoch)),
          0);
+    if (m->withdrawn_epoch == 0)
+        return;
+    same("withdrawn keys, account", m->account_no,
+         story_number(y,
+                      "SELECT COUNT(*) FROM account_key WHERE org_id = ?1 AND meter_id = ?2 AND "
+                      "epoch = ?3 AND state = 'withdrawn' AND ended_at_ms IS NOT NULL",
+                      ODB(id, ODB_I(m->withdrawn_epoch))),
+         m->withdrawn ? 0 : 1);
 }
 
 static void check_money(struct story *y)
@@ -266,8 +289,8 @@ void story_check_end(struct story *y)
                       "('settled', 'cancelled')",
                       ODB_NONE),
          0);
-    check_customer(y, "C-1001");
-    check_customer(y, "C-1002");
+    check_customer(y, 0);
+    check_customer(y, 1);
     check_money(y);
     site_audit(&y->s);
 }

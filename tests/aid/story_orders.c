@@ -34,9 +34,8 @@ static struct story_meter *stock(struct story *y)
     return &y->meters[y->n_meters - 1];
 }
 
-/* An order by a clerk over the interface, assigned; twice is once. */
-static void order(struct story *y, struct story_meter *m, const char *kind, const char *staff_no,
-                  const char *point)
+void story_order(struct story *y, struct story_meter *m, const char *kind, const char *staff_no,
+                 const char *point)
 {
     char id[STORY_ID], path[96];
     const bool is_planned = story_one_in(y, 4);
@@ -77,7 +76,7 @@ static void done_as(struct story *y, struct story_meter *m, sync_VerdictKind kin
     y->s.l.cursor = 0;
 }
 
-static void done(struct story *y, struct story_meter *m)
+void story_done(struct story *y, struct story_meter *m)
 {
     done_as(y, m, sync_VerdictKind_APPLIED, "");
 }
@@ -102,7 +101,7 @@ void story_open(struct story *y)
         place++;
     if (place == STORY_PLACES || (m = stock(y)) == NULL)
         return;
-    order(y, m, "account-opening", "S001", y->places[place].point);
+    story_order(y, m, "account-opening", "S001", y->places[place].point);
     site_fetch(&y->s);
     story_withdraw(y, m);
     m->account_no = site_job(&y->s, m->number)->account_no;
@@ -113,6 +112,7 @@ void story_open(struct story *y)
         site_read(&y->s, &m->m);
         m->place = place;
         story_send_all(y, m);
+        story_expect_key(y, m);
         site_fetch(&y->s);
     }
     site_commission(&y->s, &m->m);
@@ -120,7 +120,7 @@ void story_open(struct story *y)
     m->place = place;
     story_send_all(y, m);
     into_service(y, m, place);
-    done(y, m);
+    story_done(y, m);
     story_pass(y, 0);
 }
 
@@ -159,7 +159,7 @@ static void begin_swap(struct story *y, struct story_place *p)
 
     if (m == NULL)
         return;
-    order(y, m, "swap", "S001", p->point);
+    story_order(y, m, "swap", "S001", p->point);
     site_fetch(&y->s);
     story_withdraw(y, m);
     (void)gf_copy(p->case_number, sizeof p->case_number,
@@ -175,8 +175,10 @@ static void begin_swap(struct story *y, struct story_place *p)
     p->imported = p->cancelled = false;
     story_tell(y, "swap %s: %s for %s", p->case_number, m->m.w->meter_id,
                y->meters[p->meter].m.w->meter_id);
-    if (story_one_in(y, 2))
+    if (story_one_in(y, 2)) {
         story_send_all(y, m);
+        story_expect_key(y, m);
+    }
 }
 
 /* Of a dead meter nothing proves that it did not take a token: what was not given back by now never
@@ -281,8 +283,9 @@ static void end_swap(struct story *y, struct story_place *p)
     if (p->cancelled) /* the order ended otherwise, for people to see */
         done_as(y, m, sync_VerdictKind_CONFLICT, "outcome");
     else
-        done(y, m);
+        story_done(y, m);
     into_service(y, m, (int)(p - y->places));
+    story_expect_swapped(y, p, m);
     p->next = -1;
     p->phase = 0;
 }
@@ -331,7 +334,8 @@ void story_swap(struct story *y)
 
 /* ---- other work ---- */
 
-/* The meter is taken away; what was on it goes to the customer's other account, now or later. */
+/* The meter is taken away; what was on it goes to the customer's other account later, or is written
+ * off. */
 void story_remove(struct story *y)
 {
     struct story_place *p = story_some_place(y);
@@ -343,14 +347,16 @@ void story_remove(struct story *y)
     if (m->correction_seq > m->m.w->meter->core.token_seq)
         return; /* it would be undone */
     story_read(y, m);
-    order(y, m, "removal", "S001", NULL);
+    story_order(y, m, "removal", "S001", NULL);
     site_fetch(&y->s);
     story_close_old(y, m, false);
     story_send_all(y, m);
     assert_int_equal(site_certificate(&y->s, m->m.certificate, m->m.certificate_n), 0);
     m->certificate_home = true;
-    done(y, m);
+    story_done(y, m);
     p->meter = -1;
+    if (story_one_in(y, 2))
+        story_write_off(y, m);
 }
 
 /* A supervisor removes the credit of a meter in service. */
@@ -368,7 +374,7 @@ void story_clear(struct story *y)
     residual_l = site_residual(&m->m);
     story_read(y, m);
     story_send_all(y, m);
-    order(y, m, "zero-clear", "V001", NULL);
+    story_order(y, m, "zero-clear", "V001", NULL);
     held = y->s.l;
     y->s.l = y->supervisors;
     site_fetch(&y->s);
@@ -383,7 +389,7 @@ void story_clear(struct story *y)
         == gasm_Refusal_OK)
         assert_int_equal(site_residual(&m->m), residual_l < 0 ? residual_l : 0);
     site_read(&y->s, &m->m);
-    done(y, m);
+    story_done(y, m);
     y->supervisors = y->s.l;
     y->s.l = held;
 }
@@ -398,7 +404,7 @@ void story_maintain(struct story *y)
     if (p->meter < 0 || p->phase != 0)
         return;
     m = &y->meters[p->meter];
-    order(y, m, "maintenance", "S001", NULL);
+    story_order(y, m, "maintenance", "S001", NULL);
     site_fetch(&y->s);
     if (story_one_in(y, 4)) {
         (void)snprintf(path, sizeof path, "/v1/work-orders/%s/assign", m->number);
@@ -411,27 +417,7 @@ void story_maintain(struct story *y)
     }
     story_carry(y, m);
     site_read(&y->s, &m->m);
-    done(y, m);
-}
-
-/* A dead meter is made to speak: what was on it comes home after all. */
-void story_bench(struct story *y)
-{
-    for (size_t i = 0; i < y->n_meters; i++) {
-        struct story_meter *m = &y->meters[i];
-
-        if (m->life != STORY_DEAD || y->places[m->place].phase != 0)
-            continue;
-        order(y, m, "bench-reset", "S001", NULL);
-        site_fetch(&y->s);
-        story_close_old(y, m, false);
-        m->removed = false;
-        story_send_all(y, m);
-        assert_int_equal(site_certificate(&y->s, m->m.certificate, m->m.certificate_n), 0);
-        m->certificate_home = true;
-        done(y, m);
-        return;
-    }
+    story_done(y, m);
 }
 
 /* ---- the end: no faults any more ---- */
@@ -451,40 +437,19 @@ static void finish_swap(struct story *y, struct story_place *p)
         end_swap(y, p);
 }
 
-static void move_what_is_left(struct story *y)
-{
-    for (size_t i = 0; i < y->n_meters; i++) {
-        const struct story_meter *m = &y->meters[i];
-        const int other = y->places[0].meter >= 0 ? 0 : 2;
-        char path[96], id[STORY_ID];
-        int status;
-
-        if (!m->removed || m->life != STORY_CLOSED || y->places[other].meter < 0)
-            continue;
-        story_id(y, id);
-        (void)snprintf(path, sizeof path, "/v1/accounts/%llu/move",
-                       (unsigned long long)m->account_no);
-        json_decref(story_call(y, "POST", path, y->chief,
-                               json_pack("{s:s, s:I}", "id", id, "to_account_no",
-                                         (json_int_t)story_at(y, other)->account_no),
-                               &status));
-        assert_true(status == 200 || status == 409); /* nothing is left */
-    }
-}
-
 /* The meter makes one more receipt, so that head office hears of the last litre. */
 static void touch(struct story *y, struct story_meter *m)
 {
     gasm_Request r;
 
-    order(y, m, "maintenance", "S001", NULL);
+    story_order(y, m, "maintenance", "S001", NULL);
     site_fetch(&y->s);
     r = site_request(&y->s, &m->m, gasm_Command_SET_CLOCK);
     r.which_body = gasm_Request_set_clock_tag;
     r.body.set_clock.utc_s = m->m.w->utc_ms / 1000 + 1;
     site_do(&y->s, &m->m, &r);
     site_read(&y->s, &m->m);
-    done(y, m);
+    story_done(y, m);
 }
 
 /* Everything that is on its way arrives: meters that were dead speak, swaps end, each account gets
@@ -497,7 +462,7 @@ void story_end_field(struct story *y)
         story_bench(y);
     if (y->places[0].meter < 0 && y->places[2].meter < 0)
         story_open(y);
-    move_what_is_left(y);
+    story_end_removed(y);
     for (int round = 0; round < END_ROUNDS; round++)
         for (size_t i = 0; i < y->n_meters; i++) {
             struct story_meter *m = &y->meters[i];
