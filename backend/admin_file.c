@@ -182,22 +182,62 @@ int admin_key_file(const char *path, const char *name, uint8_t ret[static HO_KEY
 
 /* ---- databases ---- */
 
-/* postgresql://user:password@host/name, or ?password=... */
+/* The next byte of a URL's part, percent-escapes decoded; *at moves behind it. */
+static char next_byte(const char **at)
+{
+    uint8_t byte;
+
+    if (**at == '%' && strlen(*at) >= 3) {
+        const char hex[] = { (*at)[1], (*at)[2], '\0' };
+
+        if (gf_unhex(hex, &byte, 1) == 0) {
+            *at += 3;
+            return (char)byte;
+        }
+    }
+    return *(*at)++;
+}
+
+/* Is the parameter's name, up to its '=', this word when it is decoded, as libpq decodes it? */
+static bool is_parameter(const char *at, const char *word)
+{
+    const char *end = at + strcspn(at, "=&");
+
+    while (at < end && *word != '\0' && next_byte(&at) == *word)
+        word++;
+    return at == end && *word == '\0';
+}
+
+/* postgresql://user:password@host/name, or ?password=... (or sslpassword, of a client's key) */
 static bool has_password(const char *url)
 {
-    const char *host = strstr(url, "://"), *query = strchr(url, '?');
+    const char *host = strstr(url, "://"), *at = strchr(url, '?');
 
     if (host != NULL) {
-        const char *at, *colon;
+        const char *user, *colon;
 
         host += 3;
-        at = memchr(host, '@', strcspn(host, "/?"));
-        colon = at != NULL ? memchr(host, ':', (size_t)(at - host)) : NULL;
+        user = memchr(host, '@', strcspn(host, "/?"));
+        colon = user != NULL ? memchr(host, ':', (size_t)(user - host)) : NULL;
         if (colon != NULL)
             return true;
     }
-    return query != NULL
-           && (strstr(query, "?password=") != NULL || strstr(query, "&password=") != NULL);
+    for (; at != NULL; at = strchr(at, '&'))
+        if (at++, is_parameter(at, "password") || is_parameter(at, "sslpassword"))
+            return true;
+    return false;
+}
+
+/* A file that holds a password is its owner's alone. 0 or a failure. */
+static int check_mode(const char *path, struct gf_fail *why)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return gf_fail(why, GF_E_FILE, path, strerror(errno));
+    return (st.st_mode & 077) == 0 ? 0
+                                   : gf_fail(why, GF_E_FILE, path,
+                                             "others may read the password in it: chmod 600");
 }
 
 int admin_db(const struct admin_args *args, char space[static ADMIN_DB_URL_MAX], const char **ret,
@@ -221,5 +261,5 @@ int admin_db(const struct admin_args *args, char space[static ADMIN_DB_URL_MAX],
     space[n] = '\0';
     space[strcspn(space, "\r\n")] = '\0';
     *ret = space;
-    return 0;
+    return has_password(space) ? check_mode(file, why) : 0;
 }

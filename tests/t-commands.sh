@@ -60,8 +60,12 @@ id() { cat /proc/sys/kernel/random/uuid; }
 good init --dir "$W/other"
 bad init 8 "a head office in this folder already"
 bad init 2 "a password on a command line" --dir "$W/third" --db postgresql://u:secret@localhost/x
+bad init 2 "a password on a command line" --dir "$W/third" --db 'postgresql://u@localhost/x?port=1&%70assword=secret'
 bad init 2 "--db begins with postgresql://" --dir "$W/third" --db mysql://localhost/x
 bad init 3 "No such file" --dir "$W/third" --db-file "$W/none"
+echo postgresql://u:secret@localhost/x >"$W/url"
+chmod 644 "$W/url"
+bad init 3 "others may read the password" --dir "$W/third" --db-file "$W/url"
 is "$(ls -A "$W/third")" "" "nothing is made there"
 echo serve >>"$W/good" # since world_serve
 bad serve 2 "missing" --listen 127.0.0.1:0
