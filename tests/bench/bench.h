@@ -50,6 +50,7 @@ enum {
 
 struct bench_world {
     unsigned mtu, rate; /* of every program; set before the start */
+    unsigned ci_ms;     /* connection interval of the link model; 0: none */
     unsigned flow_l_per_h, purge_l;
     unsigned parts; /* BENCH_WITH_*; bus and virtual-bluez are always there */
     bool cheap_scrypt; /* the laptop's passphrase costs next to nothing: N = 16 */
@@ -69,6 +70,7 @@ void bench_world_stop(struct bench_world *w);
 /* What crossed the air between hci0 and the meter since virtual-bluez began, in ATT PDUs. */
 struct bench_pdus {
     uint64_t requests, responses, errors, commands, notifications, indications, confirmations;
+    uint64_t events;  /* of the link model's, those in which something was waiting */
     uint64_t plugins; /* those of the requests that bluetoothd makes for itself */
 };
 struct bench_pdus bench_pdus(struct bench_world *w);

@@ -1,4 +1,5 @@
-/* bench_connect.c - what crosses the air from connecting to a link ready for a handshake. */
+/* bench_connect.c - what crosses the air from connecting to a link ready for a handshake, and how long
+ * that takes beside the link model. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 struct heard {
     bool ready, written, down;
     int code;
+    double connecting_us, took_us; /* when its link was wanted; from there to the reset taken */
 };
 
 static void on_sighting(void *ctx, const struct link_sighting *s)
@@ -26,8 +28,10 @@ static void on_sighting(void *ctx, const struct link_sighting *s)
 
 static void on_phase(void *ctx, enum link_phase phase)
 {
-    (void)ctx;
-    (void)phase;
+    struct heard *h = ctx;
+
+    if (phase == LINK_CONNECTING)
+        h->connecting_us = bench_now_us();
 }
 
 static void on_ready(void *ctx, const struct link_ready *ready)
@@ -49,6 +53,7 @@ static void on_written(void *ctx, int code)
 
     h->written = true;
     h->code = code;
+    h->took_us = bench_now_us() - h->connecting_us;
 }
 
 static void on_down(void *ctx, int code, const char *detail)
@@ -145,8 +150,42 @@ static void measure(unsigned mtu)
     rows("known meter", &again, mtu, false);
 }
 
+/* The same on a link with a connection interval, in real time: beside the events that carried something
+ * times the interval. */
+static void measure_timed(unsigned mtu, unsigned ci_ms)
+{
+    struct bench_world w = {
+        .mtu = mtu, .rate = 1, .ci_ms = ci_ms, .parts = BENCH_WITH_METER};
+    struct heard heard = {0};
+    const struct link_events events = {&heard, on_sighting, on_phase, on_ready,
+                                       on_fragment, on_written, on_down, on_radio,
+                                       on_attempt};
+    struct bt_central *c;
+
+    bench_world_start(&w);
+
+    const struct bt_central_config config = {.bus_address = w.bus.address,
+                                             .clock = gf_real_clock()};
+
+    c = bt_central_new(&config);
+    bench_need(c != NULL, "memory");
+    bt_central_port(c)->bind(bt_central_port(c)->ctx, &events);
+    for (int contact = 0; contact < 2; contact++) {
+        struct bench_pdus p = visit(&w, c, &heard);
+        char what[80];
+
+        (void)snprintf(what, sizeof what, "link of %u ms, connecting to ready, %s, MTU %u", ci_ms,
+                       contact == 0 ? "first contact" : "known meter", mtu);
+        bench_row_ratio(what, "ms", heard.took_us / 1000, (double)(p.events * ci_ms));
+    }
+    (void)bt_central_free(c);
+    bench_world_stop(&w);
+}
+
 int main(void)
 {
+    measure_timed(247, 30);
+    measure_timed(23, 30);
     measure(247);
     measure(23);
     return 0;

@@ -100,13 +100,15 @@ static void manufacture(struct bench_world *w)
 
 static void start_radio(struct bench_world *w)
 {
-    char mtu[16], rate[16];
+    char mtu[16], rate[16], ci[16];
     const char *const args[] = {
-        "--bus", w->bus.address, "--adapters", "2", "--mtu", mtu, "--clock-rate", rate, NULL,
+        "--bus", w->bus.address, "--adapters", "2", "--mtu", mtu, "--clock-rate", rate, "--ci-ms", ci,
+        NULL,
     };
 
     (void)snprintf(mtu, sizeof mtu, "%u", w->mtu);
     (void)snprintf(rate, sizeof rate, "%u", w->rate);
+    (void)snprintf(ci, sizeof ci, "%u", w->ci_ms);
     w->radio = start(w, "virtual-bluez", args, &w->out[0]);
     bench_need(aid_wait_line(w->out[0], "ready", BOUND_MS) == 0, "virtual-bluez is ready");
 }
@@ -249,6 +251,7 @@ static void take_counter(struct bench_pdus *to, const char *name, uint64_t n)
         {"indications", &to->indications},
         {"confirmations", &to->confirmations},
         {"plugin-requests", &to->plugins},
+        {"events", &to->events},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -292,6 +295,7 @@ struct bench_pdus bench_pdus_between(const struct bench_pdus *a, const struct be
         .indications = b->indications - a->indications,
         .confirmations = b->confirmations - a->confirmations,
         .plugins = b->plugins - a->plugins,
+        .events = b->events - a->events,
     };
 }
 
