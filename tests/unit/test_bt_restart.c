@@ -22,7 +22,13 @@ static int64_t slow_ms(void *ctx)
     return aid_now_ms() / SLOWER;
 }
 
-static const struct gf_clock slow = {.mono_ms = slow_ms};
+static int64_t utc_ms(void *ctx)
+{
+    (void)ctx;
+    return gf_real_clock()->utc_ms(gf_real_clock()->ctx);
+}
+
+static const struct gf_clock slow = {.utc_ms = utc_ms, .mono_ms = slow_ms};
 
 static int setup(void **state)
 {
