@@ -75,7 +75,9 @@ static const char second[] =
     " token BLOB NOT NULL, PRIMARY KEY (meter_id, epoch)) STRICT, WITHOUT ROWID;"
     /* All tickets of a meter; up to where its receipts are here, over all runs. */
     "CREATE INDEX tickets_of_meter ON tickets (meter_id, received);"
-    "CREATE INDEX steps_named ON steps (step, base_seq);";
+    "CREATE INDEX steps_named ON steps (step, base_seq);"
+    /* Head office has sent such rows already, and they were not kept: all is fetched once more. */
+    "UPDATE sync SET cursor = 0;";
 
 const char *const db_migrations[] = {first, second};
 const int db_migrations_n = (int)(sizeof db_migrations / sizeof db_migrations[0]);

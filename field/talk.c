@@ -67,14 +67,23 @@ static int find_planned(struct run *r)
     return found < 0 ? found : t->planned;
 }
 
+/* How the store calls the run: a job may have two meters, and a change was one's. */
+static const char *run_name(const struct run *r, char *ret, size_t cap)
+{
+    snprintf(ret, cap, "%s %s", procedure_talk.id, r->job.meter_id);
+    return ret;
+}
+
 /* Look among the jobs of the meter's tickets, old ones too, for a talk that was interrupted. */
 static int find_interrupted(struct run *r, const struct ticket_row *rows, int n)
 {
     const struct store_port *store = r->ports->store;
+    char name[sizeof r->row.procedure];
     int code = 0;
 
+    (void)run_name(r, name, sizeof name);
     for (int i = 0; i < n && code == 0; i++) {
-        code = store->run_active(store->ctx, rows[i].job_id, procedure_talk.id, &r->row);
+        code = store->run_active(store->ctx, rows[i].job_id, name, &r->row);
         if (code == 1) {
             r->talk.stored = true;
             code = talk_go_over(r, rows[i].job_id);
@@ -160,7 +169,7 @@ int talk_open_run(struct run *r)
         if (code < 0)
             return code;
         memcpy(fresh.job_id, r->job.id, sizeof fresh.job_id);
-        gf_copy(fresh.procedure, sizeof fresh.procedure, procedure_talk.id);
+        (void)run_name(r, fresh.procedure, sizeof fresh.procedure);
         code = store->run_open(store->ctx, &fresh, &r->row);
         if (code < 0)
             return code;

@@ -82,6 +82,9 @@ struct scanner;
 struct scanner *scanner_new(void);
 struct scanner *scanner_free(struct scanner *s);
 
+/* Do the sizes of a picture fit together? 0 or GF_E_IMAGE. */
+int frame_check(const struct frame *f, struct gf_fail *why);
+
 /* Looking at a picture is a row of tries: as it is, smoothed, inverted, enlarged with its contrast
  * raised, enlarged and sharpened. A meter's label ends it; else all are made, and the codes of the
  * first that showed any count.

@@ -220,7 +220,7 @@ static bool (*const tries[])(struct scanner *s) = {
 
 /* ---- looking ---- */
 
-static int frame_check(const struct frame *f, struct gf_fail *why)
+int frame_check(const struct frame *f, struct gf_fail *why)
 {
     char text[80];
 

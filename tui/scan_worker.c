@@ -110,8 +110,10 @@ int scan_worker_fd(const struct scan_worker *w)
 
 int scan_worker_give(struct scan_worker *w, const struct frame *f, struct gf_fail *why)
 {
-    int r = 0;
+    int r = frame_check(f, why);
 
+    if (r != 0)
+        return r;
     (void)pthread_mutex_lock(&w->mutex);
     if (w->turn == TURN_WAIT) {
         r = scanner_take(w->scanner, f, why);

@@ -5,6 +5,7 @@
 #   GATT_MTU          its [GATT] ExchangeMTU; 517
 #   CONTROLLERS       how many there are; 2
 # Logs are in $VM_OUT: bluetoothd.log (all starts), btvirt.log, and btmon.snoop when BTMON is set.
+[ "$(uname -r)" = "$(cat build/vm/kernel-version)" ] || { echo "Bail out! this runs in the virtual machine: make test-vm"; exit 1; }
 CENTRAL=00:AA:01:00:00:00
 METER=00:AA:01:01:00:01
 : "${VM_OUT:=/tmp}"
