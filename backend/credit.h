@@ -105,9 +105,10 @@ int credit_follow_quiet(struct office *o, const char *meter_id, const gasm_Recei
 
 /* No token of this account with a sequence above `last_seq` can be taken any more: its closing says
  * so, or nobody asks its dead meter again (`is_estimate`). They are voided, their litres go to the
- * transit of the case (or back to the customer's money without one). A refund under way is decided:
- * by the closing, but after an estimate refused, for nothing proves that its token was not used.
- * *ret_l is how much, signed. Call it with the closing stored. */
+ * transit of the case (or back to the customer's money without one). A refund under way is paid, for
+ * its token was never taken; but after an estimate refused, for nothing proves that it was not used.
+ * *ret_l is how much, signed. Call it with the closing stored, and its totals followed by
+ * credit_follow(). */
 struct credit_end {
     uint64_t account_no, last_seq;
     const uint8_t *swap_case; /* 16 bytes or NULL */

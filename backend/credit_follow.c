@@ -292,46 +292,18 @@ int credit_follow_quiet(struct office *o, const char *meter_id, const gasm_Recei
 
 /* ---- closing ---- */
 
-/* Are the account's last totals home? */
-static int is_followed(struct office *o, const struct credit_token *t)
-{
-    int64_t n = 0;
-
-    if (odb_number(o->db, &n,
-                   "SELECT COUNT(*) FROM closing c JOIN posted_totals p ON p.org_id = c.org_id AND "
-                   "p.meter_id = c.meter_id AND p.account_no = c.account_no WHERE c.org_id = ?1 "
-                   "AND c.meter_id = ?2 AND c.account_no = ?3 AND p.seq >= c.receipt_seq",
-                   ODB(ODB_T(t->meter_id), ODB_I(t->account_no)))
-        < 0)
-        return ho_db_fail(o);
-    return n > 0;
-}
-
-/* A refund under way when the account ended: what gives back was never taken, or was and the totals
- * say the rest; those that are not home yet will. Of a dead meter nothing is known. */
+/* A refund under way when the account ended. The closing's own totals were followed before: of a
+ * token that they hold the refund is decided by now, so this one was never taken, and never can be.
+ * No number of a last token says that: one that never came counts as taken too, once a later one
+ * brought its litres. Of a dead meter nothing is known. */
 static int close_refund(struct office *o, const struct refund *refund,
                         const struct credit_end *end)
 {
-    const int64_t now_s = ho_now_ms(o) / 1000;
-    struct credit_token t;
-    int r = credit_find_token(o, refund->account_no, refund->sequence, &t);
-
-    if (r != 1)
-        return r;
     if (end->is_estimate)
         return refund_refuse(o, refund,
                              "the meter is dead and was estimated, so nothing proves that the "
                              "token was not used: its litres go on with the swap");
-    if (refund->sequence > end->last_seq)
-        return refund_pay(o, refund, 0, now_s);
-    if (refund->by_sequence > end->last_seq) {
-        r = credit_taken(o, &t, 0, now_s);
-        return r == 0 ? refund_refuse(o, refund, "the meter took the token before its account was "
-                                                 "closed")
-                      : r;
-    }
-    r = is_followed(o, &t);
-    return r == 1 ? refund_pay(o, refund, 0, now_s) : r;
+    return refund_pay(o, refund, 0, ho_now_ms(o) / 1000);
 }
 
 int credit_void_after(struct office *o, const struct credit_end *end, int64_t *ret_l)
