@@ -351,8 +351,8 @@ enum {
     "(SELECT CAST(COALESCE(SUM(j.amount), 0) AS BIGINT) FROM posting j WHERE j.org_id = s.org_id " \
     "AND j.op_id = s.case_id AND j.kind = '" kind "' AND j.code = 'transit'), "
 
-/* What the meter was seen to have taken after its estimate, before its closing: it is undone with
- * that. */
+/* What the old account's meter was seen to have taken after its estimate, before its closing: it is
+ * undone with that, in the case that was estimated, not in others of the account. */
 #define SEEN_TAKEN                                                                                 \
     "(SELECT CAST(COALESCE(SUM(p.amount), 0) AS BIGINT) FROM token t CROSS JOIN posting p WHERE "  \
     "t.org_id = s.org_id AND t.account_no = s.old_account_no AND p.org_id = t.org_id AND p.op_id " \
@@ -400,7 +400,7 @@ static const char *wrong_estimate(struct odb_query *q)
         return "is estimated by fewer than two persons, or without an estimate";
     return odb_int(q, S_ESTIMATED_L) == estimate_l
                    && odb_int(q, S_UNDONE_L)
-                          == (spoke ? odb_int(q, S_SEEN_TAKEN_L) - estimate_l : 0)
+                          == (spoke && has_estimate ? odb_int(q, S_SEEN_TAKEN_L) - estimate_l : 0)
                ? NULL
                : "is estimated otherwise in the ledger";
 }

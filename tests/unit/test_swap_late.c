@@ -280,6 +280,20 @@ static void last_receipts_before_the_closing(size_t from, const struct swap_case
     assert_int_equal(site_transit(&site, c), 0);
 }
 
+/* The swap is called off, and ordered again with another new meter: the estimate is of that one. */
+static void begin_again(void)
+{
+    struct ho_new_order n = site_order_of("swap", "GM2400050305", "SP-0001");
+    struct swap_case c = swap_now();
+
+    assert_int_equal(site_cancel(&site, c.case_id), 0);
+    site_meter_end(&new);
+    site_meter_new(&site, &new, "GM2400050305");
+    site_order(&site, &n, number);
+    site_fetch(&site);
+    site_key_and_account(&site, &new, number);
+}
+
 /* It goes over with the estimate; when the bench reads the meter, it is counted once, taken or not, and
  * also when its receipts come before that of its closing. */
 static void an_estimate_takes_tokens_along(const char *kind, bool taken, bool early)
@@ -291,6 +305,8 @@ static void an_estimate_takes_tokens_along(const char *kind, bool taken, bool ea
     size_t had;
 
     begin(700);
+    if (early)
+        begin_again();
     site_send_all(&site, &old, number); /* the first token is known to be taken */
     had = old.n;
     site_issue(&site, old_no, kind, 60);
