@@ -52,7 +52,8 @@ struct talk {
     uint32_t read, all;             /* entries of a long read */
     bool stored;                    /* the run is in the store */
     bool planned;                   /* `change` was, and may have been sent */
-    bool settling;                  /* `change` is sent because of an interruption */
+    bool settling;                  /* the meter is asked what became of `change` */
+    bool outdated;                  /* a change since the meter said what it allows */
     struct step_row change;
     const struct talk_command *change_of;
 };

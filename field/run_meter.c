@@ -187,6 +187,7 @@ static void learn(struct run *r, const gasm_Response *a)
 {
     if (a->which_body == gasm_Response_identity_tag) {
         r->identity = a->body.identity;
+        r->talk.outdated = false;
     } else if (a->which_body == gasm_Response_balance_tag) {
         r->identity.state = a->body.balance.state;
         r->identity.account_no = a->body.balance.account_no;

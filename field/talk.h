@@ -74,15 +74,15 @@ int talk_sort(const char *const *words, size_t n, const struct talk_command **re
 
 /* Talk to this meter. `job` is the number of one of its jobs, whose tickets come first; NULL for
  * any. `meter_id` may be NULL when there is a job: then it is the job's. `address` is a hint for
- * the radio, may be empty. 0; GF_E_NO_JOB; GF_E_NO_TICKET: the store has none for this meter that
- * is good now; GF_E_NOT_NOW: another run is active; store errors. */
+ * the radio, may be empty. 0; GF_E_NO_JOB; GF_E_NO_TICKET: the store has none for this meter, not
+ * even an expired one; GF_E_NOT_NOW: another run is active; store errors. */
 int talk_start(struct run *r, const char *meter_id, const char *job, const char *address,
                struct gf_fail *why);
 
 /* Ask: words[0] is the command, others are NAME=VALUE, or values in the order of its arguments.
  * 0: it is under way, or wants to be confirmed (run_view). GF_E_USAGE: no such command or argument;
- * GF_E_FORMAT, GF_E_RANGE with the argument in why->where; GF_E_RIGHT: no ticket here gives the
- * right; GF_E_NOT_NOW: another command is under way. */
+ * GF_E_FORMAT, GF_E_RANGE with the argument in why->where; GF_E_NO_TICKET: all have expired;
+ * GF_E_RIGHT: none that is good gives the right; GF_E_NOT_NOW: another command is under way. */
 int talk_ask(struct run *r, const char *const *words, size_t n, struct gf_fail *why);
 
 /* The word of a dangerous command, typed: begins it. Another word: GF_E_ANSWER, and nothing is

@@ -58,16 +58,20 @@ static bool same_request(const struct step_row *planned, const struct talk_reque
     return n >= 0 && (size_t)n == bytes.n && memcmp(again, bytes.p, bytes.n) == 0;
 }
 
-/* Is what was planned what is asked now? A clock that is set to the present time is another one
- * each time, and still the same wish. */
+/* Is what was planned what is asked now? */
 static bool asked_again(const struct run *r)
+{
+    return r->talk.change_of == r->talk.command && same_request(&r->talk.change, &r->talk.built);
+}
+
+/* The same wish with other words: a clock that is set to the present time is another one each
+ * time. */
+static bool wished_again(const struct run *r)
 {
     const struct talk *t = &r->talk;
 
-    if (t->change_of != t->command)
-        return false;
-    return same_request(&t->change, &t->built) ||
-           (t->command->id == gasm_Command_SET_CLOCK && t->asked.value[0] == NULL);
+    return t->change_of == t->command && t->command->id == gasm_Command_SET_CLOCK &&
+           t->asked.value[0] == NULL;
 }
 
 static void plan(struct run *r)
@@ -136,7 +140,7 @@ static void changed(struct run *r, const gasm_Response *a)
     if (!end_change(r, a, ok ? STEP_DONE : STEP_REFUSED))
         return;
     r->talk.settling = false;
-    r->identity.allowed = 0;        /* of before */
+    r->talk.outdated = true;
     tell_answer(r, a);
     receipt_text(a, text, sizeof text);
     if (!ok)
@@ -149,44 +153,67 @@ static void changed(struct run *r, const gasm_Response *a)
 
 static void act(struct run *r);
 
-/* 1: the planned change has its receipt; 0: it has none, as far as can be known; or stopped. */
-static int executed(struct run *r)
+/* Ask what became of the planned change, and do not begin it: with a base that no meter has come
+ * to, an operation that it knows is answered as it was then, another one refused. */
+static void inquire(struct run *r)
 {
-    struct outbox_row row;
+    const struct step_row *row = &r->talk.change;
+    gasm_Request request;
+    int code = mc_pb_decode(gasm_Request_fields, (struct gf_span){row->request, row->request_len},
+                            &request);
 
-    return run_outbox(r, r->talk.change.op_id, &row);
+    if (code < 0) {
+        run_stop(r, code, "the planned request cannot be read");
+        return;
+    }
+    r->talk.settling = true;
+    request.base_receipt_seq = UINT64_MAX;
+    run_ask_meter(r, &request, false);
+}
+
+/* No ticket here may ask for it: what its receipt says, when that is here. */
+static void settle_alone(struct run *r)
+{
+    struct talk *t = &r->talk;
+    struct outbox_row row;
+    int was = run_outbox(r, t->change.op_id, &row);
+
+    if (was < 0 || !end_change(r, NULL, was > 0 ? STEP_DONE : STEP_REFUSED))
+        return;
+    run_say(r, was > 0 ? "%s: the meter had done it"
+                       : "%s: no ticket here may ask what became of it; it is given up",
+            talk_name(t->change_of));
+    act(r);
 }
 
 static void settle(struct run *r)
 {
     struct talk *t = &r->talk;
-    bool again, may = talk_allows(r, &r->ticket, t->change_of);
-    int was = executed(r);
 
-    if (was < 0)
-        return;
-    again = asked_again(r);
-    if (may && (was > 0 || again)) {
-        t->settling = !again;
+    t->settling = false;
+    if (!talk_allows(r, &r->ticket, t->change_of))
+        settle_alone(r);
+    else if (asked_again(r))
         run_send(r, &t->change, false);
-        return;
-    }
-    if (!end_change(r, NULL, was > 0 ? STEP_DONE : STEP_REFUSED))
-        return;
-    run_say(r, was > 0 ? "%s: the meter had done it" : "%s: it was not done, and is given up",
-            talk_name(t->change_of));
-    act(r);
+    else
+        inquire(r);
 }
 
-/* The answer to an earlier change: stored, told, and then what was asked. */
+/* What became of an earlier change: stored, told, and then what was asked. */
 static void settled(struct run *r, const gasm_Response *a)
 {
     struct talk *t = &r->talk;
+    bool done = a->result == gasm_Refusal_OK;
 
-    if (!end_change(r, a, a->result == gasm_Refusal_OK ? STEP_DONE : STEP_REFUSED))
+    if (done && wished_again(r)) {
+        changed(r, a);
+        return;
+    }
+    if (!end_change(r, a, done ? STEP_DONE : STEP_REFUSED))
         return;
     t->settling = false;
-    run_say(r, "%s, begun before: %s", talk_name(t->change_of), refusal_text(a->result));
+    run_say(r, done ? "%s: the meter had done it" : "%s: it was not done, and is given up",
+            talk_name(t->change_of));
     act(r);
 }
 
@@ -236,8 +263,8 @@ static bool page_of(const gasm_Response *a, struct page *ret)
     }
 }
 
-/* Ask for the page from this entry on. */
-static void ask_page(struct run *r, uint64_t from)
+/* The next page is the one from this entry on. */
+static void turn_to(struct run *r, uint64_t from)
 {
     gasm_Request *q = &r->talk.built.request;
 
@@ -249,7 +276,12 @@ static void ask_page(struct run *r, uint64_t from)
         q->body.read_events.from_no = (uint32_t)from;
     else
         q->body.read_receipts.from_seq = from;
-    run_ask_meter(r, q, false);
+}
+
+static void ask_page(struct run *r, uint64_t from)
+{
+    turn_to(r, from);
+    run_ask_meter(r, &r->talk.built.request, false);
 }
 
 /* The answer to the question how many there are: the newest so many are read from here. */
@@ -277,15 +309,14 @@ static void paged(struct run *r, const gasm_Response *a, const struct page *p)
         t->all = (uint32_t)(p->last - p->end) + p->n;
     t->read += p->n;
     tell_answer(r, a);
-    if (p->n > 0 && p->end < p->last && !t->stop) {
-        ask_page(r, p->end + 1);
-        return;
-    }
+    turn_to(r, p->end + 1);
     snprintf(text, sizeof text, "%u entries", t->read);
-    if (t->stop && t->read < t->all)
+    if (p->n == 0 || p->end >= p->last)
+        finish(r, text);
+    else if (t->stop)
         run_stop(r, GF_E_CANCELLED, text);
     else
-        finish(r, text);
+        ask_page(r, p->end + 1);
 }
 
 static void answered(struct run *r, const gasm_Response *a)
@@ -314,6 +345,11 @@ static void act(struct run *r)
     if (!talk_allows(r, &r->ticket, t->command)) {
         r->reopen = true;
         run_again(r);
+        return;
+    }
+    t->stop = false;
+    if (t->read > 0) {          /* a long read goes on with the page that did not come */
+        run_ask_meter(r, &t->built.request, false);
         return;
     }
     code = talk_build(r, t->command, &t->asked, &t->built, &why);

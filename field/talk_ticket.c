@@ -146,7 +146,8 @@ enum talk_may talk_may(const struct run *r, const struct talk_command *c)
     gasm_Ticket tickets[TICKETS];
     int n;
 
-    if (r->ticket.rights != 0 && talk_allows(r, &r->ticket, c) && r->identity.allowed != 0)
+    if (r->ticket.rights != 0 && talk_allows(r, &r->ticket, c) && !r->talk.outdated &&
+        r->identity.allowed != 0)
         return (r->identity.allowed >> c->id & 1) != 0 ? TALK_ALLOWED : TALK_NOT_IN_STATE;
     n = good_tickets(r, rows, tickets);
     gf_wipe(rows, sizeof rows);
