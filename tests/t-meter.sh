@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # t-meter.sh - commands of the meter through `gasfitter meter`: an opening by hand, service, a recharge, the end of an
-# account; and what is refused without the right ticket. TAP.
+# account; what is refused without the right ticket; and kill -9 in the middle of a change. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
@@ -16,6 +16,8 @@ trap 'exit 130' INT TERM HUP
 ALL=purge_start,zero_clear,commission,valve_arm,valve_close,close_account,self_test,reset_to_factory
 ask() { local id=$1; shift; fitter meter --meter "$id" --confirm "$ALL" "$@"; }
 # does NAME METER COMMAND [ARGUMENT...] - it is done, and counts as tested
+# left_out COMMAND WHY - it is not run here
+left_out() { TESTED="$TESTED $1"; echo "# $1 is not run here: $2"; }
 TESTED=""
 does() { local name=$1; shift; TESTED="$TESTED $2"; run 0 "$2: $name" ask "$@"; }
 # refuses COMMAND METER - without a ticket that gives the right
@@ -38,10 +40,9 @@ param=credit_low_l
 
 # ---- what needs no meter: the list, wrong words ----
 run 0 "the list" "$BUILD/gasfitter" meter --help
+COMMANDS=$(printf '%s\n' "$OUT" | sed -n 's/^  \([a-z_]*\)  *!\{0,1\} *\([A-Z]*\|any\|nobody\)  .*/\1/p')
 NAMES=$(sed -n '/^## Commands/,/^## Parameters/s/^| [0-9]* | `\([a-z_]*\)`.*/\1/p' docs/meter-tables.md)
-for name in $NAMES; do
-    case $OUT in *"  $name "*) ;; *) ok 1 "--help has $name" ;; esac
-done
+is "$(echo $COMMANDS)" "$(echo $NAMES)" "--help has the commands of the meter's table"
 run 2 "no such command" ask "$A" frobnicate
 says "frobnicate" "it is named"
 run 2 "no such argument" ask "$A" read_balance loud=yes
@@ -57,7 +58,7 @@ says "$param" "it is named"
 run 2 "no meter said" fitter meter identify
 run 3 "a meter id with a wrong digit" fitter meter --meter GM2400000157 identify
 run 2 "what only the meter makes" ask "$A" key_activated
-TESTED="$TESTED key_activated"
+left_out key_activated "the meter makes it, when a new key is used first"
 run 3 "a dangerous one without its word" fitter meter --meter "$A" purge_start
 says "E029" "it has to be confirmed"
 
@@ -125,6 +126,7 @@ does "all is well" "$A" self_test
 is "$(value passed)" yes "self_test: passed"
 does "newest of them" "$A" read_events last=3
 is "$(printf '%s\n' "$OUT" | grep -c 'Z ' || true)" 3 "read_events: so many as were asked"
+does "the days that ended" "$A" read_history
 
 # ---- the end of an account ----
 run 0 "an order for removal" office work-order "$B" - S001 --kind removal --number R-1
@@ -134,4 +136,54 @@ does "with its certificate" "$B" close_account
 holds "close_account: the certificate is there" out_has '^certificate: [0-9a-f]+$'
 run 0 "read" ask "$B" read_balance
 is "$(value state)" "account closed" "close_account: the meter says so"
+
+# bash tells of every job that a signal ended; that is the point here
+exec 3>&2 2>"$W/killed.stderr"
+
+# ---- killed in the middle of a change, asked again ----
+# settings - how many times the meter has executed set_parameters
+settings() { ask "$C" read_receipts 2>/dev/null | grep -c ' set_parameters ' || true; }
+# killed SYSCALL N [FILE] - gasfitter ends at its n-th call of it, in a change; then the same is asked again
+killed() {
+    local code=0 before
+    before=$(settings)
+    env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$W/strace" ${3:+-P "$3"} -e "trace=$1" \
+        -e "inject=$1:signal=SIGKILL:when=$2" "$BUILD/gasfitter" --data "$W/laptop" \
+        --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE" \
+        meter --meter "$C" set_parameters "$param=4000" >"$W/killed.log" 2>&1 || code=$?
+    [ $code = 137 ] || return 0
+    KILLED=$((KILLED + 1))
+    run 0 "killed at $1 $2, asked again" ask "$C" set_parameters "$param=4000"
+    case $OUT in *"settled first"*) ;; *) return 0 ;; esac
+    SETTLED=$((SETTLED + 1))
+    is "$(settings)" $((before + 1)) "killed at $1 $2: one effect"
+}
+KILLED=0 SETTLED=0
+does "on a third meter" "$C" install_key
+for n in 1 2 3 4; do killed fdatasync $n "$W/laptop/gasfitter.db-wal"; done
+# what the store writes until the meter's answer is in it; killed there, the meter has done it, and nobody knows
+settings >/dev/null         # the receipts that are missing here are fetched before, as in each run that is killed
+strace -f -qq -o "$W/strace" -e trace=pwrite64,write -P "$W/laptop/gasfitter.db-wal" -P "$W/counted.log" \
+    "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/passphrase" --bus "$BUS" --clock-rate "$RATE" \
+    meter --meter "$C" set_parameters "$param=4000" >"$W/counted.log" 2>/dev/null
+writes=$(awk '/pwrite64\(/ { n++ } / write\(/ { exit } END { print n }' "$W/strace")
+for n in 1 2 3 5; do killed pwrite64 $((writes - n)) "$W/laptop/gasfitter.db-wal"; done
+holds "it was killed" [ $KILLED -gt 3 ]
+holds "and left something to settle" [ $SETTLED -gt 1 ]
+exec 2>&3
+run 0 "the records go home" fitter sync
+run 0 "the meter's receipts" ask "$C" read_receipts
+made=$(printf '%s\n' "$OUT" | sed -n 's/^ *\([0-9][0-9]*\) .*/\1/p' | sort -n | tr '\n' ' ')
+holds "there are some" [ -n "$made" ]
+run 0 "head office's" office show receipts --json
+is "$(printf '%s\n' "$OUT" | sed -n "s/.*\"meter_id\": *\"$C\".*\"seq\": *\([0-9]*\).*/\1/p" | sort -n | tr '\n' ' ')" "$made" \
+    "each of them is at head office once"
+
+# ---- no command is forgotten ----
+left_out import_credit "it needs a swap of meters, and its certificate"
+left_out reset_to_factory "it needs a ticket for the bench"
+for name in $COMMANDS; do
+    case "$TESTED " in *" $name "*) ;; *) ok 1 "$name is neither run nor left out for a reason" ;; esac
+done
+ok 0 "every command of the table is accounted for"
 done_testing
