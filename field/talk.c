@@ -2,10 +2,10 @@
  *
  * What the store remembers: a change is the row of a step that is called like the command, planned
  * before it is sent. The run is active exactly as long as such a row is planned, so whoever starts
- * a talk finds what an earlier one left. It is settled first. When the same is asked again, the same
- * bytes are sent, to which a meter that has executed them answers as it did then. Else the meter is
- * asked whether it has executed them, in words that begin nothing; what it has not is given up:
- * nobody wants it any more.
+ * a talk finds what an earlier one left. It is settled first. When the same is asked again, the
+ * same bytes are sent, to which a meter that has executed them answers as it did then. Else the
+ * meter is asked whether it has executed them, in words that begin nothing; what it has not is
+ * given up: nobody wants it any more.
  */
 #include "field/talk.h"
 
