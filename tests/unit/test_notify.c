@@ -82,5 +82,6 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_told),
                                         cmocka_unit_test(test_nobody) };
 
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
