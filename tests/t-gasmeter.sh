@@ -145,7 +145,7 @@ keys() { t send-keys -t app "$@"; }
 # shows PATTERN NAME - wait until a line of the screen has it
 shows() {
     local i=0
-    until screen | grep -qE -- "$1"; do
+    until grep -qE -- "$1" <<<"$(screen)"; do
         i=$((i + 1))
         if [ $i -gt 400 ]; then
             screen | sed 's/^/# /'

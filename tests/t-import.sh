@@ -99,7 +99,7 @@ is "$(rows audit-log)" 0 "nor is it in the audit log"
 # ---- a terminal sees how far it is ----
 OUT=$($PYTHON -c 'import pty, sys; pty.spawn(sys.argv[1:])' \
     "$BUILD/gasoffice" --dir "$W/office" import-customers "$W/rows.csv" </dev/null)
-ok "$(printf '%s' "$OUT" | tr '\r' '\n' | grep -Eq '^[0-9]+ rows' && echo 0 || echo 1)" "a terminal sees how many rows are done"
+ok "$(grep -Eq '^[0-9]+ rows' <<<"${OUT//$'\r'/$'\n'}" && echo 0 || echo 1)" "a terminal sees how many rows are done"
 says "100000 added" "and what was done"
 
 # ---- what is wrong in a row is said before anything is locked ----

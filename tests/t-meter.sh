@@ -30,7 +30,7 @@ refuses() {
 }
 # holds NAME CMD... - the command succeeds
 holds() { local name=$1; shift; if "$@"; then ok 0 "$name"; else ok 1 "$name"; fi; }
-out_has() { printf '%s\n' "$OUT" | grep -Eq -- "$1"; }
+out_has() { grep -Eq -- "$1" <<<"$OUT"; }
 value() { printf '%s\n' "$OUT" | sed -n "s/^$1: //p" | tail -1; }
 
 world_start >/dev/null
@@ -114,7 +114,7 @@ refuses close_account "$A"
 does "the token that head office sent" "$A" recharge
 bought=$(value residual_l)
 is "$(value purchased_l)" 2352 "recharge: the litres that were sold"
-run 0 "the same token again" ask "$A" recharge "$(sed -n 's/.*"digits": *"\([0-9]*\)".*/\1/p' "$W/sale" | head -1)"
+run 0 "the same token again" ask "$A" recharge "$(sed -n '/"digits": *"/{s/.*"digits": *"\([0-9]*\)".*/\1/p;q}' "$W/sale")"
 is "$(value residual_l)" "$bought" "recharge: brings nothing twice"
 does "what was bought" "$A" read_purchases
 holds "read_purchases: the sale" out_has ' 2352 '

@@ -19,7 +19,7 @@ keys() { t send-keys -t app "$@"; }
 # shows TEXT NAME [seconds] - wait until the text is on the screen
 shows() {
     local i=0 limit=$((${3:-20} * 20))
-    until screen | grep -qF -- "$1"; do
+    until grep -qF -- "$1" <<<"$(screen)"; do
         i=$((i + 1))
         if [ $i -gt $limit ]; then
             screen | sed 's/^/# /'
@@ -93,7 +93,7 @@ shows "Finished" "the end of the procedure" 60
 shows "CC-000001" "the certificate's number"
 keys Enter
 shows "Open jobs" "back at the worklist"
-if screen | grep -q "J-0001 "; then ok 1 "the finished job is gone"; else ok 0 "the finished job is gone"; fi
+if grep -q "J-0001 " <<<"$(screen)"; then ok 1 "the finished job is gone"; else ok 0 "the finished job is gone"; fi
 shows "all records are at head office" "the queue is empty"
 keys F3
 shows "acknowledged" "the records"
@@ -102,7 +102,7 @@ shows "Open jobs" "back from the records"
 keys q
 shows "ended with 0" "q quits"
 shows "icanon echo" "the terminal is as it was"
-if screen | grep -q "correct horse"; then ok 1 "the passphrase is not shown"; else ok 0 "the passphrase is not shown"; fi
+if grep -q "correct horse" <<<"$(screen)"; then ok 1 "the passphrase is not shown"; else ok 0 "the passphrase is not shown"; fi
 keys Enter
 shows "New passphrase" "a new laptop asks for a new passphrase"
 keys -l "one"
@@ -113,7 +113,7 @@ keys Enter
 shows "E047" "two that differ are refused"
 shows "first: 4" "with status 4"
 keys Enter
-for _ in $(seq 200); do screen | grep -q "first: 4" || break; sleep 0.05; done     # until it is cleared
+for _ in $(seq 200); do grep -q "first: 4" <<<"$(screen)" || break; sleep 0.05; done     # until it is cleared
 shows "New passphrase" "once more"
 keys -l "three words here"
 keys Enter

@@ -12,9 +12,10 @@ is() {
     [ "$1" = "$2" ] || printf '# got "%s", not "%s"\n' "$1" "$2" >&2
     ok "$([ "$1" = "$2" ] && echo 0 || echo 1)" "$3"
 }
-# has TEXT PATTERN NAME - an extended regular expression in it
+# has TEXT PATTERN NAME - an extended regular expression in it. From a here-string and not from a pipe, here and wherever
+# grep -q reads: it ends at the first match, and whoever still writes lines into the pipe dies of it (pipefail)
 has() {
-    if printf '%s' "$1" | grep -Eq -- "$2"; then ok 0 "$3"; else printf '%s\n' "no /$2/ in:" "$1" | sed 's/^/# /' >&2; ok 1 "$3"; fi
+    if grep -Eq -- "$2" <<<"$1"; then ok 0 "$3"; else printf '%s\n' "no /$2/ in:" "$1" | sed 's/^/# /' >&2; ok 1 "$3"; fi
 }
 # run WANT NAME CMD... - CMD's exit status is WANT; its output is in $OUT (and goes to the file TAP_SAID, when that is
 # set), and shown when the test fails
