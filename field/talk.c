@@ -14,6 +14,7 @@
 
 #include "common/text.h"
 #include "field/talk_inner.h"
+#include "meter-core/commands.h"
 
 static const struct step steps[] = {{
     .id = "talk",
@@ -213,7 +214,8 @@ static int keep_words(struct talk *t, const char *const *words, size_t n, struct
 int talk_build(const struct run *r, const struct talk_command *c, const struct talk_asked *asked,
                  struct talk_request *ret, struct gf_fail *why)
 {
-    *ret = (struct talk_request){.request = {.command = c->id}};
+    *ret = (struct talk_request){
+        .request = {.command = c->id, .which_body = talk_row(c->id)->body}};
     return c->build != NULL ? c->build(r, asked, ret, why) : 0;
 }
 

@@ -13,6 +13,10 @@ void talk_want_command(struct run *r);
 int talk_build(const struct run *r, const struct talk_command *c, const struct talk_asked *asked,
                struct talk_request *ret, struct gf_fail *why);
 
+/* ---- talk_table.c ---- */
+/* A long read asks for the page from this entry on. */
+void talk_page_from(gasm_Request *q, uint64_t from);
+
 /* ---- talk_ticket.c ---- */
 /* May this ticket send the command, as far as can be known here? */
 bool talk_allows(const struct run *r, const gasm_Ticket *t, const struct talk_command *c);

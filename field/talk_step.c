@@ -263,24 +263,9 @@ static bool page_of(const gasm_Response *a, struct page *ret)
     }
 }
 
-/* The next page is the one from this entry on. */
-static void turn_to(struct run *r, uint64_t from)
-{
-    gasm_Request *q = &r->talk.built.request;
-
-    if (q->which_body == gasm_Request_read_history_tag)
-        q->body.read_history.from_no = (uint32_t)from;
-    else if (q->which_body == gasm_Request_read_purchases_tag)
-        q->body.read_purchases.from_no = (uint32_t)from;
-    else if (q->which_body == gasm_Request_read_events_tag)
-        q->body.read_events.from_no = (uint32_t)from;
-    else
-        q->body.read_receipts.from_seq = from;
-}
-
 static void ask_page(struct run *r, uint64_t from)
 {
-    turn_to(r, from);
+    talk_page_from(&r->talk.built.request, from);
     run_ask_meter(r, &r->talk.built.request, false);
 }
 
@@ -309,7 +294,7 @@ static void paged(struct run *r, const gasm_Response *a, const struct page *p)
         t->all = (uint32_t)(p->last - p->end) + p->n;
     t->read += p->n;
     tell_answer(r, a);
-    turn_to(r, p->end + 1);
+    talk_page_from(&r->talk.built.request, p->end + 1);
     snprintf(text, sizeof text, "%u entries", t->read);
     if (p->n == 0 || p->end >= p->last)
         finish(r, text);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/text.h"
-#include "field/run_inner.h"
+#include "field/talk_inner.h"
 #include "field/talk.h"
 #include "meter-core/commands.h"
 #include "meter-core/params.h"
@@ -60,7 +60,6 @@ static int build_key(const struct run *r, const struct talk_asked *asked, struct
     sync_KeyIssue key;
     int n;
 
-    ret->request.which_body = gasm_Request_install_key_tag;
     if (asked->value[0] != NULL) {
         n = bytes("envelope", asked->value[0], to->envelope.bytes, sizeof to->envelope.bytes, why);
         to->envelope.size = n > 0 ? (pb_size_t)n : 0;
@@ -83,7 +82,6 @@ static int build_open(const struct run *r, const struct talk_asked *asked, struc
 
     if (asked->value[0] != NULL)
         code = number("account", asked->value[0], 1, LITRES_MAX, &account, why);
-    ret->request.which_body = gasm_Request_open_account_tag;
     ret->request.body.open_account.account_no = (uint64_t)account;
     return code;
 }
@@ -98,7 +96,6 @@ static int build_purge(const struct run *r, const struct talk_asked *asked,
         code = number("litres", asked->value[0], 1, UINT32_MAX, &litres, why);
     if (code == 0 && asked->value[1] != NULL)
         code = number("seconds", asked->value[1], 1, UINT32_MAX, &seconds, why);
-    ret->request.which_body = gasm_Request_purge_start_tag;
     ret->request.body.purge_start.volume_l = (uint32_t)litres;
     ret->request.body.purge_start.limit_s = (uint32_t)seconds;
     return code;
@@ -108,7 +105,6 @@ static int build_clear(const struct run *r, const struct talk_asked *asked,
                        struct talk_request *ret, struct gf_fail *why)
 {
     (void)r;
-    ret->request.which_body = gasm_Request_zero_clear_tag;
     return number("residual", asked->value[0], -LITRES_MAX, LITRES_MAX,
                   &ret->request.body.zero_clear.residual_l, why);
 }
@@ -118,7 +114,6 @@ static int build_clock(const struct run *r, const struct talk_asked *asked,
 {
     int64_t *to = &ret->request.body.set_clock.utc_s;
 
-    ret->request.which_body = gasm_Request_set_clock_tag;
     *to = r->ports->clock->utc_ms(r->ports->clock->ctx) / 1000;
     if (asked->value[0] != NULL && gf_utc_parse(asked->value[0], to) < 0)
         return bad(why, GF_E_FORMAT, "utc", "a time like 2026-11-22T08:00:00Z is wanted",
@@ -166,7 +161,6 @@ static int build_params(const struct run *r, const struct talk_asked *asked,
     size_t room = sizeof to->parameters / sizeof *to->parameters;
     int code = 0;
 
-    ret->request.which_body = gasm_Request_set_parameters_tag;
     if (asked->n_more > room)
         return gf_fail(why, GF_E_USAGE, "parameter", "more than the meter takes at once");
     for (size_t i = 0; code == 0 && i < asked->n_more; i++)
@@ -180,73 +174,53 @@ static int build_params(const struct run *r, const struct talk_asked *asked,
     return code;
 }
 
-/* from and last, of every long read. */
-static int page(const struct talk_asked *asked, size_t at, int64_t *ret_from,
-                struct talk_request *ret, struct gf_fail *why)
+void talk_page_from(gasm_Request *q, uint64_t from)
 {
-    int64_t last = 0;
+    if (q->which_body == gasm_Request_read_history_tag)
+        q->body.read_history.from_no = (uint32_t)from;
+    else if (q->which_body == gasm_Request_read_purchases_tag)
+        q->body.read_purchases.from_no = (uint32_t)from;
+    else if (q->which_body == gasm_Request_read_events_tag)
+        q->body.read_events.from_no = (uint32_t)from;
+    else
+        q->body.read_receipts.from_seq = from;
+}
+
+/* from and last, of every long read. */
+static int page(const struct talk_asked *asked, size_t at, struct talk_request *ret,
+                struct gf_fail *why)
+{
+    int64_t from = 0, last = 0;
     int code = 0;
 
-    *ret_from = 0;
     if (asked->value[at] != NULL)
-        code = number("from", asked->value[at], 1, UINT32_MAX, ret_from, why);
+        code = number("from", asked->value[at], 1, UINT32_MAX, &from, why);
     if (code == 0 && asked->value[at + 1] != NULL)
         code = number("last", asked->value[at + 1], 1, UINT32_MAX, &last, why);
-    if (code == 0 && *ret_from != 0 && last != 0)
+    if (code == 0 && from != 0 && last != 0)
         return gf_fail(why, GF_E_USAGE, "last", "from and last exclude each other");
     ret->last = (uint32_t)last;
+    talk_page_from(&ret->request, (uint64_t)from);
     return code;
 }
 
-static int build_receipts(const struct run *r, const struct talk_asked *asked,
-                          struct talk_request *ret, struct gf_fail *why)
+static int build_list(const struct run *r, const struct talk_asked *asked,
+                      struct talk_request *ret, struct gf_fail *why)
 {
-    int64_t from;
-    int code = page(asked, 0, &from, ret, why);
-
     (void)r;
-    ret->request.which_body = gasm_Request_read_receipts_tag;
-    ret->request.body.read_receipts.from_seq = (uint64_t)from;
-    return code;
+    return page(asked, 0, ret, why);
 }
 
 static int build_history(const struct run *r, const struct talk_asked *asked,
                          struct talk_request *ret, struct gf_fail *why)
 {
     const char *period = asked->value[0] != NULL ? asked->value[0] : "days";
-    int64_t from;
-    int code = page(asked, 1, &from, ret, why);
+    int code = page(asked, 1, ret, why);
 
     (void)r;
     if (code == 0 && strcmp(period, "days") != 0 && strcmp(period, "months") != 0)
         return bad(why, GF_E_FORMAT, "period", "days or months is wanted", period);
-    ret->request.which_body = gasm_Request_read_history_tag;
     ret->request.body.read_history.monthly = strcmp(period, "months") == 0;
-    ret->request.body.read_history.from_no = (uint32_t)from;
-    return code;
-}
-
-static int build_purchases(const struct run *r, const struct talk_asked *asked,
-                           struct talk_request *ret, struct gf_fail *why)
-{
-    int64_t from;
-    int code = page(asked, 0, &from, ret, why);
-
-    (void)r;
-    ret->request.which_body = gasm_Request_read_purchases_tag;
-    ret->request.body.read_purchases.from_no = (uint32_t)from;
-    return code;
-}
-
-static int build_events(const struct run *r, const struct talk_asked *asked,
-                        struct talk_request *ret, struct gf_fail *why)
-{
-    int64_t from;
-    int code = page(asked, 0, &from, ret, why);
-
-    (void)r;
-    ret->request.which_body = gasm_Request_read_events_tag;
-    ret->request.body.read_events.from_no = (uint32_t)from;
     return code;
 }
 
@@ -291,7 +265,6 @@ static int build_recharge(const struct run *r, const struct talk_asked *asked,
     gasm_Recharge *to = &ret->request.body.recharge;
     int n;
 
-    ret->request.which_body = gasm_Request_recharge_tag;
     if (asked->value[0] == NULL)
         return stored_token(r, to, why);
     if (digits(asked->value[0], to->digits))
@@ -310,7 +283,6 @@ static int build_close(const struct run *r, const struct talk_asked *asked,
     sync_SwapIssue swap;
     int n = 0;
 
-    ret->request.which_body = gasm_Request_close_account_tag;
     if (asked->value[0] == NULL && r->ticket.swap.size > 0) {
         n = store->swap_issue(store->ctx, r->job.meter_id, r->ticket.epoch, &swap);
         if (n <= 0)
@@ -333,7 +305,6 @@ static int build_import(const struct run *r, const struct talk_asked *asked,
                   sizeof to->certificate.bytes, why);
 
     (void)r;
-    ret->request.which_body = gasm_Request_import_credit_tag;
     to->certificate.size = n > 0 ? (pb_size_t)n : 0;
     return n < 0 ? n : 0;
 }
@@ -346,7 +317,6 @@ static int build_reset(const struct run *r, const struct talk_asked *asked,
     (void)r;
     if (strcmp(scrap, "yes") != 0 && strcmp(scrap, "no") != 0)
         return bad(why, GF_E_FORMAT, "scrap", "yes or no is wanted", scrap);
-    ret->request.which_body = gasm_Request_reset_to_factory_tag;
     ret->request.body.reset_to_factory.scrap = strcmp(scrap, "yes") == 0;
     return 0;
 }
@@ -396,7 +366,7 @@ static const struct talk_command rows[] = {
     {C(READ_RECEIPTS), .title = "Read receipts",
      .help = "The receipts that the meter keeps; those that are new here are queued for head "
              "office.",
-     .arguments = {FROM_LAST}, .build = build_receipts},
+     .arguments = {FROM_LAST}, .build = build_list},
     {C(KEY_ACTIVATED), .title = "(the meter's own record)",
      .help = "The meter makes it by itself when a new key is used first; nobody can send it."},
     {C(READ_HISTORY), .title = "Read the history",
@@ -405,9 +375,9 @@ static const struct talk_command rows[] = {
      .build = build_history},
     {C(READ_PURCHASES), .title = "Read the purchases",
      .help = "Every token and certificate that was taken.",
-     .arguments = {FROM_LAST}, .build = build_purchases},
+     .arguments = {FROM_LAST}, .build = build_list},
     {C(READ_EVENTS), .title = "Read the events", .help = "What the meter has logged.",
-     .arguments = {FROM_LAST}, .build = build_events},
+     .arguments = {FROM_LAST}, .build = build_list},
     {C(RECHARGE), .title = "Recharge",
      .help = "Gives the meter a token: sealed, or its 25 digits. The same token has one effect.",
      .arguments = {{"token", "TOKEN", "what head office sent",
