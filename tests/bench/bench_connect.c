@@ -124,30 +124,46 @@ static void rows(const char *contact, const struct bench_pdus *p, unsigned mtu, 
     bench_row(what, "round trips", (double)p->plugins, BENCH_NONE, BENCH_NONE);
 }
 
-static void measure(unsigned mtu)
+/* What connecting took: a first time, and again. */
+struct contact {
+    struct bench_pdus pdus;
+    double took_ms;
+};
+
+static const char *const contacts[2] = {"first contact", "known meter"};
+
+static void connect_twice(struct bench_world *w, struct contact ret[static 2])
 {
-    struct bench_world w = {.mtu = mtu, .rate = 1, .parts = BENCH_WITH_METER};
     struct heard heard = {0};
     const struct link_events events = {&heard, on_sighting, on_phase, on_ready,
                                        on_fragment, on_written, on_down, on_radio,
                                        on_attempt};
-    struct bench_pdus first, again;
     struct bt_central *c;
 
-    bench_world_start(&w);
+    bench_world_start(w);
 
-    const struct bt_central_config config = {.bus_address = w.bus.address,
+    const struct bt_central_config config = {.bus_address = w->bus.address,
                                              .clock = gf_real_clock()};
 
     c = bt_central_new(&config);
     bench_need(c != NULL, "memory");
     bt_central_port(c)->bind(bt_central_port(c)->ctx, &events);
-    first = visit(&w, c, &heard);
-    again = visit(&w, c, &heard);
+    for (int i = 0; i < 2; i++) {
+        ret[i].pdus = visit(w, c, &heard);
+        ret[i].took_ms = heard.took_us / 1000;
+    }
     (void)bt_central_free(c);
-    bench_world_stop(&w);
-    rows("first contact", &first, mtu, true);
-    rows("known meter", &again, mtu, false);
+    bench_world_stop(w);
+}
+
+static void measure(unsigned mtu)
+{
+    struct bench_world w = {.mtu = mtu, .rate = 1, .parts = BENCH_WITH_METER};
+    struct contact was[2];
+
+    connect_twice(&w, was);
+    for (int i = 0; i < 2; i++)
+        rows(contacts[i], &was[i].pdus, mtu, i == 0);
 }
 
 /* The same on a link with a connection interval, in real time: beside the events that carried something
@@ -156,30 +172,15 @@ static void measure_timed(unsigned mtu, unsigned ci_ms)
 {
     struct bench_world w = {
         .mtu = mtu, .rate = 1, .ci_ms = ci_ms, .parts = BENCH_WITH_METER};
-    struct heard heard = {0};
-    const struct link_events events = {&heard, on_sighting, on_phase, on_ready,
-                                       on_fragment, on_written, on_down, on_radio,
-                                       on_attempt};
-    struct bt_central *c;
+    struct contact was[2];
+    char what[80];
 
-    bench_world_start(&w);
-
-    const struct bt_central_config config = {.bus_address = w.bus.address,
-                                             .clock = gf_real_clock()};
-
-    c = bt_central_new(&config);
-    bench_need(c != NULL, "memory");
-    bt_central_port(c)->bind(bt_central_port(c)->ctx, &events);
-    for (int contact = 0; contact < 2; contact++) {
-        struct bench_pdus p = visit(&w, c, &heard);
-        char what[80];
-
+    connect_twice(&w, was);
+    for (int i = 0; i < 2; i++) {
         (void)snprintf(what, sizeof what, "link of %u ms, connecting to ready, %s, MTU %u", ci_ms,
-                       contact == 0 ? "first contact" : "known meter", mtu);
-        bench_row_ratio(what, "ms", heard.took_us / 1000, (double)(p.events * ci_ms));
+                       contacts[i], mtu);
+        bench_row_ratio(what, "ms", was[i].took_ms, (double)(was[i].pdus.events * ci_ms));
     }
-    (void)bt_central_free(c);
-    bench_world_stop(&w);
 }
 
 int main(void)
