@@ -44,7 +44,7 @@ double bench_clock_us(clockid_t clock); /* of another clock: processor time */
 #define BENCH_PASSPHRASE "correct horse battery staple"
 
 enum {
-    BENCH_WITH_METER = 1,  /* the meter of BENCH_JOB, on the second adapter */
+    BENCH_WITH_METER = 1,  /* the meter of BENCH_JOB, on the second adapter; or the one of `nvm` */
     BENCH_WITH_OFFICE = 2, /* head office, and a laptop enrolled there that has fetched BENCH_JOB */
 };
 
@@ -54,6 +54,7 @@ struct bench_world {
     unsigned flow_l_per_h, purge_l;
     unsigned parts; /* BENCH_WITH_*; bus and virtual-bluez are always there */
     bool cheap_scrypt; /* the laptop's passphrase costs next to nothing: N = 16 */
+    const char *nvm;   /* the memory of a meter that there is already; NULL: a new one is made */
 
     struct aid_bus bus;
     pid_t radio, meter, office;

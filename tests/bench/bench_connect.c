@@ -1,7 +1,9 @@
 /* bench_connect.c - what crosses the air from connecting to a link ready for a handshake, and how long
- * that takes beside the link model. */
+ * that takes beside the link model, and beside a D-Bus script that does the same. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bt/central.h"
 #include "common/host/loop.h"
@@ -13,11 +15,15 @@
 
 #define BOUND_MS 30000
 #define OWN_ROUND_TRIPS 3 /* subscribe to TX, read CTL, write the reset to CTL */
+#define INFO_ROUND_TRIPS 3 /* a script's reads of Device Information */
+#define CENTRAL "/org/bluez/hci0"
+#define LAPTOP_AT_METER "/org/bluez/hci1/dev_02_00_00_00_00_00" /* as its adapter knows it */
 
 struct heard {
     bool ready, written, down;
+    bool lost; /* the link was, before: what is counted began then */
     int code;
-    double connecting_us, took_us; /* when its link was wanted; from there to the reset taken */
+    double from_us, took_us; /* when its link was wanted, or lost; from there to the reset taken */
 };
 
 static void on_sighting(void *ctx, const struct link_sighting *s)
@@ -30,8 +36,8 @@ static void on_phase(void *ctx, enum link_phase phase)
 {
     struct heard *h = ctx;
 
-    if (phase == LINK_CONNECTING)
-        h->connecting_us = bench_now_us();
+    if (phase == LINK_CONNECTING && !h->lost)
+        h->from_us = bench_now_us();
 }
 
 static void on_ready(void *ctx, const struct link_ready *ready)
@@ -53,7 +59,7 @@ static void on_written(void *ctx, int code)
 
     h->written = true;
     h->code = code;
-    h->took_us = bench_now_us() - h->connecting_us;
+    h->took_us = bench_now_us() - h->from_us;
 }
 
 static void on_down(void *ctx, int code, const char *detail)
@@ -88,8 +94,8 @@ static void wait_for(struct bt_central *c, const bool *what, const char *words)
     bench_need(*what, words);
 }
 
-/* Connect, be ready, write the reset, disconnect. What crossed the air before the disconnecting. */
-static struct bench_pdus visit(struct bench_world *w, struct bt_central *c, struct heard *heard)
+/* Connect, be ready, write the reset. What crossed the air for that. */
+static struct bench_pdus reach(struct bench_world *w, struct bt_central *c, struct heard *heard)
 {
     const struct link_port *port = bt_central_port(c);
     struct mc_ctl_reset reset = {
@@ -97,7 +103,7 @@ static struct bench_pdus visit(struct bench_world *w, struct bt_central *c, stru
     struct bench_pdus before = bench_pdus(w), after;
     uint8_t hash[MC_ID_HASH_LEN], bytes[MC_CTL_RESET_LEN];
 
-    *heard = (struct heard){0};
+    heard->ready = heard->written = heard->down = false;
     bench_need(mc_id_hash(mc_crypto_openssl(), BENCH_METER, hash) == 0 &&
                    port->connect(port->ctx, hash, BENCH_METER_ADDRESS, BOUND_MS) == 0,
                "a connection begins");
@@ -107,9 +113,19 @@ static struct bench_pdus visit(struct bench_world *w, struct bt_central *c, stru
     wait_for(c, &heard->written, "CTL was written");
     bench_need(heard->code == 0, "the meter took the reset");
     after = bench_pdus(w);
-    port->disconnect(port->ctx);
-    wait_for(c, &heard->down, "the link is down");
     return bench_pdus_between(&before, &after);
+}
+
+/* The meter's adapter ends the link, which takes it 2 s; for this side it is lost. */
+static void lose(struct bench_world *w, struct bt_central *c, struct heard *heard)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+
+    bench_need(sd_bus_call_method(w->probe, "org.bluez", LAPTOP_AT_METER, "org.bluez.Device1",
+                                  "Disconnect", &error, NULL, "") >= 0,
+               "the meter's adapter ends the link");
+    sd_bus_error_free(&error);
+    wait_for(c, &heard->down, "the link is lost");
 }
 
 static void rows(const char *contact, const struct bench_pdus *p, unsigned mtu, bool first)
@@ -124,62 +140,107 @@ static void rows(const char *contact, const struct bench_pdus *p, unsigned mtu, 
     bench_row(what, "round trips", (double)p->plugins, BENCH_NONE, BENCH_NONE);
 }
 
-/* What connecting took: a first time, and again. */
+/* What connecting took: a first time, again, and after the link was lost. */
+enum { FIRST, KNOWN, RECONNECT, CONTACTS };
+
 struct contact {
     struct bench_pdus pdus;
     double took_ms;
 };
 
-static const char *const contacts[2] = {"first contact", "known meter"};
+static const char *const contacts[CONTACTS] = {"first contact", "known meter", "reconnect"};
 
-static void connect_twice(struct bench_world *w, struct contact ret[static 2])
+static void connect_each(struct bench_world *w, struct contact ret[static CONTACTS])
 {
     struct heard heard = {0};
     const struct link_events events = {&heard, on_sighting, on_phase, on_ready,
                                        on_fragment, on_written, on_down, on_radio,
                                        on_attempt};
-    struct bt_central *c;
-
-    bench_world_start(w);
-
     const struct bt_central_config config = {.bus_address = w->bus.address,
                                              .clock = gf_real_clock()};
+    struct bt_central *c = bt_central_new(&config);
 
-    c = bt_central_new(&config);
     bench_need(c != NULL, "memory");
     bt_central_port(c)->bind(bt_central_port(c)->ctx, &events);
-    for (int i = 0; i < 2; i++) {
-        ret[i].pdus = visit(w, c, &heard);
+    for (int i = FIRST; i < CONTACTS; i++) {
+        ret[i].pdus = reach(w, c, &heard);
         ret[i].took_ms = heard.took_us / 1000;
+        if (i == KNOWN) {
+            lose(w, c, &heard);
+            heard.lost = true;
+            heard.from_us = bench_now_us();
+        } else {
+            bt_central_port(c)->disconnect(bt_central_port(c)->ctx);
+            wait_for(c, &heard.down, "the link is down");
+        }
     }
     (void)bt_central_free(c);
-    bench_world_stop(w);
+}
+
+/* The same by tests/tools/dbus_client.py, which reads Device Information too. */
+struct scripted {
+    double ready_ms, info_ms;
+    unsigned round_trips;
+};
+
+static void connect_scripted(struct bench_world *w, struct scripted ret[static CONTACTS])
+{
+    static const char *const words[CONTACTS] = {"first ", "known ", "reconnect "};
+    const char *const argv[] = {"/usr/bin/python3", "tests/tools/dbus_client.py", w->bus.address,
+                                CENTRAL, BENCH_METER_ADDRESS, LAPTOP_AT_METER, NULL};
+    char line[120];
+    int out;
+    pid_t pid = aid_spawn(argv, &out);
+
+    bench_need(pid > 0, argv[1]);
+    for (int i = FIRST; i < CONTACTS; i++) {
+        char *at;
+
+        bench_need(aid_wait_line_get(out, words[i], BOUND_MS, line, sizeof line) == 0, words[i]);
+        ret[i].ready_ms = strtod(line + strlen(words[i]), &at);
+        ret[i].info_ms = strtod(at, &at);
+        ret[i].round_trips = (unsigned)strtoul(at, NULL, 10);
+    }
+    bench_need(aid_wait_exit(pid, BOUND_MS) == 0, "the script ends well");
+    (void)close(out);
 }
 
 static void measure(unsigned mtu)
 {
     struct bench_world w = {.mtu = mtu, .rate = 1, .parts = BENCH_WITH_METER};
-    struct contact was[2];
+    struct contact was[CONTACTS];
 
-    connect_twice(&w, was);
-    for (int i = 0; i < 2; i++)
-        rows(contacts[i], &was[i].pdus, mtu, i == 0);
+    bench_world_start(&w);
+    connect_each(&w, was);
+    bench_world_stop(&w);
+    for (int i = FIRST; i < CONTACTS; i++)
+        rows(contacts[i], &was[i].pdus, mtu, i == FIRST);
 }
 
 /* The same on a link with a connection interval, in real time: beside the events that carried something
- * times the interval. */
+ * times the interval, and beside the script. */
 static void measure_timed(unsigned mtu, unsigned ci_ms)
 {
     struct bench_world w = {
         .mtu = mtu, .rate = 1, .ci_ms = ci_ms, .parts = BENCH_WITH_METER};
-    struct contact was[2];
+    struct contact was[CONTACTS];
+    struct scripted script[CONTACTS];
     char what[80];
 
-    connect_twice(&w, was);
-    for (int i = 0; i < 2; i++) {
+    bench_world_start(&w);
+    connect_each(&w, was);
+    connect_scripted(&w, script);
+    bench_world_stop(&w);
+    for (int i = FIRST; i < CONTACTS; i++) {
         (void)snprintf(what, sizeof what, "link of %u ms, connecting to ready, %s, MTU %u", ci_ms,
                        contacts[i], mtu);
         bench_row_ratio(what, "ms", was[i].took_ms, (double)(was[i].pdus.events * ci_ms));
+        (void)snprintf(what, sizeof what, "the same beside a D-Bus script, %s", contacts[i]);
+        bench_row_ratio(what, "ms", was[i].took_ms, script[i].ready_ms);
+        bench_row_ratio(what, "round trips", (double)bench_round_trips(&was[i].pdus),
+                        script[i].round_trips);
+        (void)snprintf(what, sizeof what, "the script's Device Information, %s", contacts[i]);
+        bench_row_ratio(what, "ms", script[i].info_ms, 2.0 * INFO_ROUND_TRIPS * ci_ms);
     }
 }
 

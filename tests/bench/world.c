@@ -117,7 +117,7 @@ static void start_meter(struct bench_world *w)
 {
     char flow[16], rate[16];
     const char *const args[] = {
-        "run", "--nvm", path_of(w, "nvm"), "--adapter", BENCH_METER_ADDRESS,
+        "run", "--nvm", w->nvm != NULL ? w->nvm : path_of(w, "nvm"), "--adapter", BENCH_METER_ADDRESS,
         "--bus", w->bus.address, "--flow-l-per-h", flow, "--clock-rate", rate, NULL,
     };
 
@@ -210,7 +210,7 @@ void bench_world_start(struct bench_world *w)
     bench_need(aid_bus_start(&w->bus) == 0, "a private bus");
     start_radio(w);
     open_probe(w);
-    if (w->parts != 0)
+    if (w->parts != 0 && w->nvm == NULL)
         manufacture(w);
     if ((w->parts & BENCH_WITH_METER) != 0)
         start_meter(w);
