@@ -1,9 +1,12 @@
 """btsnoop.py - the ATT PDUs in a btsnoop file: of `btmon -w` (datalink 2001), or of gasfitter and virtual-bluez (1002).
 
 Run as a program it prints what a central's client said and heard, and how much of it in each phase:
-    btsnoop.py [--list | --counts | --values] FILE...
---list: each PDU; --counts (the default): a table of phases; --values: the PDUs that carry values, in hexadecimal digits.
+    btsnoop.py [--list | --order | --counts | --values | --ops | --open] [--links FIRST[-LAST]] FILE...
+--list: each PDU; --order: the same without lengths; --counts (the default): a table of phases; --values: the PDUs that carry
+values, in hexadecimal digits. --links: only of those of the central's connections, counted from 1; "2-": and all that follow.
+--ops: how many PDUs of each opcode there are, both sides' clients and both sides' captures. --open: connections begun, and ended.
 """
+import argparse
 import struct
 import sys
 from collections import Counter
@@ -25,8 +28,8 @@ PHASES = ("discovery", "plugins", "subscribe", "data")
 
 
 class Pdu:
-    def __init__(self, at_us, adapter, handle, sent, raw):
-        self.at_us, self.adapter, self.link, self.sent, self.raw = at_us, adapter, handle, sent, raw
+    def __init__(self, at_us, adapter, link, sent, raw):
+        self.at_us, self.adapter, self.link, self.sent, self.raw = at_us, adapter, link, sent, raw
         self.op = raw[0]
 
     def number(self, at):
@@ -68,13 +71,33 @@ def packets(path):
             yield at, 0, not flags & 1, data[0] == 2, data[1:]
 
 
+def is_link(event):
+    """LE Meta, (Enhanced) Connection Complete, status 0; byte 6 is the role, 0 for the central."""
+    return event[0] == 0x3E and event[2] in (1, 10) and event[3] == 0
+
+
+def begun_ended(path):
+    """How many connections the central began, and how many ended."""
+    begun, handles, ended = 0, set(), 0
+    for _, adapter, _, is_acl, data in packets(path):
+        if not is_acl and is_link(data) and data[6] == 0:
+            begun += 1
+            handles.add((adapter, data[4:6]))
+        elif not is_acl and data[0] == 0x05 and (adapter, data[3:5]) in handles:    # Disconnection Complete
+            ended += 1
+            handles.remove((adapter, data[3:5]))
+    return begun, ended
+
+
 def att(path, ret_central=None):
     """Every ATT PDU of the file; the adapters that connected as central are added to the set ret_central."""
-    parts = {}
+    parts, links = {}, Counter()
     for at, adapter, sent, is_acl, data in packets(path):
-        if not is_acl:                  # LE Meta, (Enhanced) Connection Complete, status 0, role 0
-            if data[0] == 0x3E and data[2] in (1, 10) and data[3] == 0 and data[6] == 0 and ret_central is not None:
-                ret_central.add(adapter)
+        if not is_acl:
+            if is_link(data):
+                links[adapter] += 1
+                if data[6] == 0 and ret_central is not None:
+                    ret_central.add(adapter)
             continue
         head, n = struct.unpack_from("<HH", data)
         key = (adapter, head & 0xFFF, sent)
@@ -82,16 +105,19 @@ def att(path, ret_central=None):
         whole = parts[key]
         if len(whole) >= 4 and len(whole) - 4 >= struct.unpack_from("<H", whole)[0]:
             if struct.unpack_from("<H", whole, 2)[0] == 4 and len(whole) > 4:
-                yield Pdu(at, adapter, head & 0xFFF, sent, whole[4:])
+                yield Pdu(at, adapter, links[adapter], sent, whole[4:])
             parts[key] = b""
 
 
-def client(path):
-    """What the client at the central said and heard, in order; not what its peer's client asked of it."""
+def client(path, links=(1, None)):
+    """What the client at the central said and heard, in order, from the first of links to the last (None: all that follow);
+    not what its peer's client asked of it."""
     central = set()
     for p in list(att(path, central)):
         about = p.raw[1] if p.op == ERROR else p.op
         by_client = about in ASKED if p.op == ERROR else p.op in FROM_CLIENT
+        if p.link < links[0] or (links[1] is not None and p.link > links[1]):
+            continue
         if (not central or p.adapter in central) and p.sent == (by_client and p.op != ERROR):
             yield p
 
@@ -123,10 +149,10 @@ def phases(pdus):
             yield asked or phase, p
 
 
-def counts(path):
+def counts(path, links=(1, None)):
     """Counter of (phase, what) with what of: requests, answers, errors, commands, notifications, bytes."""
     c = Counter()
-    for phase, p in phases(client(path)):
+    for phase, p in phases(client(path, links)):
         kind = "requests" if p.op in ASKED else "errors" if p.op == ERROR else "commands" if p.op == COMMAND else \
             "notifications" if p.op in (NOTIFY, INDICATE, MULTIPLE) else "confirmations" if p.op == CONFIRM else "answers"
         c[phase, kind] += 1
@@ -138,16 +164,16 @@ def counts(path):
 KINDS = ("pdus", "requests", "answers", "errors", "commands", "notifications", "confirmations", "bytes")
 
 
-def table(path):
-    c = counts(path)
+def table(path, links):
+    c = counts(path, links)
     lines = [f"{'phase':10}" + "".join(f"{k:>14}" for k in KINDS)]
     lines += [f"{ph:10}" + "".join(f"{c[ph, k]:>14}" for k in KINDS) for ph in PHASES]
     return lines
 
 
-def values(path):
+def values(path, links):
     """What crossed in values after the services were found: one line for each, of a PDU that packs several too."""
-    for phase, p in phases(client(path)):
+    for phase, p in phases(client(path, links)):
         if phase != "data":
             continue
         left = p.raw[1:] if p.op == MULTIPLE else b""
@@ -160,11 +186,31 @@ def values(path):
             yield f"{NAMES[p.op]} {p.raw[at:].hex()}"
 
 
-if __name__ == "__main__":
-    how = sys.argv[1] if sys.argv[1:] and sys.argv[1].startswith("--") else "--counts"
-    for name in [a for a in sys.argv[1:] if not a.startswith("--")]:
-        if how == "--list":
-            for ph, pdu in phases(client(name)):
-                print(f"{ph:10} {'>' if pdu.op in FROM_CLIENT else '<'} {pdu}")
+def lines(path, links, with_lengths):
+    for phase, p in phases(client(path, links)):
+        text = str(p) if with_lengths else str(p).split(" +")[0]
+        yield f"{phase:10} {'>' if p.op in FROM_CLIENT else '<'} {text}"
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    for how in ("list", "order", "counts", "values", "ops", "open"):
+        arguments.add_argument(f"--{how}", dest="how", action="store_const", const=how, default="counts")
+    arguments.add_argument("--links", default="1-")
+    arguments.add_argument("file", nargs="+")
+    opt = arguments.parse_args()
+    first, is_range, last = opt.links.partition("-")
+    links = int(first), int(last or 0) or None if is_range else int(first)
+    for path in opt.file:
+        if opt.how == "open":
+            print(*begun_ended(path))
+        elif opt.how == "ops":
+            for op, n in sorted(Counter(p.op for p in att(path)).items()):
+                print(f"{n} 0x{op:02x}")
         else:
-            print("\n".join(values(name) if how == "--values" else table(name)))
+            print("\n".join(lines(path, links, opt.how == "list") if opt.how in ("list", "order") else
+                            values(path, links) if opt.how == "values" else table(path, links)))
+
+
+if __name__ == "__main__":
+    main()
