@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # t-trace.sh - an account opening with --trace: the values in gasfitter's file are those that crossed the air, in their order,
-# as virtual-bluez writes them; an attempt that fails leaves a file too. TAP.
+# as virtual-bluez writes them; on the air are the PDUs that are foretold; tshark opens both files. An attempt that fails leaves
+# a file too. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
@@ -8,9 +9,9 @@ cd "$(dirname "$0")/.."
 W=${BUILD_TMP:-$BUILD/tmp}/trace RATE=10 CHEAP=1
 mkdir -p "$(dirname "$W")"
 . tests/tools/world.sh
+. tests/tools/strangers.sh
 trap world_stop EXIT
 trap 'exit 130' INT TERM HUP
-snoop() { /usr/bin/python3 tests/tools/btsnoop.py "$@"; }
 
 world_new
 world_bus
@@ -23,12 +24,12 @@ world_laptop
 run 0 "an account is opened with --trace" fitter run account-opening --job J-0001 --label "$(label_text GM2400000156)" \
     --answers "$W/answers" --trace "$W/link.snoop"
 is "$(stat -c %a "$W/link.snoop")" 600 "the trace is the user's own"
-snoop --values "$W/link.snoop" >"$W/link"
-snoop --values "$W/air.snoop" >"$W/air"
+air_opening "$W/air.snoop" 1- "$W/link.snoop"
 for kind in command notification value write; do
-    ok "$(grep -q "^$kind " "$W/link"; echo $?)" "the trace has its ${kind}s"
+    ok "$(grep -q "^$kind " "$W/link.values"; echo $?)" "the trace has its ${kind}s"
 done
-ok "$(cmp "$W/link" "$W/air" >&2; echo $?)" "every value of the trace crossed the air, and every value on the air is in the trace, in order"
+tshark_agrees "$W/link.snoop" "gasfitter's trace"
+tshark_agrees "$W/air.snoop" "virtual-bluez's trace"
 snoop --list "$W/link.snoop" >"$W/list"
 is "$(grep -c "op-" "$W/list")" 0 "nothing else is in it"
 
