@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # t-faults.sh - account openings under Bluetooth faults: 20 runs, each a drawn fault and phase; TEST_ALL=1: every fault in
-# every phase once, and 200 drawn ones. FAULT_SEED draws others. The table in docs/bluetooth.md is that of the faults and of
+# every phase once, 200 drawn ones, and the planted bugs of tests/mutants-faults. FAULT_SEED draws others. The table in docs/bluetooth.md is that of the faults and of
 # the recorded run; GENERATE=1 prints it anew, after tests/tools/faults --all --out tests/golden/faults.tsv. TAP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,7 +33,13 @@ campaign() {
 run 0 "the table of docs/bluetooth.md is that of the faults and of the recorded run" tests/tools/faults_table --check docs/bluetooth.md
 run 2 "an order for a fault that there is not" "$BUILD/virtual-bluez" --fault F99@idle --list
 run 2 "an order for a phase that there is not" "$BUILD/virtual-bluez" --fault F01@lunch --list
+run 0 "the bugs that the campaign has to find fit their files" tests/tools/mutants --list tests/mutants-faults --check
 if [ -n "${TEST_ALL:-}" ]; then
+    case $BUILD in
+        *-san) ;;               # bugs are planted in a tree of their own, the same for every build
+        *) run 0 "it finds each of them" tests/tools/mutants --list tests/mutants-faults
+           printf '%s\n' "$OUT" | sed 's/^/# /' ;;
+    esac
     campaign all "$(tests/tools/faults --count)" --all
     campaign drawn 200 --draw 200
 else

@@ -175,7 +175,8 @@ bool vb_strike_malformed(struct vb_fault *f, struct vb_scene *scene)
     return false;
 }
 
-/* F21: the object stays where it was, and nobody answers there */
+/* F21: the object stays where it was, and nobody answers there. A client that is slow, or does not stop
+ * its discovery, finds it so when it connects. */
 bool vb_strike_new_address(struct vb_fault *f, struct vb_scene *scene)
 {
     struct vb_device *device = vb_fault_target(f->vb);
@@ -184,7 +185,8 @@ bool vb_strike_new_address(struct vb_fault *f, struct vb_scene *scene)
     char before[18];
     int16_t rssi;
 
-    if (!is_member(scene, "StopDiscovery") || !device || device->link || device->connecting)
+    if ((!is_member(scene, "StopDiscovery") && !is_member(scene, "Connect")) || !device ||
+        device->link || device->connecting)
         return false;
     peer = device->peer;
     if (TAILQ_EMPTY(&peer->advs) || !vb_fault_count(f, "the peripheral changes its address"))

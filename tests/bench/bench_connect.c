@@ -1,5 +1,5 @@
-/* bench_connect.c - what crosses the air from connecting to a link ready for a handshake, and how long
- * that takes beside the link model, and beside a D-Bus script that does the same. */
+/* bench_connect.c - what crosses the air from connecting to a link ready for a handshake, and how
+ * long that takes beside the link model, and beside a D-Bus script that does the same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,8 +217,8 @@ static void measure(unsigned mtu)
         rows(contacts[i], &was[i].pdus, mtu, i == FIRST);
 }
 
-/* The same on a link with a connection interval, in real time: beside the events that carried something
- * times the interval, and beside the script. */
+/* The same on a link with a connection interval, in real time: beside the events that carried
+ * something times the interval, and beside the script. */
 static void measure_timed(unsigned mtu, unsigned ci_ms)
 {
     struct bench_world w = {

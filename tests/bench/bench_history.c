@@ -1,5 +1,5 @@
-/* bench_history.c - 64 KiB of a meter's history, page by page through gasfitter's own client, beside
- * what the link model takes for that.
+/* bench_history.c - 64 KiB of a meter's history, page by page through gasfitter's own client,
+ * beside what the link model takes for that.
  *
  * The model's limit: a page is a question and an answer (one request at a time, docs/protocol.md),
  * each of which takes the connection events that its PDUs fill, and nothing else takes any time. A

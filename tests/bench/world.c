@@ -117,7 +117,8 @@ static void start_meter(struct bench_world *w)
 {
     char flow[16], rate[16];
     const char *const args[] = {
-        "run", "--nvm", w->nvm != NULL ? w->nvm : path_of(w, "nvm"), "--adapter", BENCH_METER_ADDRESS,
+        "run", "--nvm", w->nvm != NULL ? w->nvm : path_of(w, "nvm"),
+        "--adapter", BENCH_METER_ADDRESS,
         "--bus", w->bus.address, "--flow-l-per-h", flow, "--clock-rate", rate, NULL,
     };
 
