@@ -118,9 +118,11 @@ is "$(files | tr '\n' ' ')" "/usr/bin/gasfitter /usr/lib/sysusers.d/gasfitter.co
 /usr/share/man/man1/gasfitter.1 " "the laptop's part alone, where packages lie"
 run 0 "uninstall it" put uninstall DESTDIR="$R" prefix=/usr PARTS=laptop
 is "$(find "$R" -mindepth 1)" "" "nothing is left, no folder either"
-run 0 "install into a folder of one's own" put install prefix="$W/own" PARTS="meter office" systemdsystemunitdir="$W/units"
+run 0 "install into a folder of one's own" put install prefix="$W/own" PARTS="meter office docs" systemdsystemunitdir="$W/units"
 has "$(cat "$W/units/gasoffice.service")" "^ExecStart=$W/own/bin/gasoffice " "the unit runs it there"
 has "$(cat "$W/units/gasoffice.service")" "^EnvironmentFile=-$W/own/etc/gasoffice.conf\$" "with settings from there"
-run 0 "uninstall that" put uninstall prefix="$W/own" PARTS="meter office" systemdsystemunitdir="$W/units"
-is "$(find "$W/own" "$W/units" ! -type d 2>/dev/null)" "" "nothing is left"
+run 0 "uninstall that" put uninstall prefix="$W/own" PARTS="meter office docs" systemdsystemunitdir="$W/units"
+is "$(find "$W/own" "$W/units" ! -type d)" "" "nothing is left"
+is "$(cd "$W/own" && ls -d bin lib/sysusers.d share/man/man8 share/doc share/doc/gasfitter 2>/dev/null | tr '\n' ' ')" \
+    "bin lib/sysusers.d share/doc share/man/man8 " "but folders that others use too"
 done_testing
