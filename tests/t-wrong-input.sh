@@ -21,6 +21,9 @@ set -- $METERS
 run 3 "no such job" opening J-9999 --label x
 says "no such job" "it says so"
 
+run 2 "a camera for a run" opening J-0001 --camera /dev/video0
+says "gasfitter scan" "it says what looks through one"
+
 qrencode -o "$W/foreign.png" "https://example.org/not-a-meter"
 run 3 "a foreign QR code" opening J-0001 --image "$W/foreign.png"
 says "https://example.org/not-a-meter" "it says what the code contains"

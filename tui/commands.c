@@ -140,6 +140,15 @@ int command_certificate(struct program *p, struct gf_fail *why)
     return 0;
 }
 
+/* These commands look through no camera: say so, and what does. */
+static int refuse_camera(const struct program *p, const char *where, struct gf_fail *why)
+{
+    if (p->opt.camera == NULL)
+        return 0;
+    return gf_fail(why, GF_E_USAGE, where,
+                   "it looks through no camera: gasfitter scan prints the text for --label");
+}
+
 int command_run(struct program *p, struct gf_fail *why)
 {
     struct headless_how how = {
@@ -153,6 +162,8 @@ int command_run(struct program *p, struct gf_fail *why)
         return gf_fail(why, GF_E_USAGE, "run", "--job ID says for which job");
     if (how.image != NULL && how.label != NULL)
         return gf_fail(why, GF_E_USAGE, "run", "--image and --label exclude each other");
+    if (refuse_camera(p, "run", why) != 0)
+        return why->code;
     return tui_headless(&p->env, &how, why);
 }
 
@@ -168,6 +179,8 @@ int command_meter(struct program *p, struct gf_fail *why)
 
     if ((p->opt.label != NULL) + (p->opt.image != NULL) + (p->opt.meter != NULL) > 1)
         return gf_fail(why, GF_E_USAGE, "meter", "--meter, --label and --image exclude each other");
+    if (refuse_camera(p, "meter", why) != 0)
+        return why->code;
     if (p->opt.image != NULL)
         r = scan_label_file(p->opt.image, text, why);
     if (r == 0 && (p->opt.image != NULL || p->opt.label != NULL)) {

@@ -45,8 +45,13 @@ static int missing(struct headless *h, const struct run_view *v)
 {
     char text[sizeof h->fail.detail];
 
-    (void)snprintf(text, sizeof text, "no line \"%.23s = ...\" for the question \"%.90s\"",
-                   v->ask_id, v->prompt);
+    if (v->ask == ASK_LABEL)
+        (void)snprintf(text, sizeof text,
+                       "the meter's label: --label TEXT or --image PNG gives it; gasfitter scan "
+                       "reads it with the camera");
+    else
+        (void)snprintf(text, sizeof text, "no line \"%.23s = ...\" for the question \"%.90s\"",
+                       v->ask_id, v->prompt);
     return answers_fail(&h->answers, NULL, GF_E_ANSWER, text, &h->fail);
 }
 

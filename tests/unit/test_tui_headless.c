@@ -169,7 +169,9 @@ static void test_wrong_answers(void **state)
         int code;
         const char *detail;
     } rows[] = {
-        {NULL, GF_E_ANSWER, "no line \"scan = ...\" for the question \"Scan the meter's label\""},
+        {NULL, GF_E_ANSWER,
+         "the meter's label: --label TEXT or --image PNG gives it; gasfitter scan reads it with the "
+         "camera"},
         {"scan = GASM:1:GM2400000156:-:0000\n", GF_E_ANSWER,
          "answers.txt: no line \"ventilation = ...\" for the question \"Are the rooms aired?\""},
         {"scan = GASM:1:GM2400000156:-:0000\nventilation = no\n", GF_E_ANSWER,
