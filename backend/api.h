@@ -61,6 +61,7 @@ enum api_type {
     API_LINES,  /* like API_TEXT, with line ends: PEM, a certificate's text */
     API_TYPES,
 };
+#define API_NAME_MAX 40 /* bytes of a field's name */
 struct api_message;
 struct api_field {
     const char *name;
@@ -126,9 +127,9 @@ struct buf *api_list_next(struct api_call *c, struct api_list *l, const char *ke
 /* The same with an item, which is taken over. False: stop. */
 bool api_list_add(struct api_call *c, struct api_list *l, const char *key, json_t *item);
 
-/* Write a row as members of an object (without its braces): column i is field i of `m`. Whole
- * numbers and API_BOOL are from numbers, API_UUID and API_HEX from bytes, everything else from text,
- * or a number that has its word; a column that is NULL is left out. */
+/* Write a row as an object: column i is field i of `m`. Whole numbers and API_BOOL are from numbers,
+ * API_UUID and API_HEX from bytes, everything else from text, or a number: its word, or its digits; a
+ * column that is NULL is left out, one of another kind makes the buf bad. */
 void api_write_row(struct buf *b, struct odb_query *q, const struct api_message *m);
 /* The same as an object to be gone on with. NULL when out of memory. */
 json_t *api_row(struct odb_query *q, const struct api_message *m);

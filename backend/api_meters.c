@@ -138,13 +138,16 @@ static const struct api_message receipt_message = API_MESSAGE("Receipt", receipt
 
 /* ---- meters ---- */
 
-/* A meter that never had an account, or a receipt, is not looked for among them. */
+/* 0 means none: a meter that never had an account, or a receipt, is not looked for among them. (A
+ * CASE is less work than NULLIF(), which is a call.) */
+#define ACCOUNT_NO "CASE WHEN m.account_no <> 0 THEN m.account_no END"
+#define LAST_SEQ "CASE WHEN m.last_seq <> 0 THEN m.last_seq END"
 #define METER_COLUMNS                                                                              \
     "SELECT m.meter_id, m.type, m.pulse_l, m.verification_date, m.bt_address, m.life_state, "      \
-    "m.active_epoch, NULLIF(m.account_no, 0), a.supply_point, a.customer_no, m.last_seq, r.at_s, " \
-    "m.imported_at_ms FROM meter m LEFT JOIN account a ON a.org_id = m.org_id AND a.account_no = " \
-    "NULLIF(m.account_no, 0) LEFT JOIN receipt r ON r.org_id = m.org_id AND r.meter_id = "         \
-    "m.meter_id AND r.seq = NULLIF(m.last_seq, 0) WHERE m.org_id = ?1 AND "
+    "m.active_epoch, " ACCOUNT_NO ", a.supply_point, a.customer_no, m.last_seq, r.at_s, "          \
+    "m.imported_at_ms FROM meter m LEFT JOIN account a ON a.org_id = ?1 AND a.account_no "         \
+    "= " ACCOUNT_NO " LEFT JOIN receipt r ON r.org_id = ?1 AND r.meter_id = m.meter_id AND "       \
+    "r.seq = " LAST_SEQ " WHERE m.org_id = ?1 AND "
 
 static void list_meters(struct api_call *c)
 {

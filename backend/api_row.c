@@ -6,74 +6,93 @@
 #include "backend/json_out.h"
 #include "common/text.h"
 
-#define BYTES_MAX 512
+#define FIXED_MAX 40 /* more than a number, a UUID or a word of JSON takes */
 
-/* Bytes of the length that their type has; else the answer cannot be made. */
-static void write_bytes(struct buf *b, struct gf_span s, enum api_type type)
+/* Bytes of the length that their type has. NULL: they have another. */
+static uint8_t *put_bytes(uint8_t *at, const struct odb_value *v, enum api_type type)
 {
-    char text[2 * BYTES_MAX + 1] = "";
-
-    if (type == API_UUID && s.n == GF_UUID_LEN)
-        gf_uuid_text(s.p, text);
-    else if (type == API_HEX && s.n <= BYTES_MAX)
-        gf_hex(s.p, s.n, text);
-    else
-        b->bad = true;
-    json_text(b, text, strlen(text));
-}
-
-static void write_text(struct buf *b, struct odb_query *q, int column, const struct api_field *f)
-{
-    struct gf_span s;
-
-    if (f->word_of != NULL) {
-        const char *word = f->word_of(odb_int(q, column));
-
-        json_text(b, word, strlen(word));
-        return;
+    *at++ = '"';
+    if (type == API_UUID && v->n == GF_UUID_LEN) {
+        gf_uuid_text(v->p, (char *)at);
+        at += GF_UUID_TEXT - 1;
+    } else if (type == API_HEX) {
+        gf_hex(v->p, v->n, (char *)at);
+        at += 2 * v->n;
+    } else {
+        return NULL;
     }
-    s = odb_text_span(q, column);
-    json_text(b, (const char *)s.p, s.n);
+    *at = '"';
+    return at + 1;
 }
 
-static void write_value(struct buf *b, struct odb_query *q, int column, const struct api_field *f)
+/* A column that is not NULL; its room is there. NULL: the field cannot be made of it. */
+static uint8_t *put_value(uint8_t *at, const struct odb_value *v, const struct api_field *f)
 {
+    char digits[JSON_INT_MAX];
+
     switch (f->type) {
     case API_INT:
-        json_int(b, odb_int(q, column));
-        return;
+        return v->type == ODB_INT ? json_put_int(at, v->i) : NULL;
     case API_BOOL:
-        buf_text(b, odb_int(q, column) != 0 ? "true" : "false");
-        return;
+        return v->type != ODB_INT ? NULL
+                                  : (uint8_t *)stpcpy((char *)at, v->i != 0 ? "true" : "false");
     case API_UUID:
     case API_HEX:
-        write_bytes(b, odb_bytes(q, column), f->type);
-        return;
+        return put_bytes(at, v, f->type);
     case API_TEXT:
     case API_ID:
     case API_DATE:
     case API_WORD:
     case API_SECRET:
     case API_LINES:
-        write_text(b, q, column, f);
-        return;
+        if (v->type != ODB_INT)
+            return json_put_text(at, v->p, v->n);
+        return json_put_text(at, digits,
+                             (size_t)(json_put_int((uint8_t *)digits, v->i) - (uint8_t *)digits));
     case API_OBJECT:
     case API_LIST:
     case API_TEXTS:
     case API_TYPES:
         break;
     }
-    b->bad = true;
+    return NULL;
+}
+
+/* A member with its comma. */
+static void write_member(struct buf *b, const struct api_field *f, struct odb_value v)
+{
+    uint8_t *at;
+
+    if (f->word_of != NULL && v.type == ODB_INT) {
+        v = ODB_T(f->word_of(v.i));
+        v.n = strlen(v.p);
+    }
+    at = buf_room(b, JSON_NAME_MAX(API_NAME_MAX) + JSON_TEXT_MAX(v.n) + FIXED_MAX);
+    if (at == NULL)
+        return;
+    *at = ',';
+    at = put_value(json_put_name(at + 1, f->name), &v, f);
+    if (at != NULL)
+        b->n = (size_t)(at - b->p);
+    else
+        b->bad = true; /* the answer cannot be made */
 }
 
 void api_write_row(struct buf *b, struct odb_query *q, const struct api_message *m)
 {
+    const size_t from = b->n;
+
     for (size_t i = 0; i < m->n; i++) {
-        if (odb_is_null(q, (int)i))
-            continue;
-        json_name(b, m->fields[i].name);
-        write_value(b, q, (int)i, &m->fields[i]);
+        struct odb_value v = odb_get(q, (int)i);
+
+        if (v.type != ODB_NULL)
+            write_member(b, &m->fields[i], v);
     }
+    if (b->n == from)
+        buf_text(b, "{");
+    else
+        b->p[from] = '{'; /* in the first comma's place */
+    buf_text(b, "}");
 }
 
 json_t *api_row(struct odb_query *q, const struct api_message *m)
@@ -81,9 +100,7 @@ json_t *api_row(struct odb_query *q, const struct api_message *m)
     struct buf text = { 0 };
     json_t *row = NULL;
 
-    buf_text(&text, "{");
     api_write_row(&text, q, m);
-    buf_text(&text, "}");
     if (!text.bad)
         row = json_loadb((const char *)text.p, text.n, 0, NULL);
     buf_free(&text);
@@ -117,17 +134,16 @@ void api_list_rows(struct api_call *c, struct odb_query *q, const struct api_mes
     const int column = column_of(m, key);
     struct api_list list;
     struct buf *b;
-    char last[128];
+    char last[128] = "";
     int r;
 
     api_list_begin(&list);
     while ((r = odb_next(c->o->db, q)) == 1) {
-        key_text(q, column, m->fields[column].type, last);
+        if (list.n + 1 == c->limit) /* the key of the last one is all that `next` says */
+            key_text(q, column, m->fields[column].type, last);
         if ((b = api_list_next(c, &list, last)) == NULL)
             break;
-        buf_text(b, "{");
         api_write_row(b, q, m);
-        buf_text(b, "}");
     }
     api_list_end(c, &list, q, r);
 }
@@ -138,11 +154,7 @@ void api_one_row(struct api_call *c, struct odb_query *q, const struct api_messa
     int r = odb_next(c->o->db, q);
 
     if (r == 1) {
-        struct buf *b = api_begin(c, 200);
-
-        buf_text(b, "{");
-        api_write_row(b, q, m);
-        buf_text(b, "}");
+        api_write_row(api_begin(c, 200), q, m);
     } else if (r == 0) {
         api_refuse(c, 404, "not_found", NULL, sentence);
     } else {

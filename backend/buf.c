@@ -35,7 +35,7 @@ static bool reserve(struct buf *b, size_t n)
     return true;
 }
 
-uint8_t *buf_room(struct buf *b, size_t n)
+uint8_t *buf_more(struct buf *b, size_t n)
 {
     return reserve(b, n) ? b->p + b->n : NULL;
 }

@@ -18,8 +18,14 @@ struct buf {
 void buf_add(struct buf *b, const void *from, size_t n);
 void buf_text(struct buf *b, const char *text);
 
+/* private: of buf_room(), when there is no room yet */
+uint8_t *buf_more(struct buf *b, size_t n);
+
 /* Room for n bytes at the end: the caller fills some of them, and counts these (b->n). NULL: none. */
-uint8_t *buf_room(struct buf *b, size_t n);
+static inline uint8_t *buf_room(struct buf *b, size_t n)
+{
+    return !b->bad && n < b->cap - b->n ? b->p + b->n : buf_more(b, n);
+}
 
 /* Add a text as printf(3) makes it. */
 __attribute__((format(printf, 2, 3))) void buf_print(struct buf *b, const char *format, ...);

@@ -16,20 +16,25 @@ void json_comma(struct buf *b)
         buf_add(b, ",", 1);
 }
 
+uint8_t *json_put_name(uint8_t *at, const char *name)
+{
+    *at++ = '"';
+    at = (uint8_t *)stpcpy((char *)at, name);
+    *at++ = '"';
+    *at++ = ':';
+    return at;
+}
+
 void json_name(struct buf *b, const char *name)
 {
-    const size_t n = strlen(name), comma = wants_comma(b) ? 1 : 0;
-    uint8_t *at = buf_room(b, n + 4);
+    const bool comma = wants_comma(b);
+    uint8_t *at = buf_room(b, JSON_NAME_MAX(strlen(name)) + 1);
 
     if (at == NULL)
         return;
-    at[0] = ',';
-    at += comma;
-    b->n += comma + n + 3;
-    *at++ = '"';
-    memcpy(at, name, n);
-    at[n] = '"';
-    at[n + 1] = ':';
+    if (comma)
+        *at++ = ',';
+    b->n = (size_t)(json_put_name(at, name) - b->p);
 }
 
 /* The short escape of a byte, 0 when it has none. */
@@ -41,14 +46,20 @@ static char short_escape(unsigned char c)
     return at != NULL ? is[at - of] : '\0';
 }
 
-static void escape(struct buf *b, unsigned char c)
+static uint8_t *put_escape(uint8_t *at, unsigned char c)
 {
     static const char digits[] = "0123456789ABCDEF";
     const char is_short = short_escape(c);
-    char text[6] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15] };
 
-    text[1] = is_short != '\0' ? is_short : 'u';
-    buf_add(b, text, is_short != '\0' ? 2 : sizeof text);
+    *at++ = '\\';
+    if (is_short != '\0') {
+        *at++ = (uint8_t)is_short;
+        return at;
+    }
+    memcpy(at, "u00", 3);
+    at[3] = (uint8_t)digits[c >> 4];
+    at[4] = (uint8_t)digits[c & 15];
+    return at + 5;
 }
 
 /* Is there one of eight bytes that does not stand as it is? Bit tricks for "below n" and "equal to":
@@ -61,62 +72,72 @@ static bool has_special(uint64_t eight)
     return (((eight - ones * 0x20) | (quote - ones) | (backslash - ones) | eight) & ones << 7) != 0;
 }
 
-/* How many bytes stand as they are. */
-static size_t plain(const char *text, size_t n)
+static bool is_plain(unsigned char c)
 {
-    size_t i = 0;
+    return c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Copy the bytes that stand as they are, up to the first that does not: how many. Up to eight bytes
+ * that do not count may be written behind them. */
+static size_t put_plain(uint8_t *at, const char *text, size_t n)
+{
     uint64_t eight;
+    size_t i = 0;
 
     for (; n - i >= sizeof eight; i += sizeof eight) {
         memcpy(&eight, text + i, sizeof eight);
+        memcpy(at + i, &eight, sizeof eight);
         if (has_special(eight))
             break;
     }
-    while (i < n && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
-        i++;
+    for (; i < n && is_plain((unsigned char)text[i]); i++)
+        at[i] = (uint8_t)text[i];
     return i;
+}
+
+uint8_t *json_put_text(uint8_t *at, const char *text, size_t n)
+{
+    size_t from = put_plain(at + 1, text, n);
+
+    *at = '"';
+    at += 1 + from;
+    while (from < n) {
+        at = put_escape(at, (unsigned char)text[from++]);
+
+        size_t run = put_plain(at, text + from, n - from);
+        at += run;
+        from += run;
+    }
+    *at = '"';
+    return at + 1;
 }
 
 void json_text(struct buf *b, const char *text, size_t n)
 {
-    size_t from = 0, run = plain(text, n);
-    uint8_t *at = run == n ? buf_room(b, n + 2) : NULL;
+    uint8_t *at = buf_room(b, JSON_TEXT_MAX(n));
 
-    if (at != NULL) { /* most are: nothing to escape */
-        at[0] = '"';
-        if (n > 0)
-            memcpy(at + 1, text, n);
-        at[n + 1] = '"';
-        b->n += n + 2;
-        return;
-    }
-    buf_add(b, "\"", 1);
-    for (;;) {
-        buf_add(b, text + from, run);
-        from += run;
-        if (from == n)
-            break;
-        escape(b, (unsigned char)text[from++]);
-        run = plain(text + from, n - from);
-    }
-    buf_add(b, "\"", 1);
+    if (at != NULL)
+        b->n = (size_t)(json_put_text(at, text, n) - b->p);
+}
+
+uint8_t *json_put_int(uint8_t *at, int64_t v)
+{
+    char text[2 * JSON_INT_MAX] = "", *from = text + JSON_INT_MAX; /* digits end in its middle */
+    uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+    do
+        *--from = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (v < 0)
+        *--from = '-';
+    memcpy(at, from, JSON_INT_MAX); /* always as many: no call */
+    return at + (text + JSON_INT_MAX - from);
 }
 
 void json_int(struct buf *b, int64_t v)
 {
-    const uint64_t whole = v < 0 ? -(uint64_t)v : (uint64_t)v;
-    uint64_t left = whole;
-    size_t n = v < 0 ? 1 : 0;
-    uint8_t *at = buf_room(b, 20);
+    uint8_t *at = buf_room(b, JSON_INT_MAX);
 
-    if (at == NULL)
-        return;
-    *at = '-'; /* of a positive one overwritten below */
-    do
-        n++;
-    while ((left /= 10) > 0);
-    left = whole;
-    b->n += n;
-    for (at += n; n > (v < 0 ? 1 : 0); n--, left /= 10)
-        *--at = (uint8_t)('0' + left % 10);
+    if (at != NULL)
+        b->n = (size_t)(json_put_int(at, v) - b->p);
 }

@@ -20,4 +20,13 @@ void json_name(struct buf *b, const char *name);
 void json_text(struct buf *b, const char *text, size_t n);
 void json_int(struct buf *b, int64_t v);
 
+/* The same to where there is room (buf_room()) for all that may be written: one question for many.
+ * Each returns the place behind what it wrote; a name comes without a comma. */
+#define JSON_NAME_MAX(n) ((n) + 3)
+#define JSON_TEXT_MAX(n) (6 * (n) + 2)
+#define JSON_INT_MAX 20
+uint8_t *json_put_name(uint8_t *at, const char *name);
+uint8_t *json_put_text(uint8_t *at, const char *text, size_t n);
+uint8_t *json_put_int(uint8_t *at, int64_t v);
+
 #endif

@@ -303,6 +303,11 @@ bool odb_is_null(struct odb_query *q, int column)
     return q->db->ops->is_null(q, column);
 }
 
+struct odb_value odb_get(struct odb_query *q, int column)
+{
+    return q->db->ops->get(q, column);
+}
+
 bool odb_copy(struct odb_query *q, int column, void *ret, size_t n)
 {
     struct gf_span s = odb_bytes(q, column);

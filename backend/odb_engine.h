@@ -41,6 +41,7 @@ struct odb_ops {
     struct gf_span (*get_text)(struct odb_query *q, int column); /* with a NUL behind */
     struct gf_span (*get_bytes)(struct odb_query *q, int column);
     bool (*is_null)(struct odb_query *q, int column);
+    struct odb_value (*get)(struct odb_query *q, int column);
     void (*end)(struct odb_query *q);
     int (*script)(struct odb *db, const char *sql); /* statements without values or rows */
     void (*forget)(struct odb *db);                 /* kept statements; none is running */

@@ -275,6 +275,7 @@ static const struct odb_ops ops = {
     .get_text = pg_get_text,
     .get_bytes = pg_get_bytes,
     .is_null = pg_is_null,
+    .get = pg_get,
     .end = pg_end,
     .script = script,
     .forget = pg_forget,

@@ -72,6 +72,7 @@ int64_t pg_get_int(struct odb_query *q, int column);
 struct gf_span pg_get_text(struct odb_query *q, int column);
 struct gf_span pg_get_bytes(struct odb_query *q, int column);
 bool pg_is_null(struct odb_query *q, int column);
+struct odb_value pg_get(struct odb_query *q, int column);
 void pg_end(struct odb_query *q);
 
 #endif

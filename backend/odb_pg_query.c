@@ -504,3 +504,20 @@ struct gf_span pg_get_text(struct odb_query *base, int column)
 {
     return pg_get_bytes(base, column);
 }
+
+struct odb_value pg_get(struct odb_query *base, int column)
+{
+    struct pg_query *q = query_of(base);
+    const Oid type = PQftype(q->results[q->result], column);
+    struct odb_value ret = { .type = ODB_NULL };
+
+    if (is_number(type) && !pg_is_null(base, column)) {
+        ret = ODB_I(pg_get_int(base, column));
+    } else if (!pg_is_null(base, column)) {
+        struct gf_span s = pg_get_bytes(base, column);
+
+        ret = ODB_B(s.p, s.n);
+        ret.type = type == OID_TEXT ? ODB_TEXT : ODB_BYTES;
+    }
+    return ret;
+}

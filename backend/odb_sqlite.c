@@ -238,6 +238,29 @@ static bool is_null(struct odb_query *q, int column)
     return sqlite3_column_type(statement_of(q)->stmt, column) == SQLITE_NULL;
 }
 
+/* The value is asked for once: each sqlite3_column_...() looks for it anew. Nobody else has this
+ * connection, so that nothing protects it. */
+static struct odb_value get(struct odb_query *q, int column)
+{
+    sqlite3_value *v = sqlite3_column_value(statement_of(q)->stmt, column);
+    struct odb_value ret = { .type = ODB_NULL };
+
+    switch (sqlite3_value_type(v)) {
+    case SQLITE_NULL:
+        break;
+    case SQLITE_INTEGER:
+        ret = ODB_I(sqlite3_value_int64(v));
+        break;
+    case SQLITE_BLOB:
+        ret = ODB_B(sqlite3_value_blob(v), (size_t)sqlite3_value_bytes(v));
+        break;
+    default:
+        ret = ODB_T(sqlite3_value_text(v));
+        ret.n = (size_t)sqlite3_value_bytes(v);
+    }
+    return ret;
+}
+
 /* ---- opening ---- */
 
 static void forget(struct odb *db)
@@ -270,6 +293,7 @@ static const struct odb_ops ops = {
     .get_text = get_text,
     .get_bytes = get_bytes,
     .is_null = is_null,
+    .get = get,
     .end = end,
     .script = script,
     .forget = forget,

@@ -124,6 +124,8 @@ void odb_text(struct odb_query *q, int column, char *ret, size_t cap);
 struct gf_span odb_bytes(struct odb_query *q, int column);
 struct gf_span odb_text_span(struct odb_query *q, int column); /* a text whole; a NUL is behind it */
 bool odb_is_null(struct odb_query *q, int column);
+/* What stands there, with the type that it has: a text's and bytes' length in n. */
+struct odb_value odb_get(struct odb_query *q, int column);
 /* Copy exactly n bytes; false (ret zeroed) when the column has another length. */
 bool odb_copy(struct odb_query *q, int column, void *ret, size_t n);
 

@@ -10,6 +10,7 @@
 #include "backend/log.h"
 #include "common/text.h"
 
+#define PAGE_ROOM 16000 /* bytes that most pages do with */
 #define RETRY_S 5 /* when the database cannot be used */
 
 static void answer_json(struct http_response *ret, int status, json_t *json)
@@ -125,8 +126,10 @@ void api_list_begin(struct api_list *l)
 /* The answer's bytes, begun when the first of them is written. */
 static struct buf *list_body(struct api_call *c, struct api_list *l)
 {
-    if (!l->has_begun)
+    if (!l->has_begun) {
+        (void)buf_room(&c->ret->body, PAGE_ROOM);
         buf_text(api_begin(c, 200), "{\"items\":[");
+    }
     l->has_begun = true;
     return &c->ret->body;
 }

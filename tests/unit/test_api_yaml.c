@@ -54,6 +54,7 @@ static void check_message(const struct api_message *m, int depth)
             || (f->type == API_OBJECT || f->type == API_LIST) != (f->of != NULL))
             fail_msg("%s: field %zu (%s) is not as a field has to be", m->name, i,
                      f->name != NULL ? f->name : "no name");
+        assert_in_range(strlen(f->name), 1, API_NAME_MAX); /* what a row's writer makes room for */
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(m->fields[k].name, f->name);
         if (f->of != NULL)

@@ -42,6 +42,25 @@ static void every_byte_reads_back(void **state)
     reads_back("\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x94\xA5", 11);
 }
 
+/* Texts are copied eight bytes at a time: one that is escaped at every place of every length. */
+static void every_place_reads_back(void **state)
+{
+    static const char specials[] = "\"\\\n\x01";
+
+    (void)state;
+    for (size_t n = 1; n <= 34; n++)
+        for (size_t at = 0; at < n; at++)
+            for (const char *c = specials; *c != '\0'; c++) {
+                char text[40];
+
+                for (size_t i = 0; i < n; i++)
+                    text[i] = (char)('!' + 1 + i);
+                text[at] = *c;
+                text[n - 1 - at] = *c;
+                reads_back(text, n);
+            }
+}
+
 /* As jansson writes it, byte for byte: who compared answers with those of before sees no change. */
 static void texts_are_written_as_jansson_does(void **state)
 {
@@ -112,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_reads_back),
+        cmocka_unit_test(every_place_reads_back),
         cmocka_unit_test(texts_are_written_as_jansson_does),
         cmocka_unit_test(numbers_read_back),
         cmocka_unit_test(commas_stand_between),
