@@ -198,7 +198,7 @@ include firmware.mk
 include install.mk
 
 # ---- what people call -----------------------------------------------------------------------
-.PHONY: deps deps-firmware test test-all bench demo check-layers tests fuzz coverage meter-tests stack mutants test-vm help clean
+.PHONY: deps deps-firmware test test-all bench bench-vm demo check-layers tests fuzz coverage meter-tests stack mutants test-vm help clean
 deps:  ## install the Debian packages that are missing
 	@tests/tools/packages
 deps-firmware:  ## and those that build and run the firmware
@@ -245,6 +245,11 @@ test-vm: deps  ## the same programs with the real kernel and bluetoothd, in a vi
 bench: deps  ## ratios against a floor or a peer, measured in one run
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
 	@BUILD=$(BUILD) tests/tools/bench $(BENCHES)
+
+bench-vm: deps  ## connecting at the real bluetoothd, in a virtual machine, beside a D-Bus script
+	@tests/vm/setup
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
+	@tests/vm/vmrun -- env BUILD=$(abspath $(BUILD)) tests/vm/bt-up tests/tools/bench tests/vm/bench_connect
 
 demo: deps  ## the whole system on this machine: bus, radio, meters, head office, the technician's app
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all

@@ -39,7 +39,8 @@ double bench_clock_us(clockid_t clock); /* of another clock: processor time */
 /* ---- the system ---- */
 
 #define BENCH_METER "GM2400000156"
-#define BENCH_METER_ADDRESS "02:00:00:00:00:01"
+#define BENCH_METER_ADDRESS "02:00:00:00:00:01" /* of a world that was started */
+#define BENCH_CENTRAL_ADDRESS "02:00:00:00:00:00"
 #define BENCH_JOB "J-0001"
 #define BENCH_PASSPHRASE "correct horse battery staple"
 
@@ -55,6 +56,7 @@ struct bench_world {
     unsigned parts; /* BENCH_WITH_*; bus and virtual-bluez are always there */
     bool cheap_scrypt; /* the laptop's passphrase costs next to nothing: N = 16 */
     const char *nvm;   /* the memory of a meter that there is already; NULL: a new one is made */
+    const char *central, *meter_at; /* addresses of the laptop's adapter and the meter's */
 
     struct aid_bus bus;
     pid_t radio, meter, office;
@@ -67,8 +69,12 @@ struct bench_world {
 /* Start it, or end the program. */
 void bench_world_start(struct bench_world *w);
 void bench_world_stop(struct bench_world *w);
+/* Start nothing: all of it is on this bus, with a bluetoothd that counts nothing. central and
+ * meter_at are set before. */
+void bench_world_join(struct bench_world *w, const char *bus);
 
-/* What crossed the air between hci0 and the meter since virtual-bluez began, in ATT PDUs. */
+/* What crossed the air between hci0 and the meter since virtual-bluez began, in ATT PDUs; nothing
+ * in a world that was joined. */
 struct bench_pdus {
     uint64_t requests, responses, errors, commands, notifications, indications, confirmations;
     uint64_t events;  /* of the link model's, those in which something was waiting */

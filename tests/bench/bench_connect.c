@@ -1,5 +1,7 @@
 /* bench_connect.c - what crosses the air from connecting to a link ready for a handshake, and how
- * long that takes beside the link model, and beside a D-Bus script that does the same. */
+ * long that takes beside the link model, and beside a D-Bus script that does the same.
+ * With BUS CENTRAL-ADDRESS METER-ADDRESS: at a bluetoothd that is there, where the laptop's adapter
+ * is hci0 and the meter's hci1, beside the script. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,12 @@
 #include "tests/bench/bench.h"
 
 #define BOUND_MS 30000
+#define SCRIPT_BOUND_MS 120000 /* of a line of the script, which has bounds of its own */
 #define OWN_ROUND_TRIPS 3 /* subscribe to TX, read CTL, write the reset to CTL */
 #define INFO_ROUND_TRIPS 3 /* a script's reads of Device Information */
 #define CENTRAL "/org/bluez/hci0"
-#define LAPTOP_AT_METER "/org/bluez/hci1/dev_02_00_00_00_00_00" /* as its adapter knows it */
+#define ROUNDS 3 /* at a daemon that is there */
+#define JOINED_MTU 512 /* of a world that is there: what the meter's fragments take */
 
 struct heard {
     bool ready, written, down;
@@ -105,7 +109,7 @@ static struct bench_pdus reach(struct bench_world *w, struct bt_central *c, stru
 
     heard->ready = heard->written = heard->down = false;
     bench_need(mc_id_hash(mc_crypto_openssl(), BENCH_METER, hash) == 0 &&
-                   port->connect(port->ctx, hash, BENCH_METER_ADDRESS, BOUND_MS) == 0,
+                   port->connect(port->ctx, hash, w->meter_at, BOUND_MS) == 0,
                "a connection begins");
     wait_for(c, &heard->ready, "the link is ready");
     mc_ctl_reset_encode(&reset, bytes);
@@ -116,12 +120,30 @@ static struct bench_pdus reach(struct bench_world *w, struct bt_central *c, stru
     return bench_pdus_between(&before, &after);
 }
 
+/* An address in a path has _ for : */
+static void underline(char *path)
+{
+    for (; *path != '\0'; path++)
+        if (*path == ':')
+            *path = '_';
+}
+
+/* The laptop as the meter's adapter knows it; until the next call. */
+static const char *laptop_at_meter(const struct bench_world *w)
+{
+    static char path[60];
+
+    (void)snprintf(path, sizeof path, "/org/bluez/hci1/dev_%s", w->central);
+    underline(path);
+    return path;
+}
+
 /* The meter's adapter ends the link, which takes it 2 s; for this side it is lost. */
 static void lose(struct bench_world *w, struct bt_central *c, struct heard *heard)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
 
-    bench_need(sd_bus_call_method(w->probe, "org.bluez", LAPTOP_AT_METER, "org.bluez.Device1",
+    bench_need(sd_bus_call_method(w->probe, "org.bluez", laptop_at_meter(w), "org.bluez.Device1",
                                   "Disconnect", &error, NULL, "") >= 0,
                "the meter's adapter ends the link");
     sd_bus_error_free(&error);
@@ -157,6 +179,7 @@ static void connect_each(struct bench_world *w, struct contact ret[static CONTAC
                                        on_fragment, on_written, on_down, on_radio,
                                        on_attempt};
     const struct bt_central_config config = {.bus_address = w->bus.address,
+                                             .adapter_address = w->central,
                                              .clock = gf_real_clock()};
     struct bt_central *c = bt_central_new(&config);
 
@@ -187,7 +210,7 @@ static void connect_scripted(struct bench_world *w, struct scripted ret[static C
 {
     static const char *const words[CONTACTS] = {"first ", "known ", "reconnect "};
     const char *const argv[] = {"/usr/bin/python3", "tests/tools/dbus_client.py", w->bus.address,
-                                CENTRAL, BENCH_METER_ADDRESS, LAPTOP_AT_METER, NULL};
+                                CENTRAL, w->meter_at, laptop_at_meter(w), NULL};
     char line[120];
     int out;
     pid_t pid = aid_spawn(argv, &out);
@@ -196,7 +219,8 @@ static void connect_scripted(struct bench_world *w, struct scripted ret[static C
     for (int i = FIRST; i < CONTACTS; i++) {
         char *at;
 
-        bench_need(aid_wait_line_get(out, words[i], BOUND_MS, line, sizeof line) == 0, words[i]);
+        bench_need(aid_wait_line_get(out, words[i], SCRIPT_BOUND_MS, line, sizeof line) == 0,
+                   words[i]);
         ret[i].ready_ms = strtod(line + strlen(words[i]), &at);
         ret[i].info_ms = strtod(at, &at);
         ret[i].round_trips = (unsigned)strtoul(at, NULL, 10);
@@ -244,8 +268,53 @@ static void measure_timed(unsigned mtu, unsigned ci_ms)
     }
 }
 
-int main(void)
+/* What the daemon knows of the meter goes; nothing when it knows nothing. */
+static void forget(struct bench_world *w)
 {
+    char path[60];
+
+    (void)snprintf(path, sizeof path, CENTRAL "/dev_%s", w->meter_at);
+    underline(path);
+    (void)sd_bus_call_method(w->probe, "org.bluez", CENTRAL, "org.bluez.Adapter1", "RemoveDevice",
+                             NULL, NULL, "o", path);
+}
+
+/* At a daemon that is there: nothing is counted, times are of its machine. */
+static void measure_there(const char *bus, const char *central, const char *meter_at)
+{
+    struct bench_world w = {
+        .mtu = JOINED_MTU, .rate = 1, .central = central, .meter_at = meter_at};
+    struct contact was[CONTACTS];
+    struct scripted script[CONTACTS];
+    double ours[CONTACTS][ROUNDS], its[CONTACTS][ROUNDS], ratio[CONTACTS][ROUNDS];
+    char what[80];
+
+    bench_world_join(&w, bus);
+    for (int round = 0; round < ROUNDS; round++) {
+        forget(&w);
+        connect_each(&w, was);
+        connect_scripted(&w, script);
+        for (int i = FIRST; i < CONTACTS; i++) {
+            ours[i][round] = was[i].took_ms;
+            its[i][round] = script[i].ready_ms;
+            ratio[i][round] = was[i].took_ms / script[i].ready_ms;
+        }
+    }
+    bench_world_stop(&w);
+    for (int i = FIRST; i < CONTACTS; i++) {
+        (void)snprintf(what, sizeof what, "connecting to ready beside a D-Bus script, %s",
+                       contacts[i]);
+        bench_row(what, "ms", bench_quantile(ours[i], ROUNDS, 0.5),
+                  bench_quantile(its[i], ROUNDS, 0.5), bench_quantile(ratio[i], ROUNDS, 0.5));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4) {
+        measure_there(argv[1], argv[2], argv[3]);
+        return 0;
+    }
     measure_timed(247, 30);
     measure_timed(23, 30);
     measure(247);

@@ -77,7 +77,8 @@ class Client:
     def connect(self):
         """Until the meter has taken the reset."""
         self.call(self.path, DEVICE, "Connect")
-        self.wait("ServicesResolved", lambda: self.known.get("Connected") and self.known.get("ServicesResolved"))
+        self.wait("ServicesResolved", lambda: self.known.get("ServicesResolved"))
+        self.known["Connected"] = True      # bluetoothd 5.66 leaves out that word at times
         at = self.characteristics()
         mtu = int(self.call(at[CTL], PROPS, "Get", CHARACTERISTIC, "MTU"))
         self.call(at[TX], CHARACTERISTIC, "StartNotify")
