@@ -8,28 +8,10 @@ RATE=20 FLOW=36000
 . tests/tools/tap.sh
 CHEAP=1
 . tests/tools/world.sh
-TMUX_NAME=gasfitter-$$
-t() { tmux -L "$TMUX_NAME" -f /dev/null "$@"; }
-stop() { t kill-server 2>/dev/null || true; world_stop; }
+. tests/tools/terminal.sh
+stop() { terminal_stop; world_stop; }
 trap stop EXIT
 trap 'exit 130' INT TERM HUP
-
-screen() { t capture-pane -p -t app; }
-keys() { t send-keys -t app "$@"; }
-# shows TEXT NAME [seconds] - wait until the text is on the screen
-shows() {
-    local i=0 limit=$((${3:-20} * 20))
-    until grep -qF -- "$1" <<<"$(screen)"; do
-        i=$((i + 1))
-        if [ $i -gt $limit ]; then
-            screen | sed 's/^/# /'
-            ok 1 "$2: \"$1\""
-            return 0
-        fi
-        sleep 0.05
-    done
-    ok 0 "$2: \"$1\""
-}
 
 world_start >/dev/null
 set -- $METERS
@@ -48,7 +30,7 @@ clear
 echo "second: \$?"
 sleep 600
 EOF
-t new-session -d -s app -x 80 -y 24 "env LC_ALL=C.UTF-8 TZ=UTC TERM=screen-256color sh '$W/app'"
+terminal_start "$W/app"
 
 shows "Passphrase:" "the passphrase is asked"
 keys -l "correct horse battery staple"

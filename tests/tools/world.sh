@@ -78,10 +78,10 @@ EOF
 
 world_radio() { world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE"; world_wait radio ready; }
 
-# world_meter N - run meter N (1..3) on adapter N
+# world_meter N [ADAPTER [OPTION...]] - run meter N on an adapter, the N-th unless said; with options of gasmeter's own
 world_meter() {
-    world_spawn "meter$1" "$BUILD/gasmeter" run --nvm "$W/meter$1.nvm" --adapter "02:00:00:00:00:0$1" --bus "$BUS" \
-        --flow-l-per-h "$FLOW" --clock-rate "$RATE"
+    world_spawn "meter$1" "$BUILD/gasmeter" run --nvm "$W/meter$1.nvm" --adapter "02:00:00:00:00:0${2:-$1}" --bus "$BUS" \
+        --flow-l-per-h "$FLOW" --clock-rate "$RATE" "${@:3}"
     world_wait "meter$1" ready
 }
 
