@@ -126,6 +126,11 @@ bool odb_can_lose_commit(const struct odb *db)
     return db->ops->engine == ODB_POSTGRESQL;
 }
 
+bool odb_prefers_many(const struct odb *db)
+{
+    return db->ops->engine == ODB_POSTGRESQL;
+}
+
 void odb_pause(unsigned attempt, uint32_t random)
 {
     unsigned bits = attempt < 9 ? attempt : 9;

@@ -86,6 +86,10 @@ int odb_prune_marks(struct odb *db, int64_t before_ms);
 bool odb_is_open(const struct odb *db);         /* is there a transaction? */
 bool odb_can_lose_commit(const struct odb *db); /* is a mark of any use? */
 
+/* Is one statement of many rows less work than as many of one row? On PostgreSQL; SQLite notes what
+ * every page was before such a statement, in a file, so that it can undo half of one. */
+bool odb_prefers_many(const struct odb *db);
+
 /* Wait before an attempt (0, 1, ...) again: a random time below 2^attempt ms, at most 0.5 s. */
 void odb_pause(unsigned attempt, uint32_t random);
 

@@ -3,7 +3,9 @@
 
 #include "backend/office_sync.h"
 
-/* The statements differ in how many rows they hold. Row i has the values ?i2 to ?n1, where n is i +
+/* The last statement alone is for engines on which many rows at once are more work.
+ *
+ * The statements differ in how many rows they hold. Row i has the values ?i2 to ?n1, where n is i +
  * 1 (so that the digits are put together here); device and time stand once, behind the last row. */
 #define ROW(device, at, i, n)                                                                      \
     "(?1, " device ", " at ", ?" #i "2, ?" #i "3, ?" #i "4, ?" #i "5, ?" #i "6, ?" #i "7, ?" #i    \
@@ -74,10 +76,11 @@ static int store(struct office *o, struct ho_sync *s, size_t statement, const st
 
 int ho_store_rows(struct office *o, struct ho_sync *s)
 {
+    const size_t n = sizeof statements / sizeof statements[0];
     size_t at = 0;
     int r = 0;
 
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0] && r == 0; i++)
+    for (size_t i = odb_prefers_many(o->db) ? 0 : n - 1; i < n && r == 0; i++)
         for (; s->n_rows - at >= (size_t)statements[i].all.rows && r == 0;
              at += (size_t)statements[i].all.rows)
             r = store(o, s, i, s->rows + at);
