@@ -25,15 +25,16 @@ static bool is_assigned(const struct ho_sync *s, const struct ho_item *item, str
 static int set_state(struct office *o, struct ho_sync *s, const struct ho_order *order,
                      const char *state)
 {
-    const bool is_new = strcmp(order->state, state) != 0;
-
-    if (is_new
-        && odb_exec(o->db, "UPDATE work_order SET state = ?3 WHERE org_id = ?1 AND order_id = ?2",
-                 ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(state)))
-        < 0)
-        return ho_db_fail(o);
     ho_touch(s, order);
-    return 0;
+    if (strcmp(order->state, state) == 0)
+        return 0;
+    s->has_order = false;
+    return odb_exec(o->db,
+                    "UPDATE work_order SET state = ?3 WHERE org_id = ?1 AND order_id = ?2",
+                    ODB(ODB_B(order->id, GF_UUID_LEN), ODB_T(state)))
+                   < 0
+               ? ho_db_fail(o)
+               : 0;
 }
 
 /* ---- application ---- */
@@ -332,7 +333,7 @@ int ho_take_receipt(struct office *o, struct ho_sync *s, const struct ho_item *i
 
     if (r != 0 || ret->kind != sync_VerdictKind_APPLIED)
         return r;
-    if (!s->receipts.has_left) /* much may have followed from it */
+    if (!s->receipts.is_quiet) /* much may have followed from it */
         s->has_order = false;
     ho_touch(s, item->order);
     return item->order->is_closed ? 0 : set_state(o, s, item->order, "on-site");

@@ -143,9 +143,12 @@ int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m)
 int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
                       const struct ho_receipt_context *ctx, struct ho_receipt_memory *m)
 {
-    const bool is_left = a->is_tail && moves_nothing(m, &a->r);
+    const bool is_left = a->is_tail && moves_nothing(m, &a->r),
+               is_plain = a->r.command != gasm_Command_OPEN_ACCOUNT
+                          && a->r.key_epoch <= a->meter->active_epoch;
     int r = ho_epoch_activate(o, a->meter, a->r.key_epoch);
 
+    m->is_quiet = is_plain && is_left;
     if (r == 0 && a->r.command == gasm_Command_OPEN_ACCOUNT)
         r = open_account(o, a, ctx);
     if (r != 0)
@@ -160,6 +163,7 @@ int ho_receipt_follow(struct office *o, const struct ho_arrival *a,
     if (!a->is_tail)
         return tell_all(o, m, &a->r);
     r = tell_books(o, m, &a->r);
+    m->is_quiet = is_plain && m->is_behind;
     m->booked = a->r;
     m->has_booked = true;
     m->has_left = false;

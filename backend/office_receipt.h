@@ -35,6 +35,7 @@ struct ho_receipt_memory {
     gasm_Receipt left;     /* one after it that moved nothing, and that they were not told of */
     struct credit_quiet quiet; /* of the meter's account */
     bool is_behind;            /* the rows of meter and posted totals are older than this memory */
+    bool is_quiet; /* nothing that an order says followed from the last one */
 };
 int ho_receipt_settle(struct office *o, struct ho_receipt_memory *m);
 void ho_receipt_forget(struct ho_receipt_memory *m);
