@@ -95,34 +95,39 @@ static int begin(struct office *o, struct issuing *i, const struct ho_order *ord
 
 /* ---- is it good? ---- */
 
-/* What a ticket was used for, as the receipts at home say. What was purged under it is all since
- * its first use: an end that the meter decided by itself names no ticket. */
-static int read_uses(struct office *o, const char *meter_id, int64_t serial, int64_t *ret_used,
-                     int64_t *ret_flowed_l)
+/* How often a ticket was used, as the receipts at home say. 0 or a failure. */
+static int read_uses(struct office *o, const char *meter_id, int64_t serial, int64_t *ret)
 {
-    const struct odb_value meter = ODB_T(meter_id), no = ODB_I(serial);
+    *ret = 0;
+    return odb_number(o->db, ret,
+                      "SELECT COUNT(*) FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND "
+                      "ticket_serial = ?3",
+                      ODB(ODB_T(meter_id), ODB_I(serial)))
+                   < 0
+               ? ho_db_fail(o)
+               : 0;
+}
 
-    *ret_used = *ret_flowed_l = 0;
-    if (odb_number(o->db, ret_used,
-                   "SELECT COUNT(*) FROM receipt WHERE org_id = ?1 AND meter_id = ?2 AND "
-                   "ticket_serial = ?3",
-                   ODB(meter, no))
-            < 0
-        || odb_number(o->db, ret_flowed_l,
+/* What was purged under a ticket is all since its first use: an end that the meter decided by itself
+ * names no ticket. Every receipt since then is read. 0 or a failure. */
+static int read_purged(struct office *o, const char *meter_id, int64_t serial, int64_t *ret_l)
+{
+    *ret_l = 0;
+    return odb_number(o->db, ret_l,
                       "SELECT CAST(COALESCE(SUM(flowed_l), 0) AS BIGINT) FROM receipt WHERE org_id "
                       "= ?1 AND meter_id = ?2 AND seq >= (SELECT MIN(seq) FROM receipt WHERE "
                       "org_id = ?1 AND meter_id = ?2 AND ticket_serial = ?3)",
-                      ODB(meter, no))
-               < 0)
-        return ho_db_fail(o);
-    return 0;
+                      ODB(ODB_T(meter_id), ODB_I(serial)))
+                   < 0
+               ? ho_db_fail(o)
+               : 0;
 }
 
 /* 1 when the order has this ticket and it is good for a while; 0 when it needs a new one; or a
  * failure. */
 static int has_good(struct office *o, const struct issuing *i, const struct want *w)
 {
-    int64_t serial = 0, used, flowed_l;
+    int64_t serial = 0, used, purged_l;
     int r = odb_number(o->db, &serial,
                        "SELECT MAX(serial) FROM ticket WHERE org_id = ?1 AND order_id = ?2 AND "
                        "meter_id = ?3 AND epoch = ?4 AND is_void = 0 AND not_after_s > ?5",
@@ -131,12 +136,15 @@ static int has_good(struct office *o, const struct issuing *i, const struct want
 
     if (r != 1)
         return r < 0 ? ho_db_fail(o) : 0;
-    if ((r = read_uses(o, meter_of(i, w), serial, &used, &flowed_l)) != 0)
+    if ((r = read_uses(o, meter_of(i, w), serial, &used)) != 0)
         return r;
-    if ((w->row->rights & RIGHT(PURGE)) != 0
-        && flowed_l > (int64_t)i->order->purge_volume_l * (HO_PURGE_GRANTS - 1))
+    if (used > HO_TICKET_USES - USES_LEFT)
         return 0;
-    return used <= HO_TICKET_USES - USES_LEFT;
+    if (used == 0 || (w->row->rights & RIGHT(PURGE)) == 0)
+        return 1;
+    if ((r = read_purged(o, meter_of(i, w), serial, &purged_l)) != 0)
+        return r;
+    return purged_l <= (int64_t)i->order->purge_volume_l * (HO_PURGE_GRANTS - 1);
 }
 
 /* ---- making them ---- */
@@ -446,7 +454,7 @@ static int make_customer(struct office *o, const char *customer_no, const struct
 int ho_customer_ticket(struct office *o, const char *customer_no, const char *meter_id,
                        struct ho_customer_ticket *ret)
 {
-    int64_t now_s = ho_now_ms(o) / 1000, used, flowed_l;
+    int64_t now_s = ho_now_ms(o) / 1000, used;
     struct ho_meter meter;
     int r = find_bound(o, customer_no, meter_id, &meter);
 
@@ -456,7 +464,7 @@ int ho_customer_ticket(struct office *o, const char *customer_no, const char *me
     r = take_ticket(o, query_customer(o, customer_no, &meter, now_s), meter.id, meter.active_epoch,
                     ret);
     if (r == 1) {
-        r = read_uses(o, meter.id, (int64_t)ret->serial, &used, &flowed_l);
+        r = read_uses(o, meter.id, (int64_t)ret->serial, &used);
         if (r != 0)
             return r;
         if (used <= HO_CUSTOMER_TICKET_USES - CUSTOMER_USES_LEFT)
