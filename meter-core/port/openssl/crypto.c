@@ -2,6 +2,7 @@
 #include "meter-core/port/openssl/crypto.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -50,22 +51,42 @@ static bool has_looked_up(void)
            && kept.hmac != NULL;
 }
 
+/* A context begun for SHA-256, and nothing hashed yet: making one costs as much as hashing a short
+ * message. The next one takes it; while it is away others make their own. */
+static _Atomic(EVP_MD_CTX *) spare;
+
+static bool begin(EVP_MD_CTX *ctx)
+{
+    return ctx != NULL && EVP_DigestInit_ex(ctx, kept.sha256, NULL) == 1;
+}
+
+/* Begun again, so that nothing of the message or its hash stays in it. */
+static void give_back(EVP_MD_CTX *ctx)
+{
+    if (begin(ctx))
+        ctx = atomic_exchange(&spare, ctx);
+    EVP_MD_CTX_free(ctx);
+}
+
 static int ssl_sha256(void *unused, const struct gf_span *parts, size_t n,
                       uint8_t ret[static MC_HASH_LEN])
 {
+    EVP_MD_CTX *ctx = atomic_exchange(&spare, NULL);
     uint8_t out[MC_HASH_LEN];
-    EVP_MD_CTX *ctx = has_looked_up() ? EVP_MD_CTX_new() : NULL;
+    bool ok = ctx != NULL;
 
     (void)unused;
-
-    bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, kept.sha256, NULL) == 1;
-
+    if (!ok && has_looked_up())
+        ok = begin(ctx = EVP_MD_CTX_new());
     for (size_t i = 0; ok && i < n; i++)
         ok = EVP_DigestUpdate(ctx, not_null(parts[i]), parts[i].n) == 1;
     ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-    EVP_MD_CTX_free(ctx);
-    if (ok)
+    if (ok) {
+        give_back(ctx);
         memcpy(ret, out, sizeof out);
+    } else {
+        EVP_MD_CTX_free(ctx);
+    }
     return ok ? 0 : GF_E_CRYPTO;
 }
 
