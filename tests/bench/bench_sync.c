@@ -19,6 +19,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
+#include "backend/buf.h"
 #include "backend/http_srv.h"
 #include "tests/aid/office_aid.h"
 #include "tests/bench/bench.h"
@@ -26,7 +27,8 @@
 #include "tests/bench/raw_rows.h"
 
 #define ROUNDS 5
-#define LAPTOPS 2
+#define LAPTOPS 3
+#define BATCHES 4 /* of each laptop in a round, over TLS */
 
 static struct oaid_office office;
 static struct oaid_laptop laptops[LAPTOPS];
@@ -95,7 +97,12 @@ static double ask_handler(struct oaid_laptop *l)
 
 /* ---- over TLS ---- */
 
-static CURL *clients[LAPTOPS];
+/* A laptop's requests, made before the clock starts, and how many of them went out. */
+static struct {
+    CURL *curl;
+    struct buf bodies[BATCHES];
+    size_t n, sent;
+} clients[LAPTOPS];
 static CURLM *together;
 
 static void serve_office(void *ctx, const struct http_request *request, struct http_response *ret)
@@ -174,45 +181,105 @@ static void open_client(size_t i, const char *at)
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
-    clients[i] = c;
+    clients[i].curl = c;
 }
 
-/* Send the requests of the first n laptops at the same time; until all are answered. */
+/* Its next request, unless all were sent. */
+static void send_next(size_t i)
+{
+    const struct buf *body = &clients[i].bodies[clients[i].sent];
+
+    if (clients[i].sent == clients[i].n)
+        return;
+    clients[i].sent++;
+    (void)curl_easy_setopt(clients[i].curl, CURLOPT_POSTFIELDS, body->p);
+    (void)curl_easy_setopt(clients[i].curl, CURLOPT_POSTFIELDSIZE, (long)body->n);
+    (void)curl_multi_add_handle(together, clients[i].curl);
+}
+
+/* Whose answer came sends the next. Returns how many came. */
+static size_t take_answers(void)
+{
+    int left = 0;
+    size_t n = 0;
+    CURLMsg *msg;
+
+    while ((msg = curl_multi_info_read(together, &left)) != NULL) {
+        CURL *c = msg->easy_handle;
+        size_t i = 0;
+        long status = 0;
+
+        (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+        bench_need(msg->data.result == CURLE_OK && status == 200, "a request is answered");
+        while (clients[i].curl != c)
+            i++;
+        (void)curl_multi_remove_handle(together, c);
+        send_next(i);
+        n++;
+    }
+    return n;
+}
+
+/* Each of the first n laptops sends its requests, the next one as soon as one is answered; until all
+ * are. */
 static double ask_service(size_t n)
 {
     double from = bench_now_us();
-    int running = 0;
+    size_t wanted = 0;
 
     for (size_t i = 0; i < n; i++) {
-        (void)curl_easy_setopt(clients[i], CURLOPT_POSTFIELDS, laptops[i].body);
-        (void)curl_easy_setopt(clients[i], CURLOPT_POSTFIELDSIZE, (long)laptops[i].body_n);
-        (void)curl_multi_add_handle(together, clients[i]);
+        wanted += clients[i].n;
+        send_next(i);
     }
-    do {
+    while (wanted > 0) {
+        int running = 0;
+
         bench_need(curl_multi_perform(together, &running) == CURLM_OK, "requests go out");
-        if (running > 0)
-            (void)curl_multi_poll(together, NULL, 0, 1000, NULL);
-    } while (running > 0);
-    from = bench_now_us() - from;
-    for (size_t i = 0; i < n; i++) {
-        long status = 0;
 
-        (void)curl_easy_getinfo(clients[i], CURLINFO_RESPONSE_CODE, &status);
-        bench_need(status == 200, "a request is answered");
-        (void)curl_multi_remove_handle(together, clients[i]);
+        size_t came = take_answers();
+        wanted -= came;
+        if (came == 0)
+            (void)curl_multi_poll(together, NULL, 0, 1000, NULL);
     }
-    return from;
+    return bench_now_us() - from;
 }
 
 /* ---- rows of the table ---- */
 
-/* Make requests of n records, and have them answered. ask: 0: by the handler alone; else of so many
- * laptops at the same time over TLS. */
-static double ask_once(unsigned ask, size_t n, enum brings what)
+/* Who answers: the handler, or the service on so many laptops, which have so many requests each. */
+struct asked {
+    const char *how;
+    bool is_handler;
+    size_t laptops, batches;
+};
+
+/* Make the requests of n records, and have them answered. */
+static double ask_once(const struct asked *a, size_t n, enum brings what)
 {
-    for (size_t l = 0; l < (ask > 1 ? ask : 1); l++)
-        make_request(&laptops[l], n, what);
-    return ask == 0 ? ask_handler(&laptops[0]) : ask_service(ask);
+    if (a->is_handler) {
+        make_request(&laptops[0], n, what);
+        return ask_handler(&laptops[0]);
+    }
+    for (size_t l = 0; l < a->laptops; l++) {
+        clients[l].n = a->batches;
+        clients[l].sent = 0;
+        for (size_t i = 0; i < a->batches; i++) {
+            make_request(&laptops[l], n, what);
+            buf_clear(&clients[l].bodies[i]);
+            buf_add(&clients[l].bodies[i], laptops[l].body, laptops[l].body_n);
+        }
+    }
+    return ask_service(a->laptops);
+}
+
+/* The rows of so many batches of n records. */
+static struct raw_cost insert(size_t batches, size_t n, enum brings what)
+{
+    const size_t receipts = what == USE ? n / 2 : 0;
+    struct raw_cost cost = raw_insert(raw, batches, n, receipts);
+
+    bench_need(cost.rows == batches * (n + 5 * receipts), "every record has its rows");
+    return cost;
 }
 
 static void row(const char *how, size_t n, enum brings what, const char *unit, double v[3][ROUNDS])
@@ -227,36 +294,36 @@ static void row(const char *how, size_t n, enum brings what, const char *unit, d
               bench_quantile(v[2], ROUNDS, 0.5));
 }
 
-/* Each side's second batch of a round counts: by the first it has read again what the other wrote in
- * between, which a service that has its database for itself never has to. */
-static void rounds(const char *how, unsigned ask, size_t n, enum brings what)
+/* Each side's first batch of a round does not count: by it that side has read again what the other
+ * wrote in between, which a service that has its database for itself never has to. */
+static void rounds(const struct asked *a, size_t n, enum brings what)
 {
-    const size_t all = n * (ask > 1 ? ask : 1), receipts = what == USE ? all / 2 : 0;
+    const struct asked first = { a->how, a->is_handler, 1, 1 };
+    const size_t batches = a->laptops * a->batches;
+    const double all = (double)(n * batches);
     double wall[3][ROUNDS], cpu[3][ROUNDS];
 
     for (size_t i = 0; i < ROUNDS; i++) {
-        (void)ask_once(ask, n, what);
+        (void)ask_once(&first, n, what);
 
         double cpu_us = bench_clock_us(server_clock);
-        wall[0][i] = (double)all * 1e6 / ask_once(ask, n, what);
-        cpu[0][i] = (double)all * 1e6 / (bench_clock_us(server_clock) - cpu_us);
-        (void)raw_insert(raw, all, receipts);
+        wall[0][i] = all * 1e6 / ask_once(a, n, what);
+        cpu[0][i] = all * 1e6 / (bench_clock_us(server_clock) - cpu_us);
+        (void)insert(1, n, what);
 
-        struct raw_cost cost = raw_insert(raw, all, receipts);
-        bench_need(cost.rows == all + 5 * receipts, "every record has its rows");
-        wall[1][i] = (double)all * 1e6 / cost.wall_us;
-        cpu[1][i] = (double)all * 1e6 / cost.cpu_us;
+        struct raw_cost cost = insert(batches, n, what);
+        wall[1][i] = all * 1e6 / cost.wall_us;
+        cpu[1][i] = all * 1e6 / cost.cpu_us;
     }
-    row(how, n, what, "records/s", wall);
-    if (ask > 0 && strcmp(engine, "SQLite") == 0)
-        row(how, n, what, "rec./CPU s", cpu);
+    row(a->how, n, what, "records/s", wall);
+    if (!a->is_handler && strcmp(engine, "SQLite") == 0)
+        row(a->how, n, what, "rec./CPU s", cpu);
 }
 
-static void over_tls(unsigned threads)
+static void over_tls(unsigned threads, const struct asked *a)
 {
     char at[HTTP_ADDRESS_MAX];
     pid_t pid = start_service(threads, at);
-    const char *how = threads > 1 ? "TLS on its own thread" : "TLS, one thread";
     int status = 0;
 
     bench_need(clock_getcpuclockid(pid, &server_clock) == 0, "the service's processor time");
@@ -264,12 +331,15 @@ static void over_tls(unsigned threads)
     for (size_t i = 0; i < LAPTOPS; i++)
         open_client(i, at);
     for (size_t n = 100; n <= 500; n += 400) {
-        rounds(how, threads, n, STEPS);
-        if (threads == 1)
-            rounds(how, threads, n, USE);
+        rounds(a, n, STEPS);
+        if (a->laptops == 1) /* else receipts of the one meter would come out of their order */
+            rounds(a, n, USE);
     }
-    for (size_t i = 0; i < LAPTOPS; i++)
-        curl_easy_cleanup(clients[i]);
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        curl_easy_cleanup(clients[i].curl);
+        for (size_t k = 0; k < BATCHES; k++)
+            buf_free(&clients[i].bodies[k]);
+    }
     (void)curl_multi_cleanup(together);
     bench_need(kill(pid, SIGTERM) == 0 && waitpid(pid, &status, 0) == pid, "the service ends");
 }
@@ -290,6 +360,9 @@ static void enrol(size_t i)
 
 static void measure(const char *name)
 {
+    static const struct asked handler = { "handler", true, 1, 1 },
+                              alone = { "TLS, one thread", false, 1, BATCHES },
+                              own = { "TLS on its own thread", false, LAPTOPS, BATCHES };
     char number[32];
 
     engine = name;
@@ -309,10 +382,10 @@ static void measure(const char *name)
     server_clock = CLOCK_PROCESS_CPUTIME_ID;
     for (size_t n = 100; n <= 500; n += 400)
         for (enum brings what = STEPS; what <= USE; what++)
-            rounds("handler", 0, n, what);
+            rounds(&handler, n, what);
     oaid_office_end(&office);
-    over_tls(1);
-    over_tls(2);
+    over_tls(1, &alone);
+    over_tls(2, &own);
     raw_close(raw);
 }
 

@@ -11,13 +11,13 @@
 #include "backend/odb_tables.h"
 #include "tests/bench/bench.h"
 
-#define ROWS_MAX 4096
+#define ROWS_MAX 8192
 #define COLUMNS_MAX 64
 #define LIST_MAX 1024
 #define SQL_MAX 4096
 
 struct raw {
-    sqlite3 *lite;
+    sqlite3 *lite, *reader; /* what is read is not in the way of what is written */
     PGconn *pg;
 };
 
@@ -51,23 +51,23 @@ static void insert_sql(const struct odb_table *t, char sign, char *ret)
     (void)snprintf(ret + strlen(ret), SQL_MAX - strlen(ret), ")");
 }
 
-/* What a batch writes, parents first: the same row there, the order of the rows, and how many there
- * are of each record and of each receipt. */
+/* What a batch writes, parents first: the same row there, and how many there are of each record and
+ * of each receipt. */
 #define TABLES 5
 static const struct {
-    const char *name, *same, *order;
+    const char *name, *same;
     size_t of_item, of_receipt;
 } copied[TABLES] = {
-    { "item", "b.item_id = a.item_id", "seq", 1, 0 },
-    { "receipt", "b.meter_id = a.meter_id AND b.seq = a.seq", "seq", 0, 1 },
-    { "journal", "b.op_id = a.op_id AND b.kind = a.kind", "op_id, kind", 0, 1 },
-    { "posting", "b.op_id = a.op_id AND b.kind = a.kind AND b.line = a.line", "op_id, kind, line", 0,
-      2 },
-    { "audit_log", "b.n = a.n", "n", 0, 1 },
+    { "item", "b.item_id = a.item_id", 1, 0 },
+    { "receipt", "b.meter_id = a.meter_id AND b.seq = a.seq", 0, 1 },
+    { "journal", "b.op_id = a.op_id AND b.kind = a.kind", 0, 1 },
+    { "posting", "b.op_id = a.op_id AND b.kind = a.kind AND b.line = a.line", 0, 2 },
+    { "audit_log", "b.n = a.n", 0, 1 },
 };
 
-/* The rows of head office that the other organisation does not have. */
-static void missing_sql(size_t t, size_t most, char *ret)
+/* The rows of head office that the other organisation does not have, in the order in which they were
+ * inserted there (`place`: the engine's own name for that). */
+static void missing_sql(size_t t, const char *place, size_t most, char *ret)
 {
     const char *name = copied[t].name;
     char list[LIST_MAX];
@@ -75,8 +75,8 @@ static void missing_sql(size_t t, size_t most, char *ret)
     columns(table(name), list);
     (void)snprintf(ret, SQL_MAX,
                    "SELECT %s FROM %s a WHERE a.org_id = 1 AND NOT EXISTS (SELECT 1 FROM %s b WHERE "
-                   "b.org_id = 99 AND %s) ORDER BY %s LIMIT %zu",
-                   list, name, name, copied[t].same, copied[t].order, most);
+                   "b.org_id = 99 AND %s) ORDER BY a.%s LIMIT %zu",
+                   list, name, name, copied[t].same, place, most);
 }
 
 static const char *const parents[] = { "staff",        "device",  "meter",      "customer",
@@ -107,18 +107,18 @@ static void lite_exec(struct raw *r, const char *sql)
     bench_need(code == SQLITE_OK, sqlite3_errmsg(r->lite));
 }
 
-static sqlite3_stmt *lite_prepare(struct raw *r, const char *sql)
+static sqlite3_stmt *lite_prepare(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *ret = NULL;
-    int code = sqlite3_prepare_v2(r->lite, sql, -1, &ret, NULL);
+    int code = sqlite3_prepare_v2(db, sql, -1, &ret, NULL);
 
-    bench_need(code == SQLITE_OK, sqlite3_errmsg(r->lite));
+    bench_need(code == SQLITE_OK, sqlite3_errmsg(db));
     return ret;
 }
 
 static size_t lite_read(struct raw *r, const char *sql, int n, sqlite3_value **ret)
 {
-    sqlite3_stmt *stmt = lite_prepare(r, sql);
+    sqlite3_stmt *stmt = lite_prepare(r->reader, sql);
     size_t rows = 0;
 
     for (; sqlite3_step(stmt) == SQLITE_ROW; rows++) {
@@ -130,40 +130,54 @@ static size_t lite_read(struct raw *r, const char *sql, int n, sqlite3_value **r
     return rows;
 }
 
-static struct raw_cost lite_insert(struct raw *r, const size_t most[static TABLES])
+/* The rows of a table, and the statement that inserts one. */
+struct lite_rows {
+    sqlite3_stmt *stmt;
+    size_t n, width;
+    sqlite3_value *values[ROWS_MAX * COLUMNS_MAX];
+};
+
+static void lite_insert_row(struct raw *r, struct lite_rows *t, size_t row)
 {
-    static sqlite3_value *values[TABLES][ROWS_MAX * COLUMNS_MAX];
-    sqlite3_stmt *stmt[TABLES];
-    size_t rows[TABLES], width[TABLES], all = 0;
+    for (size_t i = 0; i < t->width; i++)
+        (void)sqlite3_bind_value(t->stmt, (int)i + 1, t->values[row * t->width + i]);
+
+    int code = sqlite3_step(t->stmt);
+
+    bench_need(code == SQLITE_DONE, sqlite3_errmsg(r->lite));
+    (void)sqlite3_reset(t->stmt);
+}
+
+static struct raw_cost lite_insert(struct raw *r, size_t batches, const size_t each[static TABLES])
+{
+    static struct lite_rows tables[TABLES];
     char sql[SQL_MAX];
+    size_t rows = 0;
 
     for (size_t t = 0; t < TABLES; t++) {
-        width[t] = table(copied[t].name)->n_columns;
-        missing_sql(t, most[t], sql);
-        rows[t] = lite_read(r, sql, (int)width[t], values[t]);
+        tables[t].width = table(copied[t].name)->n_columns;
+        missing_sql(t, "rowid", batches * each[t], sql);
+        tables[t].n = lite_read(r, sql, (int)tables[t].width, tables[t].values);
         insert_sql(table(copied[t].name), '?', sql);
-        stmt[t] = lite_prepare(r, sql);
+        tables[t].stmt = lite_prepare(r->lite, sql);
     }
 
     struct raw_cost cost = now();
-    lite_exec(r, "BEGIN IMMEDIATE");
-    for (size_t t = 0; t < TABLES; t++)
-        for (size_t row = 0; row < rows[t]; row++) {
-            for (size_t i = 0; i < width[t]; i++)
-                (void)sqlite3_bind_value(stmt[t], (int)i + 1, values[t][row * width[t] + i]);
-            int code = sqlite3_step(stmt[t]);
-            bench_need(code == SQLITE_DONE, sqlite3_errmsg(r->lite));
-            (void)sqlite3_reset(stmt[t]);
-        }
-    lite_exec(r, "COMMIT");
+    for (size_t batch = 0; batch < batches; batch++) {
+        lite_exec(r, "BEGIN IMMEDIATE");
+        for (size_t t = 0; t < TABLES; t++)
+            for (size_t i = batch * each[t]; i < (batch + 1) * each[t] && i < tables[t].n; i++)
+                lite_insert_row(r, &tables[t], i);
+        lite_exec(r, "COMMIT");
+    }
     cost = since(cost);
     for (size_t t = 0; t < TABLES; t++) {
-        (void)sqlite3_finalize(stmt[t]);
-        for (size_t i = 0; i < rows[t] * width[t]; i++)
-            sqlite3_value_free(values[t][i]);
-        all += rows[t];
+        (void)sqlite3_finalize(tables[t].stmt);
+        for (size_t i = 0; i < tables[t].n * tables[t].width; i++)
+            sqlite3_value_free(tables[t].values[i]);
+        rows += tables[t].n;
     }
-    cost.rows = all;
+    cost.rows = rows;
     return cost;
 }
 
@@ -195,22 +209,25 @@ static void pg_insert_row(struct raw *r, const char *statement, const PGresult *
     PQclear(pg_done(r, PQexecPrepared(r->pg, statement, n, values, lengths, formats, 1)));
 }
 
-static struct raw_cost pg_insert(struct raw *r, const size_t most[static TABLES])
+static struct raw_cost pg_insert(struct raw *r, size_t batches, const size_t each[static TABLES])
 {
     PGresult *rows[TABLES];
     char sql[SQL_MAX];
 
     for (size_t t = 0; t < TABLES; t++) {
-        missing_sql(t, most[t], sql);
+        missing_sql(t, "ctid", batches * each[t], sql);
         rows[t] = pg_done(r, PQexecParams(r->pg, sql, 0, NULL, NULL, NULL, NULL, 1));
     }
 
     struct raw_cost cost = now();
-    pg_exec(r, "BEGIN");
-    for (size_t t = 0; t < TABLES; t++)
-        for (int row = 0; row < PQntuples(rows[t]); row++)
-            pg_insert_row(r, copied[t].name, rows[t], row);
-    pg_exec(r, "COMMIT");
+    for (size_t batch = 0; batch < batches; batch++) {
+        pg_exec(r, "BEGIN");
+        for (size_t t = 0; t < TABLES; t++)
+            for (size_t i = batch * each[t];
+                 i < (batch + 1) * each[t] && i < (size_t)PQntuples(rows[t]); i++)
+                pg_insert_row(r, copied[t].name, rows[t], (int)i);
+        pg_exec(r, "COMMIT");
+    }
     cost = since(cost);
     for (size_t t = 0; t < TABLES; t++) {
         cost.rows += (size_t)PQntuples(rows[t]);
@@ -254,29 +271,32 @@ struct raw *raw_open(const struct oaid_office *a)
         }
     } else {
         (void)snprintf(path, sizeof path, "%s/office.db", a->dir);
-        bench_need(sqlite3_open(path, &r->lite) == SQLITE_OK, path);
+        bench_need(sqlite3_open(path, &r->lite) == SQLITE_OK
+                       && sqlite3_open(path, &r->reader) == SQLITE_OK,
+                   path);
         (void)sqlite3_busy_timeout(r->lite, 10000);
         lite_exec(r, "PRAGMA journal_mode = WAL");
         lite_exec(r, "PRAGMA synchronous = FULL");
         lite_exec(r, "PRAGMA foreign_keys = ON");
     }
-    (void)raw_insert(r, ROWS_MAX / 2, ROWS_MAX / 2);
+    (void)raw_insert(r, 1, ROWS_MAX / 2, ROWS_MAX / 2);
     return r;
 }
 
 void raw_close(struct raw *r)
 {
+    (void)sqlite3_close(r->reader);
     (void)sqlite3_close(r->lite);
     PQfinish(r->pg);
     free(r);
 }
 
-struct raw_cost raw_insert(struct raw *r, size_t items, size_t receipts)
+struct raw_cost raw_insert(struct raw *r, size_t batches, size_t items, size_t receipts)
 {
-    size_t most[TABLES];
+    size_t each[TABLES];
 
     copy_parents(r);
     for (size_t t = 0; t < TABLES; t++)
-        most[t] = items * copied[t].of_item + receipts * copied[t].of_receipt;
-    return r->pg != NULL ? pg_insert(r, most) : lite_insert(r, most);
+        each[t] = items * copied[t].of_item + receipts * copied[t].of_receipt;
+    return r->pg != NULL ? pg_insert(r, batches, each) : lite_insert(r, batches, each);
 }
