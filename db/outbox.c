@@ -73,9 +73,8 @@ int db_outbox_item(void *ctx, const uint8_t id[static 16], struct outbox_row *re
     return read_rows(ctx, SQL_OUTBOX_ITEM, DB_ARGS(db_blob(id, GF_UUID_LEN)), ret, 1);
 }
 
-int db_outbox_counts(void *ctx, struct outbox_counts *ret)
+static int count(struct db *db, struct outbox_counts *ret)
 {
-    struct db *db = ctx;
     int64_t last = 0, waiting = 0, refused = 0, oldest = 0;
     int r;
 
@@ -91,6 +90,25 @@ int db_outbox_counts(void *ctx, struct outbox_counts *ret)
         .oldest_waiting_at_ms = oldest, .last_seq = (uint64_t)last,
     };
     return 0;
+}
+
+/* Faces ask at every frame. Nobody else writes to the store, so what was counted holds until a row
+ * changes; within a transaction, which may be rolled back, nothing is kept. */
+int db_outbox_counts(void *ctx, struct outbox_counts *ret)
+{
+    struct db *db = ctx;
+    int64_t changes = sqlite3_total_changes64(db->sql);
+    int r;
+
+    if (db->counted && db->counted_at == changes && sqlite3_get_autocommit(db->sql) != 0) {
+        *ret = db->counts;
+        return 0;
+    }
+    r = count(db, ret);
+    db->counted = r == 0 && sqlite3_get_autocommit(db->sql) != 0;
+    db->counted_at = changes;
+    db->counts = *ret;
+    return r;
 }
 
 /* Is the record that is there the one that is wanted? Sequence, chain and time are its own. */

@@ -29,6 +29,9 @@ struct db {
     bool changing;                      /* between changes_begin and changes_end */
     int changes_code;                   /* first failure in between */
     bool broken;                        /* a write failed in a way that leaves the file unknown */
+    struct outbox_counts counts;        /* kept: as they were after counted_at changes of rows */
+    int64_t counted_at;
+    bool counted;
     struct gf_fail fail;
     struct store_port port;
 };

@@ -71,6 +71,14 @@ static void act_sync(struct app *a)
     app_say(a, ROLE_TEXT, "Sending and fetching now.");
 }
 
+static void act_stop_sync(struct app *a)
+{
+    if (sync_view(a->env->sync)->phase == SYNC_RUNNING)
+        sync_cancel(a->env->sync);      /* the end of the round is told */
+    else
+        app_say(a, ROLE_TEXT, "Nothing is being sent or fetched.");
+}
+
 /* Views that stand for themselves are not stacked on themselves. */
 static void open_view(struct app *a, const struct view *v)
 {
@@ -213,6 +221,9 @@ static const struct action table[] = {
      act_page_down},
     {"first", "First row", "Home g", IN_LIST, NULL, "Moves to the first row.", act_first},
     {"last", "Last row", "End G", IN_LIST, NULL, "Moves to the last row.", act_last},
+    {"cancel-sending", "Cancel sending and fetching", "Ctrl-X", IN_ANY, NULL,
+     "Gives up the round under way; what was acknowledged stays so, the rest goes with the next.",
+     act_stop_sync},
     {"redraw", "Draw the screen again", "Ctrl-L", IN_ANY, NULL,
      "Sends the whole screen to the terminal once more.", act_redraw},
     {"suspend", "Back to the shell for a while", "Ctrl-Z", IN_ANY, NULL,

@@ -173,6 +173,8 @@ static void draw_state(struct app *a)
     int x = 1, end = ui->cols - 1;
 
     (void)office_text(v, app_utc_ms(a), office, sizeof office);
+    if (v->phase == SYNC_RUNNING)
+        (void)gf_copy(office + strlen(office), sizeof office - strlen(office), ", Ctrl-X stops");
     (void)queue_text(&v->counts, app_utc_ms(a), queue, sizeof queue);
     if (v->counts.refused > 0)
         (void)snprintf(refused, sizeof refused, "! %llu refused",
@@ -274,6 +276,10 @@ static void watch_sync(struct app *a)
 
     if (ended != a->rounds_seen) {
         a->rounds_seen = ended;
+        if (v->fail.code == GF_E_CANCELLED) {
+            app_say(a, ROLE_TEXT, "Sending and fetching was stopped. F5 begins it again.");
+            return;             /* head office is as near or far as it was */
+        }
         if (v->fail.code != 0 && v->fail.code != a->office_code)
             app_say_fail(a, &v->fail);
         else if (v->fail.code == 0 && a->office_code != 0)

@@ -63,13 +63,26 @@ int command_enrol(struct program *p, struct gf_fail *why)
     return r;
 }
 
+/* How far the round has come, to who sits at a terminal; over itself. */
+static void tell_progress(const struct sync_view *v, int64_t utc_ms, char last[static 96])
+{
+    char text[96];
+
+    if (isatty(STDERR_FILENO) == 0 || v->phase != SYNC_RUNNING ||
+        strcmp(office_text(v, utc_ms, text, sizeof text), last) == 0)
+        return;
+    (void)gf_copy(last, 96, text);
+    (void)fprintf(stderr, "\r%s (Ctrl-C stops)", text);
+}
+
 int command_sync(struct program *p, struct gf_fail *why)
 {
     const struct store_port *store = p->ports.store;
     const struct sync_view *v;
     struct outbox_counts before = {0}, after = {0};
+    const struct gf_clock *clock = p->ports.clock;
     uint64_t round;
-    char text[120];
+    char text[120], told[96] = "";
     int r = store->outbox_counts(store->ctx, &before);
 
     if (r < 0)
@@ -78,10 +91,18 @@ int command_sync(struct program *p, struct gf_fail *why)
     round = sync_round_wanted(p->env.sync);
     while (sync_rounds_ended(p->env.sync) < round &&
            sync_view(p->env.sync)->phase != SYNC_REVOKED) {
-        if (p->stop > 0)
-            return gf_fail(why, GF_E_CANCELLED, "sync", "by a signal");
+        if (p->stop > 0) {
+            sync_cancel(p->env.sync);
+            r = gf_fail(why, GF_E_CANCELLED, "sync", "by a signal");
+            break;
+        }
+        tell_progress(sync_view(p->env.sync), clock->utc_ms(clock->ctx), told);
         tui_wait(&p->env, NULL, -1);
     }
+    if (told[0] != '\0')
+        (void)fprintf(stderr, "\n");
+    if (r < 0)
+        return r;
     v = sync_view(p->env.sync);
     if (v->phase == SYNC_REVOKED)
         return gf_fail(why, GF_E_REVOKED, "sync", v->fail.detail);

@@ -163,12 +163,19 @@ static void home_line(struct plain *p, const char *line)
     } else if (strcmp(line, "?") == 0) {
         (void)fprintf(p->out, "Type a job's number, like J-0001, to start it or to go on with it. "
                               "l lists the jobs again, "
-                              "o lists the records for head office, s synchronises, q quits.\n");
+                              "o lists the records for head office, s synchronises, c stops that, "
+                              "q quits.\n");
     } else if (strcmp(line, "l") == 0) {
         home(p);
     } else if (strcmp(line, "s") == 0) {
         sync_now(p->env->sync);
-        (void)fprintf(p->out, "Synchronising goes on by itself; type l to look.\n");
+        (void)fprintf(p->out, "Synchronising goes on by itself; type l to look, c to stop it.\n");
+    } else if (strcmp(line, "c") == 0) {
+        bool running = sync_view(p->env->sync)->phase == SYNC_RUNNING;
+
+        sync_cancel(p->env->sync);
+        (void)fprintf(p->out, running ? "Synchronising was stopped; s begins it again.\n"
+                                      : "Nothing is being sent or fetched.\n");
     } else if (strcmp(line, "o") == 0) {
         if (outbox_print(p->out, p->env->ports->store) == 0)
             (void)fprintf(p->out, "No records.\n");

@@ -50,7 +50,7 @@ struct fake_work {
     bool cancel_hangs;          /* run_cancel() does not come to its end */
     char started[64];           /* "account-opening J-0001" */
     char answers[1024];         /* each answer that was accepted, with a newline */
-    unsigned confirmed, retried, stopped, cancelled, syncs;
+    unsigned confirmed, retried, stopped, cancelled, syncs, sync_cancels;
 };
 static struct fake_work fake;
 
@@ -323,6 +323,7 @@ uint64_t sync_round_wanted(const struct sync *s)
 void sync_cancel(struct sync *s)
 {
     (void)s;
+    fake.sync_cancels++;
 }
 
 int sync_tick(struct sync *s)

@@ -320,6 +320,28 @@ static void test_sync(void **state)
     world_close();
 }
 
+static void test_stop_sync(void **state)
+{
+    (void)state;
+    open_world();
+    world_type("\x18");
+    assert_int_equal(fake.sync_cancels, 0);
+    assert_true(shows("Nothing is being sent or fetched."));
+    fake.sync.phase = SYNC_RUNNING;
+    fake.sync.sent = 10;
+    fake.sync.answered = 3;
+    world_turns(1);
+    assert_true(shows("Office: sending, 3 of 10 answered, Ctrl-X stops"));
+    world_type("\x18");
+    assert_int_equal(fake.sync_cancels, 1);
+    fake.sync.phase = SYNC_IDLE;
+    fake.sync.fail = (struct gf_fail){.code = GF_E_CANCELLED};
+    fake.rounds_ended++;
+    world_turns(1);
+    assert_true(shows("Sending and fetching was stopped. F5 begins it again."));
+    world_close();
+}
+
 /* ---- camera ---- */
 
 struct fake_camera {
@@ -503,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_filter),        cmocka_unit_test(test_filter_scripts),
         cmocka_unit_test(test_radio_list),    cmocka_unit_test(test_palette),
         cmocka_unit_test(test_quit),          cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_stop_sync),
         cmocka_unit_test(test_camera),        cmocka_unit_test(test_camera_ends),
         cmocka_unit_test(test_camera_finds_job),
         cmocka_unit_test(test_find_by_typing),

@@ -126,7 +126,7 @@ static void test_transcript(void **state)
 
     (void)state;
     assert_int_equal(
-        go("?\nJ-0001\n?\ngm2400000156\nGM2400000156\nno\nyes\nPURGE\nr\n\nl\ns\no\nq\n", out,
+        go("?\nJ-0001\n?\ngm2400000156\nGM2400000156\nno\nyes\nPURGE\nr\n\nl\ns\nc\no\nq\n", out,
            &why),
         0);
     golden_check("tests/golden/plain.txt", out);
@@ -134,6 +134,7 @@ static void test_transcript(void **state)
     assert_int_equal(fake.retried, 1);
     assert_int_equal(fake.cancelled, 0);
     assert_int_equal(fake.syncs, 2);           /* at the start, and for s */
+    assert_int_equal(fake.sync_cancels, 1);
     assert_null(strchr(out, '\033'));
 }
 
