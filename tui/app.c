@@ -174,7 +174,8 @@ static void draw_state(struct app *a)
 
     (void)office_text(v, app_utc_ms(a), office, sizeof office);
     if (v->phase == SYNC_RUNNING)
-        (void)gf_copy(office + strlen(office), sizeof office - strlen(office), ", Ctrl-X stops");
+        (void)snprintf(office, sizeof office, "sending, %llu of %llu, Ctrl-X stops",
+                       (unsigned long long)v->answered, (unsigned long long)v->sent);
     (void)queue_text(&v->counts, app_utc_ms(a), queue, sizeof queue);
     if (v->counts.refused > 0)
         (void)snprintf(refused, sizeof refused, "! %llu refused",

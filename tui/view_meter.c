@@ -12,6 +12,7 @@
 
 #define LEFT_COLS 22
 #define COMMANDS_MAX 32
+#define STATE_ROWS 3            /* at most, of how it stands */
 #define HEAD_ROWS 4             /* of the chosen command: title and help */
 
 enum page_mode { PAGE_LIST, PAGE_FORM, PAGE_CONFIRM };
@@ -88,8 +89,8 @@ static void draw_commands(struct app *a, struct meter_page *p, const struct area
     }
 }
 
-/* How the session stands, in one line. */
-static void draw_state(struct app *a, const struct run_view *v, const struct area *at)
+/* How the session stands; rows used. */
+static int draw_state(struct app *a, const struct run_view *v, const struct area *at)
 {
     uint32_t read, all;
     char text[320];
@@ -106,10 +107,12 @@ static void draw_state(struct app *a, const struct run_view *v, const struct are
                        (long long)(v->elapsed_ms / 1000), "; Esc gives up");
     } else {
         (void)gf_copy(text, sizeof text,
-                      v->message[0] != '\0' ? v->message : "Nothing was asked yet.");
+                      v->message[0] != '\0'                ? v->message
+                      : talk_command(a->env->run) != NULL ? "Nothing is under way."
+                                                           : "Nothing was asked yet.");
     }
-    (void)ui_text(&a->ui, at->y, at->x, at->cols - (v->phase == RUN_WORK && all > 0 ? 13 : 0),
-                  v->phase == RUN_STOPPED ? ROLE_BAD : ROLE_TEXT, text);
+    return ui_wrap(&a->ui, at->y, at->x, at->cols - (v->phase == RUN_WORK && all > 0 ? 13 : 0),
+                   STATE_ROWS, v->phase == RUN_STOPPED ? ROLE_BAD : ROLE_TEXT, text);
 }
 
 /* The form of the chosen command; rows used. */
@@ -184,8 +187,7 @@ static void page_draw(struct app *a, void *state, const struct area *at)
 
     ui_vline(&a->ui, at->y, at->x + LEFT_COLS - 1, at->rows);
     draw_commands(a, p, &(struct area){at->y, at->x, at->rows, LEFT_COLS - 1});
-    draw_state(a, v, &right);
-    right.y += 1;
+    right.y += draw_state(a, v, &right);
     (void)ui_printf(&a->ui, right.y, right.x, right.cols, ROLE_HEAD, "%s  (right: %s)", c->title,
                     talk_right(c));
     (void)ui_wrap(&a->ui, right.y + 1, right.x, right.cols, HEAD_ROWS - 1, ROLE_TEXT, c->help);

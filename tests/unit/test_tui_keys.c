@@ -331,7 +331,7 @@ static void test_stop_sync(void **state)
     fake.sync.sent = 10;
     fake.sync.answered = 3;
     world_turns(1);
-    assert_true(shows("Office: sending, 3 of 10 answered, Ctrl-X stops"));
+    assert_true(shows("Office: sending, 3 of 10, Ctrl-X stops"));
     world_type("\x18");
     assert_int_equal(fake.sync_cancels, 1);
     fake.sync.phase = SYNC_IDLE;
