@@ -104,10 +104,13 @@ int db_outbox_counts(void *ctx, struct outbox_counts *ret)
         *ret = db->counts;
         return 0;
     }
+    db->counted = false;
     r = count(db, ret);
-    db->counted = r == 0 && sqlite3_get_autocommit(db->sql) != 0;
-    db->counted_at = changes;
-    db->counts = *ret;
+    if (r == 0 && sqlite3_get_autocommit(db->sql) != 0) {
+        db->counted = true;
+        db->counted_at = changes;
+        db->counts = *ret;
+    }
     return r;
 }
 
