@@ -130,8 +130,18 @@ static void nulls_of_every_type(void **state)
         assert_int_equal(odb_int(q, 0), values[i][0].i);
         assert_int_equal(odb_is_null(q, 1), values[i][1].p == NULL);
         assert_int_equal(odb_bytes(q, 1).n, values[i][1].p != NULL ? values[i][1].n : 0);
+        assert_int_equal(odb_get(q, 0).type, values[i][0].type);
+        assert_int_equal(odb_get(q, 0).i, values[i][0].i);
+        assert_int_equal(odb_get(q, 1).type, values[i][1].p != NULL ? ODB_BYTES : ODB_NULL);
+        assert_int_equal(odb_get(q, 1).n, values[i][1].p != NULL ? values[i][1].n : 0);
     }
     assert_int_equal(odb_next(w->db, q), 0);
+    odb_end(q);
+    q = odb_query(w->db, "SELECT staff_no FROM staff WHERE org_id = ?1", ODB_NONE);
+    assert_int_equal(odb_next(w->db, q), 1);
+    assert_int_equal(odb_get(q, 0).type, ODB_TEXT);
+    assert_int_equal(odb_get(q, 0).n, 2);
+    assert_memory_equal(odb_get(q, 0).p, "S1", 2);
     odb_end(q);
     assert_int_equal(
         odb_world_number(w->db, "SELECT last FROM counter WHERE org_id = ?1", ODB_NONE), -1);
