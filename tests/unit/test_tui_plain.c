@@ -64,6 +64,7 @@ static const struct fake_moment whole[] = {
 
 static struct store_world store;
 static int stop;
+static enum sync_phase sync_phase;
 
 /* Run line mode over this input, to its end; the transcript goes to `out`. */
 static int go(const char *input, char out[static 8192], struct gf_fail *why)
@@ -76,6 +77,7 @@ static int go(const char *input, char out[static 8192], struct gf_fail *why)
     int ends[2], r;
 
     fake_reset(whole);
+    fake.sync.phase = sync_phase;
     fake.sync.last_ok_at_ms = FAKE_UTC_MS - 130000;
     fake.sync.counts = (struct outbox_counts){
         .waiting = 3, .oldest_waiting_at_ms = FAKE_UTC_MS - 7300000, .refused = 1};
@@ -134,8 +136,27 @@ static void test_transcript(void **state)
     assert_int_equal(fake.retried, 1);
     assert_int_equal(fake.cancelled, 0);
     assert_int_equal(fake.syncs, 2);           /* at the start, and for s */
-    assert_int_equal(fake.sync_cancels, 1);
+    assert_int_equal(fake.sync_cancels, 0);
     assert_null(strchr(out, '\033'));
+}
+
+/* c stops a round under way, and nothing else: a wait for the next try goes on. */
+static void test_stop_sync(void **state)
+{
+    static const char stopped[] = "Synchronising was stopped; s begins it again.",
+                      nothing[] = "Nothing is being sent or fetched.";
+    static char out[8192];
+    struct gf_fail why;
+
+    (void)state;
+    for (sync_phase = SYNC_IDLE; sync_phase <= SYNC_WAITING; sync_phase++) {
+        bool running = sync_phase == SYNC_RUNNING;
+
+        assert_int_equal(go("c\nq\n", out, &why), 0);
+        assert_int_equal(fake.sync_cancels, running);
+        assert_non_null(strstr(out, running ? stopped : nothing));
+    }
+    sync_phase = SYNC_IDLE;
 }
 
 /* An empty line confirms presence, "stop" ends the purge. */
@@ -254,7 +275,7 @@ int main(void)
         cmocka_unit_test(test_transcript),    cmocka_unit_test(test_purge),
         cmocka_unit_test(test_ends_anywhere), cmocka_unit_test(test_wrong_input),
         cmocka_unit_test(test_signal),        cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_pages),         cmocka_unit_test(test_stop_sync),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
