@@ -11,6 +11,21 @@
 
 #include "backend/json_out.h"
 
+#define FENCE 16
+
+/* A text of n bytes takes no more than the room that is made for it. */
+static void keeps_to_its_room(const struct buf *b, const char *text, size_t n)
+{
+    static const uint8_t fence[FENCE];
+    uint8_t *room = calloc(1, JSON_TEXT_MAX(n) + FENCE);
+
+    assert_non_null(room);
+    assert_int_equal(json_put_text(room, text, n) - room, b->n);
+    assert_memory_equal(room, b->p, b->n);
+    assert_memory_equal(room + JSON_TEXT_MAX(n), fence, sizeof fence);
+    free(room);
+}
+
 /* What a text of n bytes reads as. */
 static void reads_back(const char *text, size_t n)
 {
@@ -19,6 +34,7 @@ static void reads_back(const char *text, size_t n)
 
     json_text(&b, text, n);
     assert_false(b.bad);
+    keeps_to_its_room(&b, text, n);
     read = json_loadb((const char *)b.p, b.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     assert_true(json_is_string(read));
     assert_int_equal(json_string_length(read), n);
@@ -54,7 +70,7 @@ static void every_place_reads_back(void **state)
                 char text[40];
 
                 for (size_t i = 0; i < n; i++)
-                    text[i] = (char)('!' + 1 + i);
+                    text[i] = (char)('#' + i); /* none that is escaped */
                 text[at] = *c;
                 text[n - 1 - at] = *c;
                 reads_back(text, n);
