@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
 W=${BUILD_TMP:-$PWD/$BUILD/tmp}/faces
-RATE=20 FLOW=36000
+RATE=10 FLOW=36000
 . tests/tools/tap.sh
 CHEAP=1
 . tests/tools/world.sh
