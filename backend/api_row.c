@@ -1,6 +1,8 @@
 /* api_row.c - rows of the database as objects of a message; fields of a body; see api.h. */
 #include "backend/api.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/json_out.h"
@@ -120,10 +122,12 @@ static int column_of(const struct api_message *m, const char *name)
 /* A key as `after` says it. */
 static void key_text(struct odb_query *q, int column, enum api_type type, char ret[static 128])
 {
-    uint8_t id[GF_UUID_LEN];
+    const struct odb_value v = odb_get(q, column);
 
-    if (type == API_UUID && odb_copy(q, column, id, sizeof id))
-        gf_uuid_text(id, ret);
+    if (v.type == ODB_INT)
+        (void)snprintf(ret, 128, "%" PRId64, v.i);
+    else if (type == API_UUID && v.n == GF_UUID_LEN)
+        gf_uuid_text(v.p, ret);
     else
         odb_text(q, column, ret, 128);
 }

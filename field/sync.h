@@ -37,6 +37,7 @@ void sync_now(struct sync *s);
 uint64_t sync_rounds_ended(const struct sync *s);
 uint64_t sync_round_wanted(const struct sync *s);
 
+/* End the round under way, if there is one, and begin none until the next sync_now(). */
 void sync_cancel(struct sync *s);
 
 /* Does what is due; returns ms until it must be called again (at most 1000). */

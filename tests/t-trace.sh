@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${BUILD:=build/gcc}"
 . tests/tools/tap.sh
-W=${BUILD_TMP:-$BUILD/tmp}/trace RATE=10 CHEAP=1
+W=${BUILD_TMP:-$BUILD/tmp}/trace RATE=5 CHEAP=1
 mkdir -p "$(dirname "$W")"
 . tests/tools/world.sh
 . tests/tools/strangers.sh

@@ -72,7 +72,7 @@ static void tell_progress(const struct sync_view *v, int64_t utc_ms, char last[s
         strcmp(office_text(v, utc_ms, text, sizeof text), last) == 0)
         return;
     (void)gf_copy(last, 96, text);
-    (void)fprintf(stderr, "\r%s (Ctrl-C stops)", text);
+    (void)fprintf(stderr, "\r%-60s (Ctrl-C stops)", text);
 }
 
 int command_sync(struct program *p, struct gf_fail *why)

@@ -72,9 +72,9 @@ static void come_to(struct vbworld *w, enum stage stage)
 
 static void check_row(const struct row *row)
 {
-    const char *const struck[] = {"--adv-ms", "20", "--clock-rate", "10", "--fault", row->order,
+    const char *const struck[] = {"--adv-ms", "20", "--clock-rate", "4", "--fault", row->order,
                                   NULL};
-    const char *const clean[] = {"--adv-ms", "20", "--clock-rate", "10", NULL};
+    const char *const clean[] = {"--adv-ms", "20", "--clock-rate", "4", NULL};
 
     for (int ordered = 0; ordered < 2; ordered++) {
         bool good = ordered == 1;
@@ -108,7 +108,7 @@ static void test_rows(void **state)
 static void look(const char *order, const char *want_connected, bool want_chars,
                  const char *want_mtu)
 {
-    const char *const options[] = {"--adv-ms", "20", "--clock-rate", "10", "--fault", order, NULL};
+    const char *const options[] = {"--adv-ms", "20", "--clock-rate", "4", "--fault", order, NULL};
     bool linked = strcmp(want_connected, "true") == 0;
     struct vbworld w;
     char ctl[256];
