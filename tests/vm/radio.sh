@@ -1,13 +1,14 @@
 # radio.sh - in the virtual machine: the real bluetoothd on a system bus, over controllers that hear each other. Source it.
-#   CENTRAL, METER    addresses of the first controller (hci0) and the second (hci1)
+#   CENTRAL, METER    addresses of the first controller (hci0) and the second (hci1); controller N gives that of hciN
 #   GATT_CHANNELS     bluetoothd's [GATT] Channels; 1. With more, two daemons of BlueZ open EATT channels between them, and
 #                     a burst of notifications arrives in another order than it was sent
 #   GATT_MTU          its [GATT] ExchangeMTU; 517
 #   CONTROLLERS       how many there are; 2
 # Logs are in $VM_OUT: bluetoothd.log (all starts), btvirt.log, and btmon.snoop when BTMON is set.
 [ "$(uname -r)" = "$(cat build/vm/kernel-version)" ] || { echo "Bail out! this runs in the virtual machine: make test-vm"; exit 1; }
-CENTRAL=00:AA:01:00:00:00
-METER=00:AA:01:01:00:01
+controller() { printf '00:AA:01:%02X:00:%02X' "$1" "$1"; }
+CENTRAL=$(controller 0)
+METER=$(controller 1)
 : "${VM_OUT:=/tmp}"
 RADIO_BUS="" RADIO_DAEMON="" RADIO_AIR="" RADIO_MON=""
 

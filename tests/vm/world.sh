@@ -2,6 +2,7 @@
 # at hci1. Source it behind tests/tools/tap.sh; needs BUILD. vm_world N makes N meters of type 4, with a job for each.
 . tests/vm/radio.sh
 . tests/tools/world.sh
+. tests/tools/openings.sh       # opening_proved
 QUIET=1 CHEAP=1
 NOW=""                          # number of the meter that runs
 
@@ -9,7 +10,7 @@ vm_stop() {
     local code=$?
     # what one wants to read when a test has failed
     if [ -n "${W:-}" ]; then mkdir -p "$VM_OUT/world"; cp "$W"/*.log "$W"/said.* "$VM_OUT/world/" 2>/dev/null || true; fi
-    type tui_stop >/dev/null 2>&1 && tui_stop
+    if type terminal_stop >/dev/null 2>&1; then terminal_stop; fi
     world_stop
     radio_down
     return $code
@@ -19,9 +20,14 @@ trap vm_stop EXIT
 # meter_id N - the two digits at the end are a check of the others
 meter_id() { printf 'GM240000%02d%02d' "$1" $((59 - 3 * $1)); }
 
+# world_meter N [CONTROLLER [OPTION...]] - run meter N at a controller, 1 unless said; with options of gasmeter's own, it has no
+# control socket but theirs
 world_meter() {
-    world_spawn "meter$1" "$BUILD/gasmeter" run --nvm "$W/meter$1.nvm" --adapter "$METER" --bus "$BUS" --readvertise-ms 500 \
-        --control "$W/meter$1.sock" --flow-l-per-h "$FLOW" --clock-rate "$RATE" --verbose
+    local at
+    at=$(controller "${2:-1}")
+    if [ $# -lt 3 ]; then set -- "$1" "" --control "$W/meter$1.sock"; fi
+    world_spawn "meter$1" "$BUILD/gasmeter" run --nvm "$W/meter$1.nvm" --adapter "$at" --bus "$BUS" --readvertise-ms 500 \
+        --flow-l-per-h "$FLOW" --clock-rate "$RATE" --verbose "${@:3}"
     world_wait "meter$1" ready 60
     NOW=$1
 }
@@ -48,6 +54,13 @@ vm_world() {
     world_registers
     world_serve
     world_laptop
+}
+# world_start - three meters, each at a controller of its own
+world_start() {
+    local i
+    CONTROLLERS=4
+    vm_world 3
+    for i in 1 2 3; do world_meter $i $i; done
 }
 
 # opening N - the opening of meter N in the background; what it says goes to W/said.N. opening_ends NAME waits for it
@@ -77,8 +90,7 @@ agrees() {
     id=$(meter_id "$1")
     is "$(meter_field state) $(meter_field valve) $(meter_field account)" "in-service shut 10000$1" "$2: the meter is in service"
     fitter sync >/dev/null || true
-    has "$(fitter outbox 2>&1)" "$id" "$2: the laptop has its records"
-    ok "$(grep -qv acknowledged <<<"$(fitter outbox 2>&1 | grep "$id")"; echo $((1 - $?)))" "$2: each is acknowledged by head office"
-    is "$(grep -c "Receipts .*1 to 9, all verified" "$W/said.$1")" 1 "$2: nine receipts, none twice"
-    is "$(office audit | tail -n 1)" "audit: clean" "$2: the audit is clean"
+    is "$(fitter outbox 2>&1 | awk -v id="$id" '$0 ~ id { n++; open += !/acknowledged/ } END { print (n > 0), open + 0 }')" "1 0" \
+        "$2: the laptop has its records, each acknowledged by head office"
+    ok "$(opening_proved "$1" >&2; echo $?)" "$2: each command was done once, and the audit is clean"
 }
