@@ -100,6 +100,10 @@ module 2 "$W/uart2.sock"
 world_wait meter2 ready
 opens 2 "the opening ends well all the same"
 
+# ---- a stall ----
+run 0 "the controller's start and its first message come in one piece" \
+    /usr/bin/python3 -B tests/target/early_hello.py "$BUILD/gasmeter" "$BUS" 02:00:00:00:00:03 "$W/early.sock"
+
 # ---- a terminal, a bad one ----
 world_controller 3
 world_spawn relay /usr/bin/python3 -B tests/target/relay.py "$W/uart3.sock" "$W/tty3" "$SEED" 3

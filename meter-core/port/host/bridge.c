@@ -219,6 +219,12 @@ static void hear(struct bridge *b)
                 return;
         }
         b->in_at += ul_rx(&b->link, b->in + b->in_at, b->in_n - b->in_at);
+        /* before the message: what came behind the start, in the same piece, is the new one's */
+        if (ul_restarted(&b->link)) {
+            /* what its radio knew is gone with it: a central has to come anew */
+            b->stop = "the controller started anew";
+            b->knows = b->has_ctl = false;
+        }
         p = ul_message(&b->link, &n);
         if (p != NULL) {
             on_message(b, p, n);
@@ -304,11 +310,6 @@ static void line_process(void *ctx, const struct gf_pollfd *fds, size_t n)
         (void)gm_line_again(&b->line);
     }
     hear(b);
-    if (ul_restarted(&b->link)) {
-        /* what its radio knew is gone with it: a central has to come anew */
-        b->stop = "the controller started anew";
-        b->knows = b->has_ctl = false;
-    }
     say(b);
 }
 
