@@ -15,8 +15,7 @@ trap 'exit 130' INT TERM HUP
 
 world_new
 world_bus
-world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --clock-rate "$RATE" --trace "$W/air.snoop"
-world_wait radio ready
+world_radio --trace "$W/air.snoop"
 world_registers
 RATE=1                          # the meter has patience
 world_meter 1

@@ -15,8 +15,7 @@ trap 'exit 130' INT TERM HUP
 
 world_new
 world_bus
-world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --trace "$W/air.snoop"
-world_wait radio ready
+world_radio --trace "$W/air.snoop"
 world_registers
 world_meter 1
 world_serve

@@ -172,8 +172,9 @@ static void draw_state(struct app *a)
     char office[64], queue[64], refused[40] = "";
     int x = 1, end = ui->cols - 1;
 
-    (void)office_text(v, app_utc_ms(a), office, sizeof office);
-    if (v->phase == SYNC_RUNNING)
+    if (v->phase != SYNC_RUNNING)
+        (void)office_text(v, app_utc_ms(a), office, sizeof office);
+    else
         (void)snprintf(office, sizeof office, "sending, %llu of %llu, Ctrl-X stops",
                        (unsigned long long)v->answered, (unsigned long long)v->sent);
     (void)queue_text(&v->counts, app_utc_ms(a), queue, sizeof queue);

@@ -76,7 +76,8 @@ EOF
     world_wait bus unix:
 }
 
-world_radio() { world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE"; world_wait radio ready; }
+# world_radio [OPTION...] - with options of virtual-bluez' own
+world_radio() { world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" "$@"; world_wait radio ready; }
 
 # world_meter N [ADAPTER [OPTION...]] - run meter N on an adapter, the N-th unless said; with options of gasmeter's own
 world_meter() {
