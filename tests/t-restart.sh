@@ -10,7 +10,8 @@ FOLDER=$W W=$W/world RATE=10 FLOW=36000 CHEAP=1
 tap_stop() { world_stop; }
 # a link as slow as a real one: a request is on its way for some connection intervals, in the smallest fragments that there are
 world_radio() {
-    world_radio --ci-ms 30 --mtu 23
+    world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --ci-ms 30 --mtu 23
+    world_wait radio ready
 }
 world_start >/dev/null
 STEPS="key open-account zero-clear set-clock set-parameters commission"
