@@ -460,14 +460,16 @@ uint64_t sync_round_wanted(const struct sync *s)
     return s->wanted_round;
 }
 
-void sync_cancel(struct sync *s)
+bool sync_cancel(struct sync *s)
 {
+    bool running = s->view.phase == SYNC_RUNNING, wanted = s->again;
+
     s->again = false;
-    if (s->posted)
+    if (running)
         s->ports->office->cancel(s->ports->office->ctx);    /* its end is that of the round */
-    s->next_mono = INT64_MAX;
-    if (s->view.phase == SYNC_WAITING)
-        s->view.phase = SYNC_IDLE;
+    else if (wanted)
+        end_round(s, GF_E_CANCELLED, "sync", "before it began");
+    return running || wanted;
 }
 
 /* A round is due by itself: after a failure, for a record that waits, or to fetch. */

@@ -37,8 +37,9 @@ void sync_now(struct sync *s);
 uint64_t sync_rounds_ended(const struct sync *s);
 uint64_t sync_round_wanted(const struct sync *s);
 
-/* End the round under way, if there is one, and begin none until the next sync_now(). */
-void sync_cancel(struct sync *s);
+/* End the round under way, or the one that was asked for and has not begun: it ends with GF_E_CANCELLED, and none
+ * begins until the next sync_now(). False: there is none; what is to begin by itself later still does. */
+bool sync_cancel(struct sync *s);
 
 /* Does what is due; returns ms until it must be called again (at most 1000). */
 int sync_tick(struct sync *s);

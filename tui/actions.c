@@ -73,9 +73,7 @@ static void act_sync(struct app *a)
 
 static void act_stop_sync(struct app *a)
 {
-    if (sync_view(a->env->sync)->phase == SYNC_RUNNING)
-        sync_cancel(a->env->sync);      /* the end of the round is told */
-    else
+    if (!sync_cancel(a->env->sync))     /* else the end of the round is told */
         app_say(a, ROLE_TEXT, "Nothing is being sent or fetched.");
 }
 

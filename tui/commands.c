@@ -92,7 +92,7 @@ int command_sync(struct program *p, struct gf_fail *why)
     while (sync_rounds_ended(p->env.sync) < round &&
            sync_view(p->env.sync)->phase != SYNC_REVOKED) {
         if (p->stop > 0) {
-            sync_cancel(p->env.sync);
+            (void)sync_cancel(p->env.sync);
             r = gf_fail(why, GF_E_CANCELLED, "sync", "by a signal");
             break;
         }

@@ -154,17 +154,6 @@ static void start(struct plain *p, const char *number)
     lines_start(&p->lines, run_view(p->env->run));
 }
 
-/* A wait for the next try is none of it: cancelled, it would not come by itself any more. */
-static void stop_sync(struct plain *p)
-{
-    bool running = sync_view(p->env->sync)->phase == SYNC_RUNNING;
-
-    if (running)
-        sync_cancel(p->env->sync);
-    (void)fprintf(p->out, running ? "Synchronising was stopped; s begins it again.\n"
-                                  : "Nothing is being sent or fetched.\n");
-}
-
 /* A line at the worklist's prompt. */
 static void home_line(struct plain *p, const char *line)
 {
@@ -182,7 +171,9 @@ static void home_line(struct plain *p, const char *line)
         sync_now(p->env->sync);
         (void)fprintf(p->out, "Synchronising goes on by itself; type l to look, c to stop it.\n");
     } else if (strcmp(line, "c") == 0) {
-        stop_sync(p);
+        (void)fprintf(p->out, sync_cancel(p->env->sync)
+                                  ? "Synchronising was stopped; s begins it again.\n"
+                                  : "Nothing is being sent or fetched.\n");
     } else if (strcmp(line, "o") == 0) {
         if (outbox_print(p->out, p->env->ports->store) == 0)
             (void)fprintf(p->out, "No records.\n");

@@ -326,10 +326,11 @@ uint64_t sync_round_wanted(const struct sync *s)
     return fake.rounds_wanted;
 }
 
-void sync_cancel(struct sync *s)
+bool sync_cancel(struct sync *s)
 {
     (void)s;
     fake.sync_cancels++;
+    return fake.sync.phase == SYNC_RUNNING;
 }
 
 int sync_tick(struct sync *s)

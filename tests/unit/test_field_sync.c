@@ -417,20 +417,53 @@ static void cancelled(void **state)
     sync_now(s.sync);
     turn(&s);
     assert_int_equal(sync_view(s.sync)->phase, SYNC_RUNNING);
-    sync_cancel(s.sync);
+    assert_true(sync_cancel(s.sync));
     for (int i = 0; i < 10; i++)
         turn(&s);
     assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
     assert_int_equal(sync_view(s.sync)->fail.code, GF_E_CANCELLED);
     assert_int_equal(until_next_round(&s, 400000), -1);
     assert_int_equal(round_now(&s)->fail.code, 0);
-    /* nothing under way: nothing happens; a wait for the next try ends */
-    sync_cancel(s.sync);
+    end(&s);
+}
+
+/* Asked for and called off before it began: one round that ended, without a post. */
+static void cancelled_before_it_began(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 20);
+    make_records(&s, 1, 10);
+    sync_now(s.sync);
+    assert_true(sync_cancel(s.sync));
+    assert_int_equal(sync_rounds_ended(s.sync), sync_round_wanted(s.sync));
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_CANCELLED);
+    assert_int_equal(until_next_round(&s, 400000), -1);
+    assert_int_equal(s.w->office->posts, 0);
+    assert_false(sync_cancel(s.sync));
+    assert_int_equal(round_now(&s)->counts.waiting, 0);
+    end(&s);
+}
+
+/* Nothing under way: nothing is cancelled, and what is to begin by itself does: the fetching after a
+ * good round, the next try after a bad one. */
+static void nothing_to_cancel(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s, 21);
+    round_now(&s);
+    assert_false(sync_cancel(s.sync));
+    assert_in_range(until_next_round(&s, 400000), 200000, 400000);
     s.w->office->away = true;
     round_now(&s);
-    sync_cancel(s.sync);
-    assert_int_equal(sync_view(s.sync)->phase, SYNC_IDLE);
-    assert_int_equal(until_next_round(&s, 400000), -1);
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_WAITING);
+    assert_false(sync_cancel(s.sync));
+    assert_int_equal(sync_view(s.sync)->phase, SYNC_WAITING);
+    assert_int_equal(sync_view(s.sync)->fail.code, GF_E_OFFICE_AWAY);
+    assert_in_range(until_next_round(&s, 400000), 1, 2000);
     end(&s);
 }
 
@@ -493,6 +526,8 @@ int main(void)
         cmocka_unit_test(jitter_differs),
         cmocka_unit_test(revoked_waits_for_a_person),
         cmocka_unit_test(cancelled),
+        cmocka_unit_test(cancelled_before_it_began),
+        cmocka_unit_test(nothing_to_cancel),
         cmocka_unit_test(a_request_has_a_deadline),
         cmocka_unit_test(the_store_fails),
     };

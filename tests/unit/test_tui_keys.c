@@ -325,7 +325,7 @@ static void test_stop_sync(void **state)
     (void)state;
     open_world();
     world_type("\x18");
-    assert_int_equal(fake.sync_cancels, 0);
+    assert_int_equal(fake.sync_cancels, 1);
     assert_true(shows("Nothing is being sent or fetched."));
     fake.sync.phase = SYNC_RUNNING;
     fake.sync.sent = 10;
@@ -333,7 +333,7 @@ static void test_stop_sync(void **state)
     world_turns(1);
     assert_true(shows("Office: sending, 3 of 10, Ctrl-X stops"));
     world_type("\x18");
-    assert_int_equal(fake.sync_cancels, 1);
+    assert_int_equal(fake.sync_cancels, 2);
     fake.sync.phase = SYNC_IDLE;
     fake.sync.fail = (struct gf_fail){.code = GF_E_CANCELLED};
     fake.rounds_ended++;
