@@ -44,3 +44,17 @@ void list_window(struct list *l, size_t rows)
     if (l->top + rows > l->n)
         l->top = l->n > rows ? l->n - rows : 0;
 }
+
+void list_window_hinted(struct list *l, size_t rows)
+{
+    list_window(l, l->n <= rows ? rows : rows - 2);
+    if (l->n <= rows)
+        return;
+    if (l->top <= 1) {
+        l->top = 0;
+        l->rows++;
+    } else if (l->top + l->rows + 1 >= l->n) {
+        l->rows++;
+        l->top = l->n - l->rows;
+    }
+}

@@ -20,4 +20,8 @@ void list_move(struct list *l, enum move how);
  * need. */
 void list_window(struct list *l, size_t rows);
 
+/* The same where the window's first row is for a hint when top > 0, and its last when the list goes on after
+ * top + rows; `rows` is at least 3. l->rows is what is left for the list. Each hint stands for two rows or more. */
+void list_window_hinted(struct list *l, size_t rows);
+
 #endif

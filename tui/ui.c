@@ -287,6 +287,11 @@ int ui_printf(const struct ui *ui, int y, int x, int width, enum role role, cons
     return ui_text(ui, y, x, width, role, text);
 }
 
+void ui_more(const struct ui *ui, int y, int x, int width, size_t n, const char *key)
+{
+    (void)ui_printf(ui, y, x, width, ROLE_WARN, "%zu more%s%s", n, key[0] != '\0' ? ": " : "", key);
+}
+
 /* Where a line of at most `width` cells that begins at `line` ends: at the last space at which it
  * fits, or, without one, after as many characters as fit. */
 static const char *line_end(const struct ui *ui, int width, const char *line)

@@ -76,6 +76,9 @@ int ui_text(const struct ui *ui, int y, int x, int width, enum role role, const 
 int ui_printf(const struct ui *ui, int y, int x, int width, enum role role, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* A row that tells how many more there are, and the key that goes there ("": none does). */
+void ui_more(const struct ui *ui, int y, int x, int width, size_t n, const char *key);
+
 /* Text broken at spaces into lines of `width` cells, at most max_rows of them. Returns the rows
  * used. */
 int ui_wrap(const struct ui *ui, int y, int x, int width, int max_rows, enum role role,

@@ -26,7 +26,8 @@ struct meter_page {
     size_t field;
     struct input confirm;
     char *text;                 /* of the answer: lines */
-    size_t text_n, top, rows;   /* bytes; the first line shown, and how many are */
+    size_t text_n, top;         /* bytes; the first line shown */
+    size_t page, last;          /* as drawn: lines that PgDn goes on, and `top` of the last page */
     FILE *out;                  /* writes to text; NULL: nothing was answered yet */
     struct meter_print print;
 };
@@ -65,27 +66,41 @@ static const char *may_text(enum talk_may may)
     return "";
 }
 
+/* That a list goes on; no key does it while letters are typed. */
+static void draw_more(struct app *a, const struct meter_page *p, const struct area *at, size_t n,
+                      const char *key)
+{
+    ui_more(&a->ui, at->y, at->x, at->cols, n, p->mode == PAGE_LIST ? key : "");
+}
+
 static void draw_commands(struct app *a, struct meter_page *p, const struct area *at)
 {
     static const char marks[] = {[TALK_NO_TICKET] = '-', [TALK_HAS_TICKET] = '?',
                                  [TALK_ALLOWED] = '+', [TALK_NOT_IN_STATE] = 'x'};
-    size_t n;
+    size_t n, end, row;
     const struct talk_command *all = talk_commands(&n);
+    int y = at->y;
 
     list_size(&p->commands, n);
-    list_window(&p->commands, (size_t)at->rows);
-    for (size_t i = 0; i < p->commands.rows && p->commands.top + i < n; i++) {
-        size_t row = p->commands.top + i;
+    list_window_hinted(&p->commands, (size_t)at->rows);
+    row = p->commands.top;
+    end = row + p->commands.rows < n ? row + p->commands.rows : n;
+    if (row > 0)
+        draw_more(a, p, &(struct area){y++, at->x + 4, 1, at->cols - 4}, row, "Up");
+    if (end < n)
+        draw_more(a, p, &(struct area){at->y + at->rows - 1, at->x + 4, 1, at->cols - 4}, n - end,
+                  "Down");
+    for (; row < end; row++, y++) {
         bool here = row == p->commands.at;
         enum role role = here                              ? ROLE_CHOSEN
                          : p->may[row] == TALK_NO_TICKET ? ROLE_DIM
                                                            : ROLE_TEXT;
 
-        ui_fill(&a->ui, at->y + (int)i, at->x, at->cols, role);
-        (void)ui_printf(&a->ui, at->y + (int)i, at->x, at->cols, role, "%c %c %s", here ? '>' : ' ',
+        ui_fill(&a->ui, y, at->x, at->cols, role);
+        (void)ui_printf(&a->ui, y, at->x, at->cols, role, "%c %c %s", here ? '>' : ' ',
                         marks[p->may[row]], talk_name(&all[row]));
         if (here && p->mode == PAGE_LIST)
-            ui_cursor(&a->ui, at->y + (int)i, at->x);
+            ui_cursor(&a->ui, y, at->x);
     }
 }
 
@@ -155,27 +170,40 @@ static int draw_confirm(struct app *a, struct meter_page *p, const struct run_vi
     return y + 1 - at->y;
 }
 
+static size_t answer_lines(const struct meter_page *p)
+{
+    size_t n = 0;
+
+    for (const char *at = p->text; at != NULL && *at != '\0'; at++)
+        n += *at == '\n';
+    return n;
+}
+
 static void draw_answer(struct app *a, struct meter_page *p, const struct area *at)
 {
+    size_t n = answer_lines(p), rows = (size_t)at->rows, end;
     const char *line = p->text;
-    size_t i = 0;
     int y = at->y;
 
-    p->rows = (size_t)at->rows;
-    for (; line != NULL && *line != '\0' && y < at->y + at->rows; i++) {
-        size_t n = strcspn(line, "\n");
+    /* What does not fit is told in the first and in the last row; the last page is full. */
+    p->page = rows > 3 ? rows - 2 : 1;
+    p->last = n > rows ? n + 1 - rows : 0;
+    p->top = p->top < p->last ? p->top : p->last;
+    if (p->top > 0)
+        draw_more(a, p, &(struct area){y++, at->x, 1, at->cols}, p->top, "PgUp");
+    end = p->top + rows - (p->top > 0) - (p->top < p->last);
+    if (p->top < p->last)
+        draw_more(a, p, &(struct area){at->y + at->rows - 1, at->x, 1, at->cols}, n - end, "PgDn");
+    for (size_t i = 0; i < end && i < n; i++) {
+        size_t len = strcspn(line, "\n");
         char shown[UI_TEXT_MAX];
 
         if (i >= p->top) {
-            gf_visible(shown, sizeof shown, line, n < sizeof shown ? n : sizeof shown - 1);
+            gf_visible(shown, sizeof shown, line, len < sizeof shown ? len : sizeof shown - 1);
             (void)ui_text(&a->ui, y++, at->x, at->cols, ROLE_TEXT, shown);
         }
-        line += n + (line[n] == '\n');
+        line += len + 1;
     }
-    if (line == NULL || *line == '\0')
-        return;
-    ui_fill(&a->ui, at->y + at->rows - 1, at->x, at->cols, ROLE_TEXT);
-    (void)ui_text(&a->ui, at->y + at->rows - 1, at->x, at->cols, ROLE_WARN, "More: PgDn");
 }
 
 static void page_draw(struct app *a, void *state, const struct area *at)
@@ -212,7 +240,7 @@ static void forget_answer(struct meter_page *p)
         (void)fclose(p->out);
     free(p->text);
     p->text = NULL;
-    p->text_n = p->top = 0;
+    p->text_n = p->top = p->last = 0;
     p->out = NULL;
     p->print = (struct meter_print){0};
 }
@@ -340,16 +368,13 @@ static bool page_key(struct app *a, void *state, int key)
 static void page_move(struct app *a, void *state, enum move how)
 {
     struct meter_page *p = state;
-    size_t lines = 0;
 
     (void)a;
-    for (const char *at = p->text; at != NULL && *at != '\0'; at++)
-        lines += *at == '\n';
     if (how == MOVE_PAGE_UP)
-        p->top = p->top > p->rows ? p->top - p->rows : 0;
-    else if (how == MOVE_PAGE_DOWN && p->top + p->rows < lines)
-        p->top += p->rows > 1 ? p->rows - 1 : 1;
-    else if (how != MOVE_PAGE_DOWN)
+        p->top = p->top > p->page + 1 ? p->top - p->page : 0;
+    else if (how == MOVE_PAGE_DOWN)
+        p->top = p->top + p->page < p->last ? p->top + p->page : p->last;
+    else
         list_move(&p->commands, how);
 }
 

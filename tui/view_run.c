@@ -108,7 +108,7 @@ static int draw_lines(struct app *a, struct step_view *s, const struct run_view 
     }
     s->lines.rows = 4;
     if (i < n)
-        (void)ui_printf(&a->ui, y++, at->x, at->cols, ROLE_WARN, "%zu more: PgDn", n - i);
+        ui_more(&a->ui, y++, at->x, at->cols, n - i, "PgDn");
     return y - at->y;
 }
 

@@ -1,5 +1,6 @@
 /* test_tui_meter.c - the page of one meter, as a person sees it: golden files at 80 x 24, plain and in
  * ASCII; its form, the word that confirms, a long read, a failure, and the way out. */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 
 #include "tests/aid/tui_world.h"
 
-
+#define K_PGUP "\033[5~"
+#define K_PGDN "\033[6~"
 #define ASKS {.phase = RUN_ASK, .ask = ASK_COMMAND, .ask_id = "command"}
 
 static gasm_Response balance(void)
@@ -53,11 +55,68 @@ static void test_list_and_answer(void **state)
     answer(&a);
     screen_golden(&world.screen, "meter-answer-80x24");
     assert_false(screen_shows(&world.screen, "typed_wait_s"));
-    world_type("\033[6~");
+    world_type(K_PGDN);
     assert_true(screen_shows(&world.screen, "typed_wait_s"));
-    world_type("\033[5~");
+    screen_golden(&world.screen, "meter-answer-end-80x24");
+    answer(&a);                             /* another page of it */
+    assert_true(screen_shows(&world.screen, "9 more: PgUp"));
+    assert_true(screen_shows(&world.screen, "20 more: PgDn"));
+    world_type(K_PGDN K_PGDN K_PGDN K_PGDN);
+    assert_true(screen_shows(&world.screen, "28 more: PgUp"));
+    world_type(K_PGDN K_PGDN K_PGUP);       /* at once: past the end is not gone */
+    assert_true(screen_shows(&world.screen, "19 more: PgUp"));
+    world_type(K_PGUP K_PGUP K_PGUP);
     assert_true(screen_shows(&world.screen, "residual_l: -12"));
+    assert_false(screen_shows(&world.screen, "PgUp"));
     world_close();
+}
+
+/* Every command is reached, and seen, up and down; rows that a hint stands for are counted. */
+static void test_list_goes_on(void **state)
+{
+    static const struct fake_moment moments[] = {ASKS, {.phase = RUN_FINISHED}};
+    size_t n;
+    const struct talk_command *all = talk_commands(&n);
+
+    (void)state;
+    open_page(moments, true);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(screen_shows(&world.screen, talk_name(&all[i])));
+        world_type(K_DOWN);
+    }
+    screen_golden(&world.screen, "meter-list-end-ascii-80x24");
+    for (size_t i = n; i-- > 0;) {
+        assert_true(screen_shows(&world.screen, talk_name(&all[i])));
+        if (i == 5)
+            screen_golden(&world.screen, "meter-list-middle-ascii-80x24");
+        world_type(K_UP);
+    }
+    assert_false(screen_shows(&world.screen, "more: Up"));
+    world_close();
+}
+
+/* Windows of every height over lists of every length: all rows are used, the cursor is in, and no
+ * hint takes the place of the one row that it tells of. */
+static void test_hinted_windows(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 16; n++)
+        for (size_t rows = 3; rows < 12; rows++) {
+            struct list l = {.n = n};
+
+            for (size_t i = 0; i < 4 * n; i++) {
+                size_t above, below;
+
+                list_window_hinted(&l, rows);
+                above = l.top;
+                below = l.top + l.rows < n ? n - l.top - l.rows : 0;
+                assert_true(n == 0 || (l.at >= l.top && l.at < l.top + l.rows));
+                assert_int_equal(l.rows + (above > 0) + (below > 0), rows);
+                assert_true(above != 1 && below != 1);
+                list_move(&l, i < n ? MOVE_DOWN : i < 2 * n ? MOVE_UP
+                              : i < 3 * n ? MOVE_PAGE_DOWN : MOVE_PAGE_UP);
+            }
+        }
 }
 
 static void test_form_and_word(void **state)
@@ -132,11 +191,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list_and_answer),
+        cmocka_unit_test(test_list_goes_on),
+        cmocka_unit_test(test_hinted_windows),
         cmocka_unit_test(test_form_and_word),
         cmocka_unit_test(test_settings_and_esc),
         cmocka_unit_test(test_long_read_and_failure),
     };
 
+    (void)setlocale(LC_ALL, "C.UTF-8");
+    (void)setenv("TZ", "UTC", 1);
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
