@@ -43,7 +43,7 @@ struct talk {
     const struct talk_command *command; /* asked last; NULL before the first */
     struct talk_asked asked;
     char text[TALK_TEXT_MAX];       /* its words */
-    const char *words[TALK_WORDS];
+    const char *words[TALK_WORDS_MAX];
     size_t n_words;
     bool to_confirm;                /* it is dangerous, and its word not typed yet */
     bool under_way;

@@ -271,7 +271,7 @@ int talk_confirm(struct run *r, const char *word, struct gf_fail *why)
 int talk_answer(struct run *r, const char *text)
 {
     char line[TALK_TEXT_MAX];
-    const char *words[TALK_WORDS + 1];
+    const char *words[TALK_WORDS_MAX + 1];
     struct gf_fail why = {0};
     size_t n = 0;
     int code;
@@ -283,7 +283,7 @@ int talk_answer(struct run *r, const char *text)
     } else {
         char *rest = line;
 
-        for (char *word; n <= TALK_WORDS && (word = strtok_r(rest, " ", &rest)) != NULL;)
+        for (char *word; n <= TALK_WORDS_MAX && (word = strtok_r(rest, " ", &rest)) != NULL;)
             words[n++] = word;
         code = talk_ask(r, words, n, &why);
     }
@@ -291,7 +291,7 @@ int talk_answer(struct run *r, const char *text)
     return code;
 }
 
-void talk_stop(struct run *r)
+bool talk_stop(struct run *r)
 {
     struct talk *t = &r->talk;
 
@@ -303,7 +303,10 @@ void talk_stop(struct run *r)
         meter_link_close(r->ml);
     } else if (r->view.phase == RUN_STOPPED) {
         talk_want_command(r);
+    } else {
+        return false;
     }
+    return true;
 }
 
 /* ---- what faces ask ---- */

@@ -19,7 +19,7 @@
 #include "meter-core/proto/meter.pb.h"
 
 #define TALK_ARGUMENTS 3        /* most of one command */
-#define TALK_WORDS 32           /* most words of one command, its name among them */
+#define TALK_WORDS_MAX 32       /* most words of one command, its name among them */
 #define TALK_TEXT_MAX 1024      /* most bytes of them, with a NUL behind each */
 
 struct talk_argument {
@@ -33,7 +33,7 @@ struct talk_argument {
  * settings of set_parameters. */
 struct talk_asked {
     const char *value[TALK_ARGUMENTS + 1];
-    const char *more[TALK_WORDS];
+    const char *more[TALK_WORDS_MAX];
     size_t n_more;
 };
 
@@ -92,8 +92,8 @@ int talk_confirm(struct run *r, const char *word, struct gf_fail *why);
 /* run_answer() of a talk: a line of words apart by spaces, or the word that confirms. */
 int talk_answer(struct run *r, const char *text);
 
-/* Give up what is under way; the talk goes on. Nothing when nothing is. */
-void talk_stop(struct run *r);
+/* Give up what is under way, has failed or is to be confirmed; the talk goes on. False: there is nothing. */
+bool talk_stop(struct run *r);
 
 /* May the tickets here, in the meter's state as far as it is known, send this command? */
 enum talk_may {

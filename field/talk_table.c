@@ -492,7 +492,7 @@ int talk_sort(const char *const *words, size_t n, const struct talk_command **re
     int code = 0;
 
     *ret = (struct talk_asked){0};
-    if (n > TALK_WORDS)
+    if (n > TALK_WORDS_MAX)
         return gf_fail(why, GF_E_USAGE, words[0], "too many words");
     if (c == NULL)
         return gf_fail(why, GF_E_USAGE, "the meter has no such command", n > 0 ? words[0] : "");

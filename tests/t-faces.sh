@@ -26,6 +26,16 @@ says "Finished." "it is finished"
 says "Records: all records are at head office." "nothing waits on the laptop"
 case $OUT in *"$(printf '\033')"*) ok 1 "no control sequence" ;; *) ok 0 "no control sequence" ;; esac
 
+# one meter, command by command, in line mode: until the input ends
+printf '%s\n' "m $2" identify zero_clear "zero_clear residual=0" no self_test install_key >"$W/lines"
+run 0 "a talk in line mode" bash -c "$(declare -f from_lines fitter); $(declare -p W BUILD BUS RATE); from_lines"
+says "state: new from the factory" "the meter answers"
+says "residual: it has to be given" "a missing argument is named"
+says "its name was to be typed; nothing was sent" "what is dangerous has to be meant"
+says "E053" "what no ticket allows is refused"
+says "Talk to the meter: install_key: receipt" "what is asked next is done"
+says "The connection to the meter is closed." "it is left"
+
 # the meter stands still, so the run waits; SIGTERM leaves it safely, and the same call goes on
 label=$(office label "$3" --ascii | grep '^GASM:')
 opening() { fitter run account-opening --job J-0003 --label "$label" --answers "$W/answers"; }

@@ -55,15 +55,17 @@ static void on_step(void *ctx, size_t n, const char *id, const char *title, int 
 
     (void)id;
     lines_found(l, run_view(l->run));
+    meter_print_end(&l->print);
     gf_visible(seen, sizeof seen, text, strlen(text));
+    if (l->n_steps > 1)             /* else it is no procedure */
+        (void)fprintf(l->out, "[%2zu/%zu] ", n + 1, l->n_steps);
     if (code < 0) {
         const struct gf_err_row *row = gf_err_row(code);
 
-        (void)fprintf(l->out, "[%2zu/%zu] %s: E%03d %s%s%s\n", n + 1, l->n_steps, title, -row->code,
-                      row->what, seen[0] != '\0' ? ": " : "", seen);
+        (void)fprintf(l->out, "%s: E%03d %s%s%s\n", title, -row->code, row->what,
+                      seen[0] != '\0' ? ": " : "", seen);
     } else {
-        (void)fprintf(l->out, "[%2zu/%zu] %s: %s\n", n + 1, l->n_steps, title,
-                      seen[0] != '\0' ? seen : "done");
+        (void)fprintf(l->out, "%s: %s\n", title, seen[0] != '\0' ? seen : "done");
     }
     (void)fflush(l->out);
 }
@@ -78,19 +80,29 @@ static void on_message(void *ctx, const char *text)
     (void)fflush(l->out);
 }
 
+static void on_answer(void *ctx, const gasm_Response *answer)
+{
+    struct lines *l = ctx;
+
+    meter_print(&l->print, answer, talk_monthly(l->run));
+}
+
 void lines_listen(struct lines *l, FILE *out, struct run *run)
 {
-    struct run_listener listener = {l, on_step, on_message, NULL};
+    struct run_listener listener = {l, on_step, on_message, on_answer};
 
-    *l = (struct lines){.out = out, .run = run, .purge_every_ms = PURGE_EVERY_MS};
+    *l = (struct lines){
+        .out = out, .run = run, .purge_every_ms = PURGE_EVERY_MS, .print = {.out = out}};
     run_listen(run, &listener);
 }
 
 void lines_start(struct lines *l, const struct run_view *v)
 {
     l->n_steps = v->n_steps;
-    (void)fprintf(l->out, "%s: job %s, meter %s, %zu steps\n", v->title, v->job, v->meter_id,
-                  v->n_steps);
+    (void)fprintf(l->out, "%s: job %s, meter %s", v->title, v->job, v->meter_id);
+    if (v->n_steps > 1)
+        (void)fprintf(l->out, ", %zu steps", v->n_steps);
+    (void)fprintf(l->out, "\n");
     if (v->now > 0)
         (void)fprintf(l->out, INDENT "%zu of them are done already; it goes on with \"%s\"\n",
                       v->now, v->now < v->n_steps ? v->steps[v->now].title : "the end");

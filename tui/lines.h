@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "field/run.h"
+#include "tui/meter.h"
 
 #define FAIL_TEXT_MAX 480
 
@@ -22,13 +22,14 @@ struct lines {
     int64_t purge_every_ms;         /* at most one line of purge progress in this time; 1000 */
     int64_t purge_next_ms;          /* when the next may come */
     uint32_t purge_l, purge_s;      /* as last printed */
+    struct meter_print print;       /* of a talk: the meter's answers */
 };
 
 /* "E061 the radio link was lost (step: detail). To do: stay near the meter." in full; returns
  * ret. */
 char *fail_text(const struct gf_fail *fail, char ret[static FAIL_TEXT_MAX]);
 
-/* Print steps and messages of `run` as they come, from now on; `l` must outlive the run's use. */
+/* Print steps, messages and, of a talk, answers of `run` as they come, from now on; `l` must outlive the run's use. */
 void lines_listen(struct lines *l, FILE *out, struct run *run);
 
 /* Print the name of job, meter and procedure, once it is started. */

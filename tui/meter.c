@@ -147,12 +147,12 @@ static int wait_for_seconds(struct meter_talk *t, const char *const *words, size
 
 static int ask(struct meter_talk *t, const char *const *words, size_t n, struct gf_fail *why)
 {
-    const char *expanded[TALK_WORDS + 1];
+    const char *expanded[TALK_WORDS_MAX + 1];
     const struct run_view *v;
     int code = 0;
 
     t->used = 0;
-    if (n > TALK_WORDS)
+    if (n > TALK_WORDS_MAX)
         return gf_fail(why, GF_E_USAGE, "command", "too many words");
     for (size_t i = 0; code == 0 && i < n; i++)
         code = expand(t, words[i], &expanded[i], why);
@@ -233,23 +233,39 @@ int tui_meter(const struct tui_env *env, const struct meter_how *how, struct gf_
 
 /* ---- help ---- */
 
-void meter_help(FILE *out)
+char meter_mark(enum talk_may may)
+{
+    static const char marks[] = {[TALK_NO_TICKET] = '-', [TALK_HAS_TICKET] = '?',
+                                 [TALK_ALLOWED] = '+', [TALK_NOT_IN_STATE] = 'x'};
+
+    return marks[may];
+}
+
+void meter_commands(FILE *out, const struct run *talk)
 {
     size_t n;
     const struct talk_command *all = talk_commands(&n);
 
+    for (size_t i = 0; i < n; i++) {
+        (void)fprintf(out, "%c %-16s %c %-11s %s\n",
+                      talk != NULL ? meter_mark(talk_may(talk, &all[i])) : ' ', talk_name(&all[i]),
+                      all[i].danger ? '!' : ' ', talk_right(&all[i]), all[i].title);
+        if (all[i].settings)
+            (void)fprintf(out, "    NAME=VALUE...  parameters, by name or number; else the job's\n");
+        for (const struct talk_argument *a = all[i].arguments; a->name != NULL; a++)
+            (void)fprintf(out, "    %s=%s  %s%s%s\n", a->name, a->shape, a->help,
+                          a->unset != NULL ? "; else " : " (needed)",
+                          a->unset != NULL ? a->unset : "");
+    }
+}
+
+void meter_help(FILE *out)
+{
     (void)fprintf(out,
                   "Which meter: --meter, --job, --label or --image. Several commands, apart by the "
                   "word %s, are\nasked in one session; %s SECONDS lets time pass. ARGUMENT is "
                   "NAME=VALUE, or a value in this\norder; @FILE takes it from a file. ! has to be "
                   "confirmed with --confirm.\n\n",
                   NEXT, PAUSE);
-    for (size_t i = 0; i < n; i++) {
-        (void)fprintf(out, "  %-16s %c %-11s %s\n", talk_name(&all[i]), all[i].danger ? '!' : ' ',
-                      talk_right(&all[i]), all[i].title);
-        for (const struct talk_argument *a = all[i].arguments; a->name != NULL; a++)
-            (void)fprintf(out, "    %s=%s  %s%s%s\n", a->name, a->shape, a->help,
-                          a->unset != NULL ? "; else " : " (needed)",
-                          a->unset != NULL ? a->unset : "");
-    }
+    meter_commands(out, NULL);
 }

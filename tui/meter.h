@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "field/talk.h"
 #include "tui/env.h"
 
 struct meter_how {
@@ -24,8 +25,14 @@ struct meter_how {
  * under way. */
 int tui_meter(const struct tui_env *env, const struct meter_how *how, struct gf_fail *why);
 
-/* The list of the meter's commands with their arguments. */
-void meter_help(FILE *out);
+/* What a command's mark says of talk_may(), and the marks in a sentence. */
+char meter_mark(enum talk_may may);
+#define METER_MARKS "\"+\" the meter takes it now, \"?\" a ticket here gives the right, \"x\" not in the " \
+                    "meter's state, \"-\" no ticket."
+
+/* The list of the meter's commands with their arguments; of a talk (not NULL) with their marks. */
+void meter_commands(FILE *out, const struct run *talk);
+void meter_help(FILE *out);         /* of the command line: how to use that list */
 
 /* ---- meter_print.c ---- */
 

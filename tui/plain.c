@@ -29,6 +29,7 @@ struct plain {
     struct gf_source source;
     struct lines lines;
     bool active;                /* a run is started and not over */
+    bool talk;                  /* it is one with a meter, command by command */
     bool cancelling;
     bool asked;                 /* the present prompt was printed */
     enum run_phase told_phase;  /* for which it was printed */
@@ -133,14 +134,18 @@ static void home(struct plain *p)
     p->asked = false;
 }
 
-static void start(struct plain *p, const char *number)
+/* Begin the work of a job; or talk to its meter, or to the meter with this id. */
+static void start(struct plain *p, const char *number, bool talk)
 {
+    bool is_meter = talk && gf_meter_id_check(number, NULL) == 0;
     sync_Job job = sync_Job_init_zero;
     struct gf_fail why = {0};
-    int r = p->env->ports->store->job(p->env->ports->store->ctx, number, &job);
+    int r = is_meter ? 0 : p->env->ports->store->job(p->env->ports->store->ctx, number, &job);
 
     if (r < 0)
         (void)gf_fail(&why, r, "job", number);
+    else if (talk)
+        r = talk_start(p->env->run, is_meter ? number : NULL, is_meter ? NULL : number, NULL, &why);
     else
         r = run_start(p->env->run, job.kind, number, &why);
     if (r < 0) {
@@ -149,6 +154,7 @@ static void start(struct plain *p, const char *number)
         return;
     }
     p->active = true;
+    p->talk = talk;
     p->cancelling = false;
     p->entry = (struct entry){0};
     lines_start(&p->lines, run_view(p->env->run));
@@ -162,7 +168,8 @@ static void home_line(struct plain *p, const char *line)
         p->quit = true;
     } else if (strcmp(line, "?") == 0) {
         (void)fprintf(p->out, "Type a job's number, like J-0001, to start it or to go on with it. "
-                              "l lists the jobs again, "
+                              "m and the number, or a meter's id, talks to the meter, "
+                              "command by command. l lists the jobs again, "
                               "o lists the records for head office, s synchronises, c stops that, "
                               "q quits.\n");
     } else if (strcmp(line, "l") == 0) {
@@ -177,8 +184,10 @@ static void home_line(struct plain *p, const char *line)
     } else if (strcmp(line, "o") == 0) {
         if (outbox_print(p->out, p->env->ports->store) == 0)
             (void)fprintf(p->out, "No records.\n");
+    } else if (strncmp(line, "m ", 2) == 0) {
+        start(p, line + 2 + strspn(line + 2, " "), true);
     } else if (line[0] != '\0') {
-        start(p, line);
+        start(p, line, false);
     }
 }
 
@@ -215,7 +224,15 @@ static void answer(struct plain *p, const struct run_view *v, const char *line)
 static void run_line(struct plain *p, const struct run_view *v, const char *line)
 {
     if (strcmp(line, "!") == 0) {
-        cancel(p);
+        p->asked = false;
+        if (!p->talk || !talk_stop(p->env->run))
+            cancel(p);
+    } else if (strcmp(line, "?") == 0 && p->talk) {
+        (void)fprintf(p->out, "%s\n" METER_MARKS " Dangerous ones, marked \"!\", have to be typed "
+                              "once more.\n! gives up what is under way, then leaves the meter.\n",
+                      v->help);
+        meter_commands(p->out, p->env->run);
+        p->asked = false;
     } else if (strcmp(line, "?") == 0) {
         (void)fprintf(p->out, "%s\n! cancels safely: what was done is kept.\n", v->help);
         p->asked = false;
@@ -269,6 +286,7 @@ static void end_run(struct plain *p, const struct run_view *v)
     lines_found(&p->lines, v);
     (void)fprintf(p->out, "%s\n",
                   v->phase == RUN_FINISHED ? "Finished."
+                  : p->talk                ? "The connection to the meter is closed."
                                            : "Left. It goes on here when it is started again.");
     p->active = false;
     if (!p->quit)

@@ -75,8 +75,6 @@ static void draw_more(struct app *a, const struct meter_page *p, const struct ar
 
 static void draw_commands(struct app *a, struct meter_page *p, const struct area *at)
 {
-    static const char marks[] = {[TALK_NO_TICKET] = '-', [TALK_HAS_TICKET] = '?',
-                                 [TALK_ALLOWED] = '+', [TALK_NOT_IN_STATE] = 'x'};
     size_t n, end, row;
     const struct talk_command *all = talk_commands(&n);
     int y = at->y;
@@ -98,7 +96,7 @@ static void draw_commands(struct app *a, struct meter_page *p, const struct area
 
         ui_fill(&a->ui, y, at->x, at->cols, role);
         (void)ui_printf(&a->ui, y, at->x, at->cols, role, "%c %c %s", here ? '>' : ' ',
-                        marks[p->may[row]], talk_name(&all[row]));
+                        meter_mark(p->may[row]), talk_name(&all[row]));
         if (here && p->mode == PAGE_LIST)
             ui_cursor(&a->ui, y, at->x);
     }
@@ -265,7 +263,7 @@ static void ask(struct app *a, struct meter_page *p)
 {
     const struct talk_command *c = chosen(p);
     char text[TALK_ARGUMENTS][INPUT_BYTES + 32], typed[INPUT_BYTES];
-    const char *words[TALK_WORDS];
+    const char *words[TALK_WORDS_MAX];
     struct gf_fail why = {0};
     size_t n = 1;
     int code;
@@ -282,7 +280,7 @@ static void ask(struct app *a, struct meter_page *p)
         }
         char *rest = text[i];
 
-        for (char *word; n < TALK_WORDS && (word = strtok_r(rest, " ", &rest)) != NULL;)
+        for (char *word; n < TALK_WORDS_MAX && (word = strtok_r(rest, " ", &rest)) != NULL;)
             words[n++] = word;
     }
     code = talk_ask(a->env->run, words, n, &why);
@@ -319,17 +317,10 @@ static void page_accept(struct app *a, void *state)
 static bool page_back(struct app *a, void *state)
 {
     struct meter_page *p = state;
-    const struct run_view *v = run_view(a->env->run);
 
-    if (p->mode != PAGE_LIST) {
-        if (p->mode == PAGE_CONFIRM)
-            talk_stop(a->env->run);
-        p->mode = PAGE_LIST;
-    } else if (v->phase == RUN_WORK || v->phase == RUN_STOPPED) {
-        talk_stop(a->env->run);
-    } else {
+    if (p->mode != PAGE_FORM && !talk_stop(a->env->run))
         run_cancel(a->env->run);
-    }
+    p->mode = PAGE_LIST;
     return true;
 }
 
@@ -407,8 +398,7 @@ static const char *page_help(struct app *a, void *state)
 {
     (void)a;
     (void)state;
-    return "On the left are the meter's commands: \"+\" the meter takes it now, \"?\" a ticket here "
-           "gives the right, \"x\" not in the meter's state, \"-\" no ticket. Enter asks, or opens "
+    return "On the left are the meter's commands: " METER_MARKS " Enter asks, or opens "
            "the form of its arguments; what is dangerous has to be typed once more. PgUp and PgDn "
            "turn the answer's pages. Esc gives up what is under way, then leaves the meter.";
 }

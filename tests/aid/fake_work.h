@@ -31,6 +31,7 @@ struct fake_moment {
     int64_t attempt_in_ms;
     bool purge; /* of RUN_WORK: a purge runs, until it is stopped or `ticks` are over */
     uint32_t read, all;         /* of a talk, while a long read is under way */
+    const gasm_Response *answer;        /* of a talk: the meter's, when it is over; NULL: none */
     int code;                   /* of RUN_STOPPED */
     const char *detail;
     const char *done; /* when it is over, its step ends with this text; NULL: the step goes on */
@@ -126,6 +127,8 @@ static void fake_next(void)
 {
     const struct fake_moment *m = fake_now();
 
+    if (m->answer != NULL)
+        fake.listener.answer(fake.listener.ctx, m->answer);
     if (m->done != NULL && fake.listener.step != NULL)
         fake.listener.step(fake.listener.ctx, m->step, fake_steps[m->step].id,
                            fake_steps[m->step].title, 0, m->done);
@@ -201,9 +204,12 @@ int run_answer(struct run *r, const char *text)
 int talk_start(struct run *r, const char *meter_id, const char *job, const char *address,
                struct gf_fail *why)
 {
-    (void)meter_id;
+    int code = run_start(r, "meter", job != NULL ? job : meter_id, why);
+
     (void)address;
-    return run_start(r, "meter", job, why);
+    fake.view.n_steps = 1;
+    (void)gf_copy(fake.view.title, sizeof fake.view.title, "One meter");
+    return code;
 }
 
 int talk_ask(struct run *r, const char *const *words, size_t n, struct gf_fail *why)
@@ -224,10 +230,13 @@ int talk_confirm(struct run *r, const char *word, struct gf_fail *why)
     return run_answer(r, word);
 }
 
-void talk_stop(struct run *r)
+bool talk_stop(struct run *r)
 {
     (void)r;
+    if (fake_now()->phase == RUN_ASK && fake_now()->ask == ASK_COMMAND)
+        return false;
     fake_next();
+    return true;
 }
 
 const struct talk_command *talk_command(const struct run *r)

@@ -283,7 +283,7 @@ static inline bool trouble_at(struct scene *s, enum trouble trouble, uint64_t n)
         return false;
     s->w->link.away = trouble == LOST;
     if (trouble == CANCELLED)
-        talk_stop(s->p.run);
+        assert_true(talk_stop(s->p.run));
     if (trouble == LEFT)
         run_cancel(s->p.run);
     return true;

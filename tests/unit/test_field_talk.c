@@ -105,6 +105,7 @@ static bool troubled(const struct change *c, enum trouble trouble, enum way_on w
 
     begin(&s.p, s.w);
     done(&s.p, "identify");
+    assert_false(talk_stop(s.p.run));       /* nothing is under way */
     there = trouble_at(&s, trouble, n);
     if (there && trouble == LEFT) {
         while (run_view(s.p.run)->phase == RUN_WORK)

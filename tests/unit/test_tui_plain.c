@@ -14,6 +14,8 @@
 #include "tui/jobs.h"
 #include "tui/plain.h"
 
+#define OUT_MAX 16384           /* bytes of a transcript */
+
 static const struct fake_moment whole[] = {
     {.phase = RUN_ASK,
      .step = 0,
@@ -62,12 +64,36 @@ static const struct fake_moment whole[] = {
     {.phase = RUN_FINISHED, .step = 4, .lines = {{"certificate", "CC-000001"}}},
 };
 
+static const gasm_Response two_days = {
+    .command = gasm_Command_READ_HISTORY,
+    .which_body = gasm_Response_history_tag,
+    .body.history = {.first_no = 7, .entries_count = 2},
+};
+#define COMMAND \
+    {.phase = RUN_ASK, .ask = ASK_COMMAND, .ask_id = "command", .prompt = "Which command?", \
+     .help = "A command of the meter's table, with its arguments."}
+static const struct fake_moment talked[] = {
+    COMMAND,
+    {.phase = RUN_WORK, .ticks = 40, .waiting_for = "the meter's answer", .answer = &two_days},
+    {.phase = RUN_WORK, .ticks = 1, .answer = &two_days, .done = "read_history: 4 entries"},
+    COMMAND,
+    {.phase = RUN_ASK, .ask = ASK_WORD, .ask_id = "purge_start", .word = "purge_start",
+     .prompt = "Purge: this is dangerous. Type the command's name."},
+    {.phase = RUN_WORK, .ticks = 1, .answer = &two_days},
+    {.phase = RUN_STOPPED, .ask_id = "command", .code = GF_E_LINK_LOST, .detail = "abort"},
+    {.phase = RUN_WORK, .ticks = 3},
+    {.phase = RUN_STOPPED, .ask_id = "command", .code = GF_E_LINK_LOST, .detail = "again"},
+    COMMAND,
+    {.phase = RUN_FINISHED},
+};
+
+static const struct fake_moment *moments = whole;
 static struct store_world store;
 static int stop;
 static enum sync_phase sync_phase;
 
 /* Run line mode over this input, to its end; the transcript goes to `out`. */
-static int go(const char *input, char out[static 8192], struct gf_fail *why)
+static int go(const char *input, char out[static OUT_MAX], struct gf_fail *why)
 {
     struct field_ports ports = {.clock = &fake_clock, .store = store.port};
     struct tui_env env = {
@@ -76,7 +102,7 @@ static int go(const char *input, char out[static 8192], struct gf_fail *why)
     FILE *f = tmpfile();
     int ends[2], r;
 
-    fake_reset(whole);
+    fake_reset(moments);
     fake.sync.phase = sync_phase;
     fake.sync.last_ok_at_ms = FAKE_UTC_MS - 130000;
     fake.sync.counts = (struct outbox_counts){
@@ -91,7 +117,7 @@ static int go(const char *input, char out[static 8192], struct gf_fail *why)
     assert_int_equal(fcntl(ends[0], F_GETFL) & O_NONBLOCK, 0);
     (void)close(ends[0]);
     rewind(f);
-    out[fread(out, 1, 8191, f)] = '\0';
+    out[fread(out, 1, OUT_MAX - 1, f)] = '\0';
     (void)fclose(f);
     return r;
 }
@@ -123,7 +149,7 @@ static int drop(void **state)
 /* Everything in one go, typed ahead: each line waits for its question. */
 static void test_transcript(void **state)
 {
-    static char out[8192];
+    static char out[OUT_MAX];
     struct gf_fail why;
 
     (void)state;
@@ -145,7 +171,7 @@ static void test_stop_sync(void **state)
 {
     static const char stopped[] = "Synchronising was stopped; s begins it again.",
                       nothing[] = "Nothing is being sent or fetched.";
-    static char out[8192];
+    static char out[OUT_MAX];
     struct gf_fail why;
 
     (void)state;
@@ -159,10 +185,32 @@ static void test_stop_sync(void **state)
     sync_phase = SYNC_IDLE;
 }
 
+/* A meter, command by command: of a job and by its id; marks, a dangerous command, a failure that is
+ * tried again and given up under way, and the way out. */
+static void test_talk(void **state)
+{
+    static char out[OUT_MAX];
+    struct gf_fail why;
+
+    (void)state;
+    moments = talked;
+    assert_int_equal(go("m J-0001\n?\nread_history months\npurge_start litres=5\npurge_start\nr\n!\n!\n"
+                        "!\nq\n", out, &why), 0);
+    golden_check("tests/golden/plain-meter.txt", out);
+    assert_string_equal(fake.started, "meter J-0001");
+    assert_string_equal(fake.answers, "read_history months\npurge_start litres=5\npurge_start\n");
+    assert_int_equal(fake.retried, 1);
+    assert_int_equal(fake.cancelled, 1);
+    assert_int_equal(go("m  GM2400000156\n!\nm J-0009\nm\nq\n", out, &why), 0);
+    assert_string_equal(fake.started, "meter GM2400000156");
+    assert_non_null(strstr(out, "E030 there is no such job on this laptop (job: J-0009)."));
+    moments = whole;
+}
+
 /* An empty line confirms presence, "stop" ends the purge. */
 static void test_purge(void **state)
 {
-    static char out[8192];
+    static char out[OUT_MAX];
     struct gf_fail why;
 
     (void)state;
@@ -181,7 +229,7 @@ static void test_ends_anywhere(void **state)
 {
     static const char *const lines[] = {"J-0001\n", "GASM:1:GM2400000156:02:00:00:00:00:01:FE3B\n",
                                         "yes\n", "PURGE\n"};
-    static char out[8192];
+    static char out[OUT_MAX];
     char input[256] = "";
     struct gf_fail why;
 
@@ -205,7 +253,7 @@ static void test_ends_anywhere(void **state)
 
 static void test_wrong_input(void **state)
 {
-    static char out[8192];
+    static char out[OUT_MAX];
     struct gf_fail why;
 
     (void)state;
@@ -219,7 +267,7 @@ static void test_wrong_input(void **state)
 
 static void test_signal(void **state)
 {
-    static char out[8192];
+    static char out[OUT_MAX];
     struct gf_fail why;
 
     (void)state;
@@ -275,7 +323,8 @@ int main(void)
         cmocka_unit_test(test_transcript),    cmocka_unit_test(test_purge),
         cmocka_unit_test(test_ends_anywhere), cmocka_unit_test(test_wrong_input),
         cmocka_unit_test(test_signal),        cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_pages),         cmocka_unit_test(test_stop_sync),
+        cmocka_unit_test(test_talk),          cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_stop_sync),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
