@@ -146,6 +146,10 @@ static void on_event(void *arg)
 {
     struct vb_link *link = arg;
 
+    if (link->air.deaf_us > vb_now_us(link->vb)) { /* since this event was set */
+        schedule(link);
+        return;
+    }
     if (link->vb->opt.ci_us == 0)
         cross(link);
     else

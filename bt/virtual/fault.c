@@ -191,6 +191,13 @@ void vb_fault_keep(struct vb_fault *f, sd_bus_message *m, uint64_t us)
     release_next(f);
 }
 
+void vb_fault_let_go(struct vb_fault *f)
+{
+    for (unsigned i = 0; i < f->n_kept; i++)
+        f->kept[i].due_us = vb_now_us(f->vb);
+    release_next(f);
+}
+
 void vb_fault_end_kept(struct vb_fault *f, const char *name, const char *text)
 {
     for (unsigned i = 0; i < f->n_kept; i++)
@@ -282,14 +289,15 @@ static void enter(struct vb *vb, enum vb_phase phase)
     }
 }
 
-/* Ask the faults that are on; the first that takes over ends it. */
+/* Ask the faults that are on, and those that have struck for the last time but hold something back;
+ * the first that takes over ends it. */
 static bool ask(struct vb *vb, struct vb_scene *scene)
 {
     struct vb_fault *f;
 
     TAILQ_FOREACH(f, &vb->faults, next)
-        if (f->armed && f->left > 0 && (f->kind->places & 1u << scene->place) != 0 &&
-            f->kind->strike(f, scene))
+        if (f->armed && (f->left > 0 || f->pdu_n > 0) &&
+            (f->kind->places & 1u << scene->place) != 0 && f->kind->strike(f, scene))
             return true;
     return false;
 }

@@ -9,6 +9,7 @@
 #include "bt/virtual/value.h"
 
 #define ACK_MAX 4 /* bytes of a fragment that only acknowledges */
+#define CUT_TO 20 /* what fits into the smallest MTU */
 
 static bool is_write(const struct vb_scene *scene)
 {
@@ -126,12 +127,10 @@ bool vb_strike_reordered(struct vb_fault *f, struct vb_scene *scene)
 /* F50 */
 bool vb_strike_truncated(struct vb_fault *f, struct vb_scene *scene)
 {
-    if (f->busy || !is_notification(scene) || scene->n <= VB_ATT_MTU_MIN ||
-        !vb_fault_count(f, "a notification of %zu bytes is cut to 20", scene->n - 3))
+    if (scene->n <= CUT_TO ||
+        !vb_fault_count(f, "a notification of %zu bytes is cut to %d", scene->n, CUT_TO))
         return false;
-    f->busy = true;
-    vb_link_answer(scene->link, scene->p, VB_ATT_MTU_MIN);
-    f->busy = false;
+    vb_char_set_value(scene->chr, scene->p, CUT_TO);
     return true;
 }
 
@@ -199,31 +198,39 @@ static void hang_up(void *arg)
     vb_stranger_hang_up(((struct vb_fault *)arg)->vb);
 }
 
+/* The other program has its socket, for so long: now the client's own write comes. */
+static void on_taken(void *arg)
+{
+    struct vb_fault *f = arg;
+
+    vb_timer_set(f->vb, &f->later, f->step * VB_MS, hang_up, f);
+    vb_fault_let_go(f);
+}
+
 /* Another program takes the characteristic's writes for a while; its socket comes first. */
-static bool acquired(struct vb_fault *f, const struct vb_scene *scene, uint64_t us)
+static bool acquired(struct vb_fault *f, const struct vb_scene *scene, unsigned ms)
 {
     const struct vb_char *chr = is_write(scene) ? vb_fault_char(f->vb, scene->m) : NULL;
 
     if (!chr || !(chr->props & VB_PROP_WRITE_CMD) ||
-        !vb_fault_count(f, "another program has acquired the writes for %u ms",
-                        (unsigned)(us / VB_MS)))
+        !vb_fault_count(f, "another program has acquired the writes for %u ms", ms))
         return false;
-    vb_stranger_acquire(f->vb, chr->path);
-    vb_timer_set(f->vb, &f->later, us, hang_up, f);
-    vb_fault_keep(f, scene->m, 100 * VB_MS);
+    f->step = ms;
+    vb_fault_keep(f, scene->m, UINT64_MAX);
+    vb_stranger_acquire(f->vb, chr->path, on_taken, f);
     return true;
 }
 
 /* F54 */
 bool vb_strike_hang_up(struct vb_fault *f, struct vb_scene *scene)
 {
-    return acquired(f, scene, VB_S);
+    return acquired(f, scene, 1000);
 }
 
 /* F55 */
 bool vb_strike_stall(struct vb_fault *f, struct vb_scene *scene)
 {
-    return acquired(f, scene, 4 * VB_S);
+    return acquired(f, scene, 4000);
 }
 
 /* F56: noise, an old fragment once more, or one that begins a message */

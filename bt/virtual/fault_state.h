@@ -102,6 +102,9 @@ bool vb_fault_count(struct vb_fault *f, const char *format, ...)
 /* Keep a call for so long, then let it go its usual way; UINT64_MAX: it is never answered. */
 void vb_fault_keep(struct vb_fault *f, sd_bus_message *m, uint64_t us);
 
+/* What is kept goes its usual way now. */
+void vb_fault_let_go(struct vb_fault *f);
+
 /* Answer all that is kept with an error. */
 void vb_fault_end_kept(struct vb_fault *f, const char *name, const char *text);
 

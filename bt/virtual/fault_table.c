@@ -117,7 +117,7 @@ const struct vb_fault_kind vb_fault_kinds[] = {
     {"F49", "notifications change places",
      VB_FAULT_DATA, ANY, 2, 0, false, 64, PDU, vb_strike_reordered},
     {"F50", "a notification is cut to 20 bytes",
-     VB_FAULT_DATA, ANY, 1, 0, false, 0, PDU, vb_strike_truncated},
+     VB_FAULT_DATA, ANY, 1, 0, false, 0, VALUE, vb_strike_truncated},
     {"F51", "notifications become one",
      VB_FAULT_DATA, ANY, 1, 0, false, 64, VALUE, vb_strike_coalesced},
     {"F52", "a notification before StartNotify is answered",

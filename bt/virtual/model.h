@@ -295,6 +295,8 @@ struct vb {
     TAILQ_HEAD(, vb_fault) faults;   /* fault.h */
     sd_bus *stranger;                /* stranger.h */
     sd_bus_message *acquired;
+    void (*acquired_fn)(void *arg);  /* stranger.h */
+    void *acquired_arg;
     TAILQ_HEAD(, vb_ghost) ghosts;   /* ghost.h */
     TAILQ_HEAD(, vb_passage) passages; /* door.h */
     sd_event_source *door;

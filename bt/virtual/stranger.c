@@ -95,15 +95,19 @@ static int on_acquired(sd_bus_message *m, void *userdata, sd_bus_error *error)
     (void)error;
     sd_bus_message_unref(vb->acquired);
     vb->acquired = sd_bus_message_ref(m);
+    vb->acquired_fn(vb->acquired_arg);
     return 0;
 }
 
-void vb_stranger_acquire(struct vb *vb, const char *path)
+void vb_stranger_acquire(struct vb *vb, const char *path, void (*fn)(void *arg), void *arg)
 {
     sd_bus_message *m = call(vb, path, VB_CHARACTERISTIC, "AcquireWrite");
 
-    if (m && sd_bus_message_append(m, "a{sv}", 0) >= 0)
-        (void)sd_bus_call_async(vb->stranger, NULL, m, on_acquired, vb, UINT64_MAX);
+    vb->acquired_fn = fn;
+    vb->acquired_arg = arg;
+    if (!m || sd_bus_message_append(m, "a{sv}", 0) < 0 ||
+        sd_bus_call_async(vb->stranger, NULL, m, on_acquired, vb, UINT64_MAX) < 0)
+        fn(arg); /* it has nothing, and never will */
     sd_bus_message_unref(m);
 }
 

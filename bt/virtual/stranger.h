@@ -14,9 +14,11 @@ struct vb;
 void vb_stranger_call(struct vb *vb, const char *path, const char *iface, const char *member,
                       const char *types, ...);
 
-/* WriteValue with a type, AcquireWrite, Powered=true. */
+/* AcquireWrite; fn(arg) when it is answered, with the socket or an error. One at a time. */
+void vb_stranger_acquire(struct vb *vb, const char *path, void (*fn)(void *arg), void *arg);
+
+/* WriteValue with a type, Powered=true. */
 void vb_stranger_write(struct vb *vb, const char *path, const void *bytes, size_t n);
-void vb_stranger_acquire(struct vb *vb, const char *path);
 void vb_stranger_power_on(struct vb *vb, const char *adapter);
 
 /* Close what AcquireWrite gave. */

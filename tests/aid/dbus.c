@@ -79,8 +79,6 @@ bool aid_wait(struct aid_loop *loop, bool (*done)(void *arg), void *arg, int tim
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-static void log_line(struct aid_log *log, const char *first, const char *second, const char *third);
-
 static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct aid_call *call = userdata;
@@ -88,7 +86,7 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
     (void)error;
     call->reply = sd_bus_message_ref(m);
     if (call->log)
-        log_line(call->log, "answered", "", "");
+        aid_log_line(call->log, "answered", "", "");
     return 0;
 }
 
@@ -256,7 +254,7 @@ void aid_value_text(sd_bus_message *m, char *out, size_t cap)
 
 /* ---- the log --------------------------------------------------------------------------------- */
 
-static void log_line(struct aid_log *log, const char *first, const char *second, const char *third)
+void aid_log_line(struct aid_log *log, const char *first, const char *second, const char *third)
 {
     size_t n = strlen(first) + strlen(second) + strlen(third) + 1;
     char *text = realloc(log->text, log->n + n + 1);
@@ -280,7 +278,7 @@ static int on_managed(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     (void)error;
     if (sd_bus_message_read(m, "o", &path) > 0)
-        log_line(userdata, added ? "added " : "removed ", short_path(path), "");
+        aid_log_line(userdata, added ? "added " : "removed ", short_path(path), "");
     return 0;
 }
 
@@ -298,7 +296,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
         (void)sd_bus_message_read(m, "s", &name);
         (void)snprintf(head, sizeof head, "%s %s", path, name);
         aid_value_text(m, value, sizeof value);
-        log_line(log, head, value, "");
+        aid_log_line(log, head, value, "");
         (void)sd_bus_message_exit_container(m);
     }
     (void)sd_bus_message_exit_container(m);
@@ -307,7 +305,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
         char head[256];
 
         (void)snprintf(head, sizeof head, "%s %s", path, name);
-        log_line(log, head, "!", "");
+        aid_log_line(log, head, "!", "");
     }
     return 0;
 }

@@ -76,6 +76,9 @@ int aid_log_start(struct aid_log *log, sd_bus *bus);
 void aid_log_clear(struct aid_log *log);
 void aid_log_done(struct aid_log *log);
 
+/* Add a line of the test's own: the three texts in a row. */
+void aid_log_line(struct aid_log *log, const char *first, const char *second, const char *third);
+
 /* Pump until `line` is in the log; false after AID_WAIT_MS, with the log on stderr. */
 bool aid_log_wait(struct aid_loop *loop, struct aid_log *log, const char *line);
 

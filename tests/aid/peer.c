@@ -2,6 +2,7 @@
 #include "tests/aid/peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SERVICE "org.bluez.GattService1"
@@ -199,6 +200,17 @@ static int on_read(struct aid_peer *peer, sd_bus_message *m)
                   own ? sizeof maker - 1 : peer->n_value);
 }
 
+static void tell_written(const struct aid_peer *peer, const uint8_t *bytes, size_t n)
+{
+    char hex[2 * sizeof peer->value + 1] = "";
+
+    if (!peer->wrote)
+        return;
+    for (size_t i = 0; i < n && i < sizeof peer->value; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    aid_log_line(peer->wrote, "wrote ", hex, "");
+}
+
 static int on_write(struct aid_peer *peer, sd_bus_message *m)
 {
     const void *bytes;
@@ -207,6 +219,7 @@ static int on_write(struct aid_peer *peer, sd_bus_message *m)
     if (sd_bus_message_read_array(m, 'y', &bytes, &n) < 0)
         return -EINVAL;
     read_options(peer, m);
+    tell_written(peer, bytes, n);
     peer->n_writes++;
     if (peer->offset + n <= sizeof peer->value) {
         if (n > 0)

@@ -15,6 +15,7 @@
 
 #include "tests/aid/dbus.h"
 
+#define AID_PEER_MAKER "00002a29-0000-1000-8000-00805f9b34fb"
 #define AID_PEER_SERVICE "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 #define AID_PEER_RX "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
 #define AID_PEER_TX "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
@@ -40,6 +41,7 @@ struct aid_peer {
     unsigned n_writes, n_reads, n_start, n_stop, n_confirm;
     uint16_t mtu, offset;  /* options of the last read or write */
     char device[128];
+    struct aid_log *wrote; /* gets "wrote HEX" for each value written; NULL: none */
 };
 
 /* Answer on a connection; register nothing yet. Fields that say how it behaves are kept. */

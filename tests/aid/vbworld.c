@@ -1,6 +1,7 @@
 /* vbworld.c - a private bus with virtual-bluez, a client and a peripheral; see vbworld.h. */
 #include "tests/aid/vbworld.h"
 
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@ int vbworld_start(struct vbworld *w, const char *const options[])
 {
     const char *argv[24];
     sd_bus *peer_bus;
-    int out, r;
+    int r;
     size_t n = 0;
 
     *w = (struct vbworld){0};
@@ -23,11 +24,10 @@ int vbworld_start(struct vbworld *w, const char *const options[])
     while (*options && n < 23)
         argv[n++] = *options++;
     argv[n] = NULL;
-    w->pid = aid_spawn(argv, &out);
+    w->pid = aid_spawn(argv, &w->out);
     if (w->pid < 0)
         return -1;
-    r = aid_wait_line(out, "ready", AID_WAIT_MS);
-    (void)close(out);
+    r = aid_wait_line(w->out, "ready", AID_WAIT_MS);
     w->client = aid_connect(&w->loop, w->bus.address);
     peer_bus = aid_connect(&w->loop, w->bus.address);
     if (r < 0 || !w->client || !peer_bus || aid_log_start(&w->log, w->client) < 0 ||
@@ -46,6 +46,8 @@ int vbworld_stop(struct vbworld *w)
     aid_disconnect(&w->loop, w->client);
     aid_log_done(&w->log);
     r = aid_stop(w->pid);
+    (void)close(w->out);
+    aid_log_done(&w->said);
     aid_bus_stop(&w->bus);
     if (r != 0)
         (void)fprintf(stderr, "# virtual-bluez ended with %d\n", r);
@@ -77,6 +79,35 @@ int vbworld_ready(struct vbworld *w)
         expect_ok("Connect", aid_do(&w->loop, w->client, VB_DEV, VB_DEVICE1, "Connect")) < 0)
         return -1;
     return aid_log_wait(&w->loop, &w->log, VB_LOG_DEV " ServicesResolved=true") ? 0 : -1;
+}
+
+/* Take what is in the pipe: whole lines, each of which its writer flushed at once. */
+static void listen_to(struct vbworld *w)
+{
+    struct pollfd p = {.fd = w->out, .events = POLLIN};
+    char text[65536 + 1]; /* a pipe holds no more */
+    ssize_t n;
+
+    while (poll(&p, 1, 0) > 0 && (n = read(w->out, text, sizeof text - 1)) > 0) {
+        text[n - (text[n - 1] == '\n')] = '\0';
+        aid_log_line(&w->said, text, "", "");
+    }
+}
+
+unsigned vbworld_told(struct vbworld *w, const char *begin, char *line, size_t cap)
+{
+    const char *at;
+    unsigned n = 0;
+
+    listen_to(w);
+    for (at = w->said.text; at && *at; at = strchr(at, '\n') + 1) {
+        if (strncmp(at, begin, strlen(begin)) != 0)
+            continue;
+        n++;
+        if (line)
+            (void)snprintf(line, cap, "%.*s", (int)strcspn(at, "\n"), at);
+    }
+    return n;
 }
 
 void vbworld_peer_dies(struct vbworld *w)

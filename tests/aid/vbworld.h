@@ -18,6 +18,8 @@
 struct vbworld {
     struct aid_bus bus;
     pid_t pid;
+    int out;              /* virtual-bluez' stdout, from which vbworld_told() reads */
+    struct aid_log said;  /* what it said there */
     struct aid_loop loop;
     sd_bus *client;
     struct aid_log log;
@@ -38,6 +40,10 @@ int vbworld_seen(struct vbworld *w);
 
 /* The same, connected and with its services resolved. */
 int vbworld_ready(struct vbworld *w);
+
+/* How many lines virtual-bluez has said on its stdout since "ready" that begin so. A strike is said
+ * before anybody on the bus can see it. The last of them goes to line (cap bytes), if given. */
+unsigned vbworld_told(struct vbworld *w, const char *begin, char *line, size_t cap);
 
 /* The peer's program dies. */
 void vbworld_peer_dies(struct vbworld *w);
