@@ -83,7 +83,7 @@ run 0 "install again" put install DESTDIR="$R"
 security() { systemd-analyze security --offline=yes --root="$R" --no-pager "$1" 2>/dev/null | sed -n 's/.*: \([0-9.]*\) .*/\1/p'; }
 for unit in gasoffice.service gasmeter@one.service gasmeter-uart@ttyUSB0.service gasoffice-backup.service; do
     figure=$(security "$unit")
-    echo "# systemd-analyze security $unit: $figure"
+    echo "# systemd-analyze security $unit: $figure" >&2
     is "$(awk -v f="$figure" 'BEGIN { print f != "" && f < 2.0 ? "yes" : f }')" yes "$unit is exposed less than 2.0 of 10"
 done
 rm -rf "$R/bin" "$R/usr/bin" "$R/usr/lib"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # g-boot.sh - the virtual machine is what the other groups take it for. TAP, run by tests/vm/run-group.
+# seconds: 25
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

@@ -2,6 +2,7 @@
 # g-camera.sh - gasfitter with a V4L2 camera of the kernel's own: preview, decoding, the job, and what goes wrong. TAP, run by
 # tests/vm/run-group.
 # before: W="$work/world" bash -ec '. tests/vm/camera.sh; camera_frames'
+# seconds: 60
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # g-faults.sh - account openings over the real bluetoothd, while the link, the daemon, the laptop's adapter or the meter fails:
 # each goes on by itself, and has been done once. TAP, run by tests/vm/run-group.
-# vm: -t 1800
+# seconds: 290
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # g-fidelity.sh - what the real bluetoothd does in each case of tests/tools/conformance.py is what tests/tools/conformance.txt
 # says of it: the page that lists virtual-bluez's differences rests on that. TAP, run by tests/vm/run-group.
+# seconds: 130
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

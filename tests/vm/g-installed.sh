@@ -3,6 +3,7 @@
 # head office runs under its unit, a meter under its own, gasfitter as an ordinary user. TAP, run by tests/vm/run-group.
 # vm: --systemd
 # before: make -s install BUILD="$BUILD" DESTDIR="$work/root" -o all
+# seconds: 190
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

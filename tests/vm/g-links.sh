@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # g-links.sh - account openings over the real bluetoothd with the smallest MTU, with its three ATT channels, with a stale cache and
 # beside a second laptop. TAP, run by tests/vm/run-group.
-# vm: -t 1800
+# seconds: 230
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 CONTROLLERS=3

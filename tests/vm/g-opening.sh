@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # g-opening.sh - accounts are opened over the real bluetoothd: without a person, and on the screen by keys, in tmux. TAP, run by
 # tests/vm/run-group.
+# seconds: 190
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh

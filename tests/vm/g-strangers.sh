@@ -2,6 +2,7 @@
 # g-strangers.sh - programs that know a meter by its documents alone use one through the real bluetoothd: a script over D-Bus, and
 # bluetoothctl on a terminal; then gasfitter opens its account. btmon captured it all: on the air are the PDUs that virtual-bluez
 # foretells (tests/tools/air.txt, kept by tests/t-strangers.sh), and tshark decodes them. TAP, run by tests/vm/run-group.
+# seconds: 110
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh
