@@ -21,7 +21,8 @@
  * last a TURN: from then on the next sector is no longer known to be erased, whatever it reads. The
  * highest generation with a COMMIT is the journal. Turning to the next sector only programs: it has
  * been erased beforehand by mc_journal_prepare(), which the meter calls when neither session nor
- * purge grant is alive, because an erase may stall the core for seconds.
+ * purge grant is alive and the valve is not on its way, because an erase may stall the core for
+ * seconds.
  */
 #ifndef GF_METER_JOURNAL_H
 #define GF_METER_JOURNAL_H

@@ -128,6 +128,14 @@ static void poll_valve(struct mc_meter *m)
         mc_link_answer(m, answer);
 }
 
+/* An erase may stall the core for seconds, and with it what stops the motor at its end: never while
+ * the valve is on its way. One that has not arrived in its time holds nothing up any longer: a
+ * journal that cannot go on would be worse. */
+static bool may_erase(const struct mc_meter *m)
+{
+    return mc_link_idle(m) && (!mc_valve_is_moving(m) || m->drive.fault_logged);
+}
+
 int mc_meter_tick(struct mc_meter *m)
 {
     if (!m->usable) {
@@ -139,7 +147,7 @@ int mc_meter_tick(struct mc_meter *m)
     mc_link_poll(m);
     poll_valve(m);
     mc_history_poll(m);
-    if (mc_link_idle(m))
+    if (may_erase(m))
         (void)mc_store_tidy(m);         /* tried again at the next tick */
     if (m->core.grant_open != 0 || m->later.waiting || mc_valve_is_moving(m))
         return TICK_VALVE_MS;

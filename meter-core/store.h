@@ -59,7 +59,8 @@ void mc_tx_purchase(struct mc_tx *tx, const gasm_Purchase *purchase);
  * that is prepared. 0; GF_E_NOT_NOW when only an erase would help; GF_E_STORE. Uses m->rec. */
 int mc_store_room(struct mc_meter *m, uint32_t n);
 
-/* Erase the next sector if it needs it. Only when no session and no purge grant is alive. */
+/* Erase the next sector if it needs it. Only when no session and no purge grant is alive, and the
+ * valve is not on its way. */
 int mc_store_tidy(struct mc_meter *m);
 
 /* Commit without a receipt. 0; GF_E_NOT_NOW, GF_E_STORE: nothing changed. */

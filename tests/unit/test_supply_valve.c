@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "meter-core/store.h"
 #include "meter-core/valve.h"
 #include "tests/aid/supply_site.h"
 
@@ -156,6 +157,65 @@ static void test_lagging_switch(void **state)
     supply_finish(&s);
 }
 
+/* Use the journal's other sector up: it has to be erased before the next turn. */
+static void want_erase(struct supply_site *s)
+{
+    struct mc_meter *m = s->w->meter;
+
+    assert_int_equal(mc_store_room(m, mc_journal_free(&m->journal) + 1), 0);
+    assert_false(m->journal.prepared);
+}
+
+/* An erase stalls the core, and with it what stops the motor: it waits until the valve has arrived,
+ * whichever way it goes, also behind a start that found it open. */
+static void test_no_erase_on_the_way(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+    struct mc_meter *m = s.w->meter;
+
+    (void)state;
+    want_erase(&s);
+    (void)mc_meter_tick(m);
+    assert_true(m->journal.prepared);
+    mc_supply_arm(m);
+    mc_meter_button(m);
+    assert_true(mc_valve_is_moving(m));
+    want_erase(&s);
+    (void)mc_meter_tick(m);
+    assert_false(m->journal.prepared);
+    aid_world_pass(s.w, 3000);
+    assert_int_equal(s.w->valve.state, gasm_ValveState_VALVE_OPEN);
+    assert_true(m->journal.prepared);
+    assert_int_equal(aid_world_restart(s.w), 0);
+    assert_true(mc_valve_is_moving(m));
+    want_erase(&s);
+    (void)mc_meter_tick(m);
+    assert_false(m->journal.prepared);
+    aid_world_pass(s.w, 3000);
+    assert_true(supply_is_shut(&s));
+    assert_true(m->journal.prepared);
+    supply_finish(&s);
+}
+
+/* But a valve that never arrives does not hold the journal up. */
+static void test_erase_though_stuck(void **state)
+{
+    struct supply_site s = supply_make(1, 50000);
+    struct mc_meter *m = s.w->meter;
+
+    (void)state;
+    supply_open(&s);
+    s.w->valve.stuck = true;
+    mc_valve_want(m, false);
+    want_erase(&s);
+    aid_world_pass(s.w, TRAVEL_MS - 20);
+    assert_false(m->journal.prepared);
+    aid_world_pass(s.w, 40);
+    assert_true(m->drive.fault_logged);
+    assert_true(m->journal.prepared);
+    supply_finish(&s);
+}
+
 /* Ordered open in any life state: only service lets the order out; and what no press opened is
  * shut again. */
 static void test_no_owner(void **state)
@@ -297,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_fault_while_opening),
         cmocka_unit_test(test_stuck_open),
         cmocka_unit_test(test_lagging_switch),
+        cmocka_unit_test(test_no_erase_on_the_way),
+        cmocka_unit_test(test_erase_though_stuck),
         cmocka_unit_test(test_no_owner),
         cmocka_unit_test(test_flow_while_shut),
         cmocka_unit_test(test_last_pulse),
