@@ -62,15 +62,21 @@ class Gone(Exception):
     """The other end of the line is not there any more."""
 
 
+class Late(Exception):
+    """What a cut waited for has not come."""
+
+
 class Link:
-    """Messages over the line. `at` may be set: when that time comes, cut() is called, once."""
+    """Messages over the line. `at` may be set: when that time comes, cut() is called, once. `when` may be set: as
+    soon as nothing waits to be acknowledged the line is read no more, so no answer gets over it (the next
+    message leaves only when this one is acknowledged); when when() is true, cut() is called, once."""
 
     def __init__(self, path, start):
         self.self, self.peer, self.synced = start, 0, False
         self.rx = self.tx = 0
         self.rest, self.queue, self.sent_s = b"", [], 0
         self.messages = []
-        self.at = self.cut = None
+        self.at = self.when = self.cut = None
         self.sock = self.connected(path)
 
     @staticmethod
@@ -140,9 +146,21 @@ class Link:
                 self.messages.append((payload[0], payload[1:]))
             self.put(frame(ACK, number))
 
+    def cut_when(self, limit_s=20):
+        when, self.when = self.when, None
+        end_s = time.monotonic() + limit_s
+        while not when():
+            if time.monotonic() > end_s:
+                raise Late
+            time.sleep(0.001)
+        self.cut()
+        raise Gone
+
     def turn(self, wait_s):
         """Wait for bytes, at most so long, and take them. True when there were some."""
         now = time.monotonic()
+        if self.when is not None and not self.queue:
+            self.cut_when()
         if self.at is not None:
             if now >= self.at:
                 self.at = None
