@@ -56,10 +56,12 @@ $(FW_BUILD)/obj/%.o: %.c $(FW_SOURCES)/versions firmware.mk | $(FW_BUILD)/gen/me
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FW_CC) $(FW_CFLAGS) -MMD -MP -c -o $@ $<
 
+# A heap, stdio, floating point or a byte above a budget: there is no such image.
 define fw_board
-$(FW_BUILD)/$(1).elf: $(FW_OBJ) $(call fw_obj,$($(1)_BOARD)) $(FW_PORT)/$($(1)_LD) $(FW_PORT)/sections.ld firmware.mk
+$(FW_BUILD)/$(1).elf: $(FW_OBJ) $(call fw_obj,$($(1)_BOARD)) $(FW_PORT)/$($(1)_LD) $(FW_PORT)/sections.ld firmware.mk tests/tools/firmware_size
 	$(Q)[ "$$$$($(FW_CC) $(FW_ARCH) -print-multi-directory)" = $(FW_MULTILIB) ] || { echo "$(FW_CC) has no $(FW_MULTILIB)"; exit 1; }
 	$(Q)$(FW_CC) $(FW_LDFLAGS) -T $($(1)_LD) -Wl,-Map=$$(@:.elf=.map) -o $$@ $$(filter %.o,$$^)
+	$(Q)tests/tools/firmware_size $(if $(filter $(1),$(FW_EMULATED)),--emulated) $$@ >/dev/null || { rm -f $$@; exit 1; }
 endef
 $(foreach b,$(FW_BOARDS),$(eval $(call fw_board,$(b))))
 

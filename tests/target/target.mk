@@ -16,6 +16,14 @@ endef
 $(foreach b,$(TARGET_PLANTED),$(eval $(call planted_image,$(b))))
 TARGET_IMAGES := $(FW_BUILD)/qemu.elf $(TARGET_PLANTED:%=$(FW_BUILD)/planted/%.elf)
 
+# The F405's image with what must not be in one, in place of the NMI's handler: each recipe has to fail (t-firmware.sh).
+define forbidden_image
+forbidden-$(1)_BOARD := $(f405_BOARD) $(TARGET)/forbidden/$(1).c
+forbidden-$(1)_LD    := $(f405_LD)
+$$(eval $$(call fw_board,forbidden-$(1)))
+endef
+$(foreach p,$(wildcard $(TARGET)/forbidden/*.c),$(eval $(call forbidden_image,$(basename $(notdir $(p))))))
+
 # ---- the meter's unit tests, as images ----
 # Linked with the firmware's own objects. cmocka and jansson (for the published vectors) come as source.
 UNITS_BUILD   := $(FW_BUILD)/units
