@@ -11,6 +11,14 @@ case $BUILD in *-san) echo "1..0 # SKIP bugs are planted in a tree of their own,
 
 run 0 "every line fits its file" tests/tools/mutants --check
 says "each fits its file" "they are counted"
+tap_folder mutants
+edit='tests/tools/tap.sh | TAP_BAD=0 | TAP_BAD=2'
+printf '%s | +\n' "$edit" >"$W/list"
+run 1 "a bug whose last edit is missing" tests/tools/mutants --check --list "$W/list"
+says "no other edit follows" "it is told"
+printf '%s | common\n' "$edit" >>"$W/list"
+run 0 "a bug of two edits" tests/tools/mutants --check --list "$W/list"
+says "# 1 planted bugs, each fits" "it is one"
 if [ -n "${TEST_ALL:-}" ]; then
     run 0 "each is caught" tests/tools/mutants
 else
