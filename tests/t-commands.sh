@@ -40,8 +40,7 @@ good() {
     shift
     echo "$command" >>"$W/good"
     run 0 "$command" office $command "$@" --json
-    [ "$(parsed)" != "no JSON" ]
-    ok $? "$command: its answer is JSON"
+    holds "$command: its answer is JSON" [ "$(parsed)" != "no JSON" ]
 }
 # bad COMMAND STATUS WORDS ARGUMENT... - ends with that exit status, and says these words: in a sentence and in JSON
 bad() {

@@ -69,7 +69,7 @@ run 2 "two labels" fitter run account-opening --job J-0002 --image "$W/1.png" --
 run 2 "a clock rate that is none" fitter --clock-rate fast jobs
 run 3 "a laptop that is not enrolled" "$BUILD/gasfitter" --data "$W/nobody" --passphrase-file "$W/passphrase" jobs
 says "E033" "it says so"
-[ ! -e "$W/nobody" ]; ok $? "and nothing was made"
+holds "and nothing was made" [ ! -e "$W/nobody" ]
 echo "another passphrase" >"$W/wrong"
 run 4 "a wrong passphrase" "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "$W/wrong" jobs
 run 8 "enrolled twice" fitter enrol https://127.0.0.1:1 AAAAAAAAAA-0000000000000000

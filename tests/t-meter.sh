@@ -31,8 +31,6 @@ refuses() {
     says "E053" "it says so"
     says "$name needs" "and which right is needed"
 }
-# holds NAME CMD... - the command succeeds
-holds() { local name=$1; shift; if "$@"; then ok 0 "$name"; else ok 1 "$name"; fi; }
 out_has() { grep -Eq -- "$1" <<<"$OUT"; }
 value() { printf '%s\n' "$OUT" | sed -n "s/^$1: //p" | tail -1; }
 

@@ -7,6 +7,8 @@ ok() {
     if [ "$1" = 0 ]; then echo "ok $TAP_N - $2"; else echo "not ok $TAP_N - $2"; echo "# failed: $2" >&2; TAP_BAD=1; fi
     return 0
 }
+# holds NAME CMD... - CMD succeeds. Not `CMD; ok $? NAME`: under set -e a CMD that fails ends the whole test, and nothing is told
+holds() { local name=$1; shift; if "$@"; then ok 0 "$name"; else ok 1 "$name"; fi; }
 # is GOT WANT NAME
 is() {
     [ "$1" = "$2" ] || printf '# got "%s", not "%s"\n' "$1" "$2" >&2

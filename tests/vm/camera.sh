@@ -26,12 +26,13 @@ camera_frames() {
 # camera_up - the driver is loaded, and the camera looks at nothing. Most pictures are left out: each costs an emulated
 # processor more time than there is until the next
 camera_up() {
-    modprobe vivid n_devs=1 node_types=0x101 num_inputs=1 input_types=0x3 num_outputs=1 output_types=0x1
-    wait_for 60 test -c /dev/video1
-    for d in 0 1; do v4l2-ctl -d $d --set-dv-bt-timings index=0 >/dev/null; done      # 640 x 480
-    v4l2-ctl -d 0 --set-fmt-video=width=640,height=480,pixelformat=YUYV
-    v4l2-ctl -d 0 -c loop_video=1,osd_text_mode=2,percentage_of_dropped_buffers=85
-    v4l2-ctl -d 1 --set-fmt-video-out=width=640,height=480,pixelformat=YUYV
+    modprobe vivid n_devs=1 node_types=0x101 num_inputs=1 input_types=0x3 num_outputs=1 output_types=0x1 &&
+        wait_for 60 test -c /dev/video1 &&
+        v4l2-ctl -d 0 --set-dv-bt-timings index=0 >/dev/null &&     # 640 x 480
+        v4l2-ctl -d 1 --set-dv-bt-timings index=0 >/dev/null &&
+        v4l2-ctl -d 0 --set-fmt-video=width=640,height=480,pixelformat=YUYV &&
+        v4l2-ctl -d 0 -c loop_video=1,osd_text_mode=2,percentage_of_dropped_buffers=85 &&
+        v4l2-ctl -d 1 --set-fmt-video-out=width=640,height=480,pixelformat=YUYV
 }
 
 # camera_show FRAME - look at it

@@ -21,8 +21,7 @@ fitter() { timeout 300 "$BUILD/gasfitter" --data "$W/laptop" --passphrase-file "
 
 run 3 "scanning without a camera" fitter scan
 says "E034" "it says so"
-camera_up
-ok $? "the kernel has a camera"
+holds "the kernel has a camera" camera_up
 
 # ---- without a screen ----
 camera_show "$W/label1"
@@ -36,8 +35,7 @@ hold='open F, "+<", "/dev/video0" or die; $b = pack "L5", 2, 1, 1, 0, 0; ioctl F
     $| = 1; print "held\n"; sleep'
 perl -e "$hold" >"$W/held" 2>&1 &
 HELD=$!
-wait_for 60 grep -q held "$W/held"
-ok $? "another program uses the camera"
+holds "another program uses the camera" wait_for 60 grep -q held "$W/held"
 run 8 "scanning then" fitter scan
 says "E035" "it says so"
 kill "$HELD"
