@@ -12,15 +12,11 @@ import os
 import time
 
 import dbus
-import dbus.mainloop.glib
 from gi.repository import GLib
 
-BLUEZ, PROPERTIES = "org.bluez", "org.freedesktop.DBus.Properties"
-ADAPTER, DEVICE, CHARACTERISTIC = "org.bluez.Adapter1", "org.bluez.Device1", "org.bluez.GattCharacteristic1"
-WAIT_S = 60
-METER = "8a5c000%d-2f4d-4b7e-9c61-d0b3f1e7a942"
-RX, TX, CTL = METER % 2, METER % 3, METER % 4
-INFORMATION = {"Manufacturer": "2a29", "Model": "2a24", "Firmware": "2a26"}
+from meter_gatt import (ADAPTER, BLUEZ, CHARACTERISTIC, CTL, DEVICE, INFORMATION, PROPERTIES, RX, TX, WAIT_S, Gatt, epoch_after, options,
+                        reset)
+
 KINDS = {2: "ServerHello", 6: "HelloRefusal"}
 START, END, ACK = 0x80, 0x40, 0x20
 
@@ -31,29 +27,19 @@ def hello(meter_id):
     return b"\x01\x08\x01\x12" + bytes([len(ticket)]) + ticket + b"\x1a\x10" + b"run of a strange" + b"\x22\x10" + os.urandom(16)
 
 
-def options(**named):
-    return dbus.Dictionary(named, signature="sv")
-
-
-class Stranger:
+class Stranger(Gatt):
     def __init__(self, bus, central, meter):
-        dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)
-        self.bus, self.tx, self.heard = dbus.bus.BusConnection(bus), None, []
-        self.adapter = next((p for p, f in self.objects().items() if f.get(ADAPTER, {}).get("Address") == central), None)
-        if self.adapter is None:
+        super().__init__(bus)
+        self.tx, self.heard = None, []
+        adapter = next((p for p, f in self.objects().items() if f.get(ADAPTER, {}).get("Address") == central), None)
+        if adapter is None:
             raise SystemExit(f"stranger: no adapter {central}")
-        self.device = f"{self.adapter}/dev_{meter.replace(':', '_')}"
+        self.at(adapter, meter)
         self.bus.add_signal_receiver(self.changed, "PropertiesChanged", PROPERTIES, BLUEZ, path_keyword="path")
 
     def changed(self, interface, now, _, path):
         if interface == CHARACTERISTIC and "Value" in now and path == self.tx:
             self.heard.append(bytes(now["Value"]))
-
-    def objects(self):
-        return self.call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-
-    def call(self, path, interface, method, *args):
-        return self.bus.get_object(BLUEZ, path, introspect=False).get_dbus_method(method, interface)(*args, timeout=WAIT_S)
 
     def until(self, what, is_so):
         end = time.monotonic() + WAIT_S
@@ -68,11 +54,6 @@ class Stranger:
             return bool(self.call(self.device, PROPERTIES, "Get", DEVICE, name))
         except dbus.DBusException:      # it is gone
             return False
-
-    def at(self, uuid):
-        uuid = uuid if len(uuid) > 4 else f"0000{uuid}-0000-1000-8000-00805f9b34fb"
-        return next((p for p, f in self.objects().items()
-                     if p.startswith(self.device) and f.get(CHARACTERISTIC, {}).get("UUID") == uuid), None)
 
     # ---- what a user of BlueZ does ----
     def find(self):
@@ -98,15 +79,9 @@ class Stranger:
         self.call(self.device, DEVICE, "Disconnect")
         self.until("the connection's end", lambda: not self.device_is("Connected"))
 
-    def read(self, uuid):
-        return bytes(self.call(self.at(uuid), CHARACTERISTIC, "ReadValue", options()))
-
-    def write(self, uuid, value, kind):
-        self.call(self.at(uuid), CHARACTERISTIC, "WriteValue", dbus.ByteArray(value), options(type=kind))
-
     # ---- what a client of the meter does ----
     def read_ctl(self):
-        ctl = self.read(CTL)
+        ctl = self.read(self.characteristics()[CTL])
         if len(ctl) != 21 or ctl[0] != 1:
             raise SystemExit(f"stranger: this is no CTL: {ctl.hex()}")
         print(f"CTL: {ctl[9:].decode()}, {'new' if ctl[1] & 15 == 1 else f'state {ctl[1] & 15}'}")
@@ -114,12 +89,12 @@ class Stranger:
 
     def say_hello(self):
         ctl = self.read_ctl()
-        epoch = ((ctl[1] >> 4) + 1) % 16
-        self.tx = self.at(TX)
+        epoch, at = epoch_after(ctl), self.characteristics()
+        self.tx = at[TX]
         self.call(self.tx, CHARACTERISTIC, "StartNotify")
-        self.write(CTL, bytes([1, epoch]) + (500).to_bytes(2, "little") + b"\x08", "request")
+        self.write(at[CTL], reset(epoch, 500), "request")
         message = hello(ctl[9:])
-        self.write(RX, bytes([START | END | ACK | epoch, 0, 0, 8]) + len(message).to_bytes(2, "little") + message, "command")
+        self.write(at[RX], bytes([START | END | ACK | epoch, 0, 0, 8]) + len(message).to_bytes(2, "little") + message, "command")
         self.until("the meter's answer", lambda: self.heard)
         answer = self.heard[0]
         if answer[:3] != bytes([START | END | ACK | epoch, 0, 1]) or int.from_bytes(answer[4:6], "little") != len(answer) - 6:
@@ -138,7 +113,7 @@ def main():
     s.find()
     s.connect()
     for name, uuid in INFORMATION.items():
-        print(f"{name}: {s.read(uuid).decode()}")
+        print(f"{name}: {s.read(s.characteristics()[uuid]).decode()}")
     s.say_hello()
     s.disconnect()
     s.connect()

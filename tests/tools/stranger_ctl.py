@@ -14,7 +14,8 @@ import select
 import sys
 import time
 
-from stranger import ACK, CTL, END, INFORMATION, KINDS, RX, START, TX, WAIT_S, hello
+from meter_gatt import CTL, INFORMATION, RX, TX, WAIT_S, epoch_after, reset
+from stranger import ACK, END, KINDS, START, hello
 
 # a value in hexadecimal digits, 16 bytes in a line; a shorter line is its end (no value of a meter's ends with a full one)
 DUMP = r"((?: *(?:[0-9a-f]{2} ){16} .*\n)* *(?:[0-9a-f]{2} ){1,15} .*\n)"
@@ -87,19 +88,18 @@ def main(central, meter):
     t.ask("menu gatt", r"Menu gatt")
     listed = {}
     for uuid in list(INFORMATION.values()) + [RX, TX, CTL]:
-        whole = uuid if len(uuid) > 4 else f"0000{uuid}-0000-1000-8000-00805f9b34fb"
-        listed[uuid] = t.ask(f"list-attributes {meter}", rf"(/org/bluez/\S+/char\S+)\s+{whole}")[1]
+        listed[uuid] = t.ask(f"list-attributes {meter}", rf"(/org/bluez/\S+/char\S+)\s+{uuid}")[1]
     for name, uuid in INFORMATION.items():
         t.ask(f"select-attribute {listed[uuid]}", r"\]# ")
         print(f"{name}: {t.value('read', listed[uuid]).decode()}")
     t.ask(f"select-attribute {listed[CTL]}", r"\]# ")
     ctl = t.value("read", listed[CTL])
     print(f"CTL: {ctl[9:].decode()}")
-    epoch = ((ctl[1] >> 4) + 1) % 16
+    epoch = epoch_after(ctl)
     t.ask(f"select-attribute {listed[TX]}", r"\]# ")
     t.ask("acquire-notify", "AcquireNotify success")         # "notify on" shows the values of the selected attribute alone
     t.ask(f"select-attribute {listed[CTL]}", r"\]# ")
-    t.ask(f"write {typed(bytes([1, epoch]) + (500).to_bytes(2, 'little') + bytes([8]))} 0 request", "Attempting to write")
+    t.ask(f"write {typed(reset(epoch, 500))} 0 request", "Attempting to write")
     t.ask(f"select-attribute {listed[RX]}", r"\]# ")
     message = hello(ctl[9:])
     fragment = bytes([START | END | ACK | epoch, 0, 0, 8]) + len(message).to_bytes(2, "little") + message
