@@ -60,7 +60,7 @@ void vb_device_linked(struct vb_device *device, struct vb_link *link)
     device->connected = true;
     vb_timer_stop(&device->connect_timer);
     vb_timer_stop(&device->temporary_timer);
-    if (!announced)
+    if (!announced && !vb->opt.no_connected)
         vb_changed(vb, device->path, VB_DEVICE, "Connected", NULL);
     vb_ok_kept(&device->connecting);
     vb_discovery_link_up(device->adapter);

@@ -15,7 +15,7 @@
 enum code {
     O_BUS = 256, O_ADAPTERS, O_LIST, O_VERSION, O_CLOCK_RATE, O_MTU, O_ADV_MS, O_CI_MS, O_PHY,
     O_DLE, O_LOSS, O_SUPERVISION_MS, O_SEED, O_FAULT, O_FAULT_SEED, O_FAULTS, O_DOOR,
-    O_NOTIFY_WAIT_MS, O_TRACE, O_READY_FD, O_VERBOSE, O_HELP
+    O_NOTIFY_WAIT_MS, O_NO_CONNECTED, O_TRACE, O_READY_FD, O_VERBOSE, O_HELP
 };
 
 static const struct {
@@ -55,6 +55,9 @@ static const struct {
     {O_NOTIFY_WAIT_MS, "notify-wait-ms", "N",
      "notifications wait N ms for others to share a PDU, 0..1000; default 10, as in BlueZ;\n"
      "                        0: each has its own, at once, as of a radio module", 0, 1000},
+    {O_NO_CONNECTED, "no-connected", NULL,
+     "a link's begin is not signalled, as by BlueZ 5.66 at times: Connected=true is left out", 0,
+     0},
     {O_TRACE, "trace", "FILE", "write what crosses the air to a btsnoop file", 0, 0},
     {O_DOOR, "door", "PATH",
      "a socket that leads to the bus, and that F07 cuts; the bus has to be a unix:path=", 0, 0},
@@ -166,6 +169,7 @@ static void take_number(enum code code, double v, struct vb_options *opt)
     case O_FAULT:
     case O_DOOR:
     case O_FAULTS:
+    case O_NO_CONNECTED:
     case O_TRACE:
     case O_LIST:
     case O_VERSION:
@@ -245,6 +249,7 @@ enum vb_run vb_options_read(int argc, char *argv[], struct vb_options *ret)
         }
         list = list || table[row].code == O_LIST;
         opt.verbose = opt.verbose || table[row].code == O_VERBOSE;
+        opt.no_connected = opt.no_connected || table[row].code == O_NO_CONNECTED;
         if (table[row].value && !take_value(row, optarg, &opt)) {
             (void)fprintf(stderr, "virtual-bluez: --%s: \"%s\" is not in range; see --help\n",
                           table[row].name, optarg);

@@ -25,6 +25,7 @@ struct vb_options {
     const char *faults[VB_FAULTS_MAX]; /* orders, see fault.h; not copied */
     unsigned n_faults;
     unsigned notify_wait_ms; /* notifications wait for more to share a PDU; 0: one each, at once */
+    bool no_connected;    /* Connected=true is never signalled */
     const char *trace;    /* file for what crosses the air; NULL: none */
     int ready_fd;         /* gets "ready" and is closed; -1: none */
     bool verbose;         /* every call on stderr */

@@ -3,6 +3,7 @@
 #   RATE    clock rate of all programs (default 1)
 #   FLOW    litres an hour that flow while a meter's valve is open (default 6000)
 #   LAX_BUS the bus passes on answers that nobody waits for (a fault of F10), which D-Bus usually drops
+#   RADIO   options of virtual-bluez, as words
 #   DB      URL of head office's database (default: a file in its folder)
 # Everything started here is stopped by world_stop, by pid. Programs talk over a private bus and loopback only.
 
@@ -76,8 +77,9 @@ EOF
     world_wait bus unix:
 }
 
-# world_radio [OPTION...] - with options of virtual-bluez' own
-world_radio() { world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" "$@"; world_wait radio ready; }
+# world_radio [OPTION...] - with options of virtual-bluez' own, and those of RADIO
+# shellcheck disable=SC2086 # words
+world_radio() { world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" ${RADIO:-} "$@"; world_wait radio ready; }
 
 # world_meter N [ADAPTER [OPTION...]] - run meter N on an adapter, the N-th unless said; with options of gasmeter's own
 world_meter() {

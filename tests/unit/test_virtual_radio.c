@@ -248,6 +248,20 @@ static void connecting_tells_in_bluez_order(void **state)
     assert_int_equal(vbworld_stop(&w), 0);
 }
 
+static void the_begin_of_a_link_may_be_left_out(void **state)
+{
+    struct vbworld w;
+
+    (void)state;
+    assert_int_equal(vbworld_start(&w, (const char *const[]){"--no-connected", "--adv-ms", "20",
+                                                             NULL}), 0);
+    assert_int_equal(vbworld_ready(&w), 0);
+    assert_int_equal(aid_log_count(&w.log, VB_LOG_DEV " Connected=true"), 0);
+    assert_int_equal(aid_log_count(&w.log, VB_LOG_DEV " ServicesResolved=true"), 1);
+    assert_string_equal(get(&w, "Connected"), "true");
+    assert_int_equal(vbworld_stop(&w), 0);
+}
+
 static void the_answer_to_connect_comes_before_the_services(void **state)
 {
     struct aid_call call;
@@ -522,6 +536,7 @@ int main(void)
         cmocka_unit_test(no_power_no_radio),
         cmocka_unit_test(registrations_are_checked),
         cmocka_unit_test(connecting_tells_in_bluez_order),
+        cmocka_unit_test(the_begin_of_a_link_may_be_left_out),
         cmocka_unit_test(the_answer_to_connect_comes_before_the_services),
         cmocka_unit_test(disconnecting_takes_two_seconds),
         cmocka_unit_test(a_dead_peripheral_drops_the_link_at_once),
