@@ -61,6 +61,8 @@ class Books:
 class Bench:
     """The image, its flash, head office; one emulator at a time."""
 
+    flow = 36000                    # l/h that the appliances take
+
     def __init__(self, image, folder):
         self.image, self.folder = image, folder
         self.nvm, self.closing = (os.path.join(folder, name) for name in ("now.nvm", "closing.nvm"))
@@ -88,7 +90,7 @@ class Bench:
             return
         self.stop()
         self.runs = nvm
-        emulator = uart.Emulator(self.image, nvm, self.folder, rate=RATE)
+        emulator = uart.Emulator(self.image, nvm, self.folder, self.flow, RATE)
         self.radio = self.client.radio = uart.Radio(emulator, RATE)
         self.client.session = None
 

@@ -86,7 +86,7 @@ $(UNITS_BUILD)/suites:
 test-target: deps-firmware  ## the firmware in its emulator and on register models: budgets, the whole chain, kills, unit tests
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all tests firmware $(TARGET_IMAGES) $(UNITS_IMAGES) $(UNITS_BUILD)/suites
 	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(addprefix $(TARGET)/,t-kills.sh t-units.sh t-board.sh t-chain.sh t-life.sh \
-	    t-firmware.sh t-firmware-stack.sh)
+	    t-faults.sh t-firmware.sh t-firmware-stack.sh)
 
 demo-firmware: deps-firmware  ## an account opened on the firmware in its emulator, step by step
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(FW_BUILD)/qemu.elf

@@ -8,8 +8,9 @@
  * Arguments (-semihosting-config arg=...,arg=...): the NVM file, then flow=L_PER_H, rate=N. USART2
  * takes what is done by hand: `b` button, `M` `m` magnet on and off, `C` `c` cover, `R` `r` reverse
  * flow, `f` and digits and newline: the flow; `s` is answered with the bytes of stack that main and the
- * handlers have taken since the start, `o` makes main's stack overflow, `P` and `p` let the supply
- * fail and hold again.
+ * handlers have taken since the start, `v` with the valve's state; `o` makes main's stack overflow, `e`
+ * reads where nothing is, `u` raises an interrupt that nobody handles; `P` and `p` let the supply fail
+ * and hold again.
  */
 #include "meter-core/port/stm32/board.h"
 
@@ -29,7 +30,10 @@
 #define SYST_RVR REG(0xE000E014u)
 #define SYST_CVR REG(0xE000E018u)
 #define NVIC_ISER1 REG(0xE000E104u)
+#define NVIC_ISER0 0xE000E100u
+#define NVIC_ISPR0_FROM_ISER0 0x100 /* bytes: NVIC_ISPR0 is at 0xE000E200 */
 #define AIRCR REG(0xE000ED0Cu)
+#define NOWHERE 0x60000000u         /* where the part has its external memory, and this board none */
 #define HCLK_PER_MS 168000u         /* QEMU's, whatever the clock tree says */
 
 /* RM0090 30.6: status, data, control 1. */
@@ -57,6 +61,14 @@ static struct {
     char args[256];
     int nvm;                        /* file handle */
 } qemu;
+
+/* A valve stays where it is when the core alone starts again: kept over a reset, and as anything else
+ * in RAM lost with the power, when the body's valve is shut. */
+#define KEPT 0x56616C76u
+static struct {
+    uint32_t magic;
+    gasm_ValveState valve;
+} kept __attribute__((section(".noinit")));
 
 /* ---- vectors ---- */
 
@@ -194,6 +206,9 @@ uint32_t board_start(void)
     qemu.number = -1;
     qemu.clock = (struct gf_clock){.utc_ms = utc_port, .mono_ms = mono_port};
     gm_body_init(&qemu.body, &qemu.clock, argument(" flow=", 0));
+    if (kept.magic == KEPT)
+        qemu.body.valve = kept.valve;
+    kept.magic = 0;
     gm_body_set_pulse(&qemu.body, 1);
     gm_body_ports(&qemu.body, &qemu.ports);
     SYST_RVR = HCLK_PER_MS - 1;
@@ -267,6 +282,30 @@ static _Noreturn void overflow(void)
     __builtin_unreachable();
 }
 
+static void tell_valve(void)
+{
+    char number[21];
+
+    tell("valve ");
+    tell(gf_dec((uint64_t)board_valve_state(), number));
+    tell("\n");
+}
+
+/* A bus fault, at this function's first instruction. */
+__attribute__((naked, noinline)) static void read_at(uint32_t address)
+{
+    (void)address;
+    __asm volatile("ldr r0, [r0]\n bx lr");
+}
+
+/* Interrupt 0, the window watchdog's, which this board leaves alone: enabled, and made pending. */
+__attribute__((naked, noinline)) static void interrupt_unhandled(uint32_t iser, uint32_t bit)
+{
+    (void)iser;
+    (void)bit;
+    __asm volatile("str r1, [r0]\n str r1, [r0, %0]\n dsb\n isb\n bx lr" ::"i"(NVIC_ISPR0_FROM_ISER0));
+}
+
 static void by_hand(char c)
 {
     static const char on[] = "MCR", off[] = "mcr";
@@ -285,6 +324,12 @@ static void by_hand(char c)
         tell_stack();
     } else if (c == 'o') {
         overflow();
+    } else if (c == 'v') {
+        tell_valve();
+    } else if (c == 'e') {
+        read_at(NOWHERE);
+    } else if (c == 'u') {
+        interrupt_unhandled(NVIC_ISER0, 1);
     } else if (c == 'P' || c == 'p') {
         qemu.power_fails = c == 'P';
     } else if ((at = strchr(on, c)) != NULL && c != '\0') {
@@ -375,6 +420,8 @@ void board_idle(uint32_t max_ms)
 
 _Noreturn void board_die(void)
 {
+    kept.valve = qemu.body.valve;
+    kept.magic = KEPT;
     AIRCR = 0x05FA0004u;            /* SYSRESETREQ (ARMv7-M B3.2.6) */
     for (;;)
         ;
