@@ -275,7 +275,7 @@ static void begin(void *arg)
 }
 
 /* A phase begins: its orders are armed now, what they do by themselves comes with the loop's next
- * turn, since objects may go by it. */
+ * turn, since objects may go by it, and before all else that is due then. */
 static void enter(struct vb *vb, enum vb_phase phase)
 {
     struct vb_fault *f;
@@ -286,6 +286,7 @@ static void enter(struct vb *vb, enum vb_phase phase)
         f->armed = true;
         f->armed_us = vb_now_us(vb);
         vb_timer_set(vb, &f->begin, 0, begin, f);
+        (void)sd_event_source_set_priority(f->begin.source, SD_EVENT_PRIORITY_IMPORTANT);
     }
 }
 

@@ -8,6 +8,7 @@
 #define FAILED "org.bluez.Error.Failed"
 #define IN_PROGRESS "org.bluez.Error.InProgress"
 #define ABORTED "le-connection-abort-by-local"
+#define WINDOW_TRIES 200
 #define SPELL_US (10 * VB_S) /* how long a daemon that is busy, or full, stays so */
 
 static bool is_connect(const struct vb_scene *scene)
@@ -149,13 +150,22 @@ bool vb_strike_early_loss(struct vb_fault *f, struct vb_scene *scene)
     return false;
 }
 
+/* The other program ends its link; when that is under way, the client's call comes. */
 static void disconnect(void *arg)
 {
     struct vb_fault *f = arg;
     const struct vb_device *device = vb_fault_target(f->vb);
 
-    if (device && device->link)
+    if (!device || vb_timer_running(&device->disconnect_timer) || f->step == WINDOW_TRIES) {
+        vb_fault_let_go(f);
+        return;
+    }
+    if (device->link && !f->busy) {
+        f->busy = true;
         vb_stranger_call(f->vb, device->path, VB_DEVICE, "Disconnect", "");
+    }
+    f->step++;
+    vb_timer_set(f->vb, &f->later, 50 * VB_MS, disconnect, f);
 }
 
 /* F33 */
@@ -166,7 +176,9 @@ bool vb_strike_window(struct vb_fault *f, struct vb_scene *scene)
     if (!device || device->link || !vb_fault_count(f, "Connect while the link is being ended"))
         return false;
     vb_stranger_call(f->vb, device->path, VB_DEVICE, "Connect", "");
+    f->step = 0;
+    f->busy = false;
     vb_timer_set(f->vb, &f->later, 150 * VB_MS, disconnect, f);
-    vb_fault_keep(f, scene->m, 300 * VB_MS);
+    vb_fault_keep(f, scene->m, UINT64_MAX);
     return true;
 }

@@ -123,11 +123,24 @@ bool vb_strike_flood(struct vb_fault *f, struct vb_scene *scene)
     return false;
 }
 
-/* F18 */
+static void remove_target(void *arg)
+{
+    struct vb_device *device = vb_fault_target(((struct vb_fault *)arg)->vb);
+
+    if (device)
+        vb_device_remove(device);
+}
+
+/* F18. In a later phase the device goes with its link, so that the client has to search. One that
+ * finds it gone at its Connect may connect the next time without stopping: it is sent once more. */
 bool vb_strike_gone_at_stop(struct vb_fault *f, struct vb_scene *scene)
 {
     struct vb_device *device = vb_fault_target(f->vb);
 
+    if (scene->place == VB_AT_LINK_UP) {
+        vb_timer_set(f->vb, &f->later, 0, remove_target, f);
+        return false;
+    }
     if (is_member(scene, "StopDiscovery") && device && !device->link &&
         vb_fault_count(f, "the device is removed when discovery stops"))
         vb_device_remove(device);

@@ -50,7 +50,7 @@ const struct vb_fault_kind vb_fault_kinds[] = {
     {"F17", "3000 changes a second, for 5 s",
      VB_FAULT_SCAN, ANY, 1, 0, false, 0, BEGIN, vb_strike_flood},
     {"F18", "the device is removed at StopDiscovery",
-     VB_FAULT_SCAN, VB_PHASE_SCANNING, 1, 0, false, 0, CALL, vb_strike_gone_at_stop},
+     VB_FAULT_SCAN, VB_PHASE_SCANNING, 1, 0, false, 0, CALL | UP, vb_strike_gone_at_stop},
     {"F19", "RSSI is 127, or absent",
      VB_FAULT_SCAN, VB_PHASE_SCANNING, EVER, 0, false, 0, HEARD, vb_strike_no_rssi},
     {"F20", "ManufacturerData and others have wrong types",

@@ -25,16 +25,37 @@ const char *vbscene_subscribe(struct vbscene *s)
     return aid_do(&s->w.loop, s->w.client, s->tx, VB_CHAR1, "StartNotify");
 }
 
+static void find(struct vbscene *s)
+{
+    vbworld_path(&s->w, AID_PEER_RX, s->rx);
+    vbworld_path(&s->w, AID_PEER_TX, s->tx);
+    vbworld_path(&s->w, AID_PEER_CTL, s->ctl);
+    (void)snprintf(s->heard, sizeof s->heard, "%s Value=",
+                   s->tx[0] ? s->tx + strlen("/org/bluez/") : "no tx");
+}
+
 void vbscene_begin(struct vbscene *s, const char *const options[])
 {
     *s = (struct vbscene){.wrote = {NULL, 0}};
     assert_int_equal(vbworld_start(&s->w, options), 0);
     s->w.peer.wrote = &s->wrote;
     assert_int_equal(vbworld_ready(&s->w), 0);
-    vbworld_path(&s->w, AID_PEER_RX, s->rx);
-    vbworld_path(&s->w, AID_PEER_TX, s->tx);
-    vbworld_path(&s->w, AID_PEER_CTL, s->ctl);
-    (void)snprintf(s->heard, sizeof s->heard, "%s Value=", s->tx + strlen("/org/bluez/"));
+    find(s);
+}
+
+void vbscene_search(struct vbscene *s)
+{
+    aid_log_clear(&s->w.log);
+    (void)aid_do(&s->w.loop, s->w.client, VB_HCI0, VB_ADAPTER1, "StartDiscovery");
+    assert_true(aid_log_wait(&s->w.loop, &s->w.log, "added " VB_LOG_DEV));
+}
+
+void vbscene_connect(struct vbscene *s)
+{
+    aid_log_clear(&s->w.log);
+    assert_string_equal(aid_do(&s->w.loop, s->w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
+    assert_true(aid_log_wait(&s->w.loop, &s->w.log, VB_LOG_DEV " ServicesResolved=true"));
+    find(s);
 }
 
 void vbscene_subscribed(struct vbscene *s, const char *const options[])

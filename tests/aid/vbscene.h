@@ -14,7 +14,7 @@
 struct vbscene {
     struct vbworld w;
     struct aid_log wrote; /* what the peripheral's program was given */
-    char rx[256], tx[256], ctl[256];
+    char rx[256], tx[256], ctl[256]; /* paths, "" for what there is not */
     char heard[300]; /* what begins a line of the log that tells a value of tx */
 };
 
@@ -44,6 +44,10 @@ void assert_given(struct vbscene *s, const char *values);
 
 /* Wait until the client is told that the link has ended, and assert it. */
 void assert_link_lost(struct vbscene *s);
+
+/* Scan until the client is told of the device anew; connect and wait for its services. */
+void vbscene_search(struct vbscene *s);
+void vbscene_connect(struct vbscene *s);
 
 /* How many strikes virtual-bluez has told of. */
 unsigned vbscene_strikes(struct vbscene *s);

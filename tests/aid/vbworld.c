@@ -126,10 +126,11 @@ static bool has_uuid(sd_bus_message *m, const char *uuid)
     return strstr(text, key) != NULL;
 }
 
-const char *vbworld_char(struct vbworld *w, const char *uuid)
+/* The last characteristic with this UUID in the object tree, or ""; how many there are. */
+static unsigned look_up(struct vbworld *w, const char *uuid, char path[static 256])
 {
-    static char path[256];
     struct aid_call call;
+    unsigned n = 0;
     const char *at;
 
     path[0] = '\0';
@@ -139,13 +140,30 @@ const char *vbworld_char(struct vbworld *w, const char *uuid)
         (void)sd_bus_message_enter_container(call.reply, 'a', "{oa{sa{sv}}}");
         while (sd_bus_message_enter_container(call.reply, 'e', "oa{sa{sv}}") > 0) {
             (void)sd_bus_message_read(call.reply, "o", &at);
-            if (has_uuid(call.reply, uuid))
-                (void)snprintf(path, sizeof path, "%s", at);
+            if (has_uuid(call.reply, uuid)) {
+                (void)snprintf(path, 256, "%s", at);
+                n++;
+            }
             (void)sd_bus_message_exit_container(call.reply);
         }
     }
     aid_call_done(&call);
+    return n;
+}
+
+const char *vbworld_char(struct vbworld *w, const char *uuid)
+{
+    static char path[256];
+
+    (void)look_up(w, uuid, path);
     return path;
+}
+
+unsigned vbworld_n_chars(struct vbworld *w, const char *uuid)
+{
+    char path[256];
+
+    return look_up(w, uuid, path);
 }
 
 const char *vbworld_path(struct vbworld *w, const char *uuid, char path[static 256])

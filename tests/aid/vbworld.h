@@ -55,6 +55,9 @@ const char *vbworld_char(struct vbworld *w, const char *uuid);
 /* The same into the caller's buffer; returns it. */
 const char *vbworld_path(struct vbworld *w, const char *uuid, char path[static 256]);
 
+/* How many characteristics have this UUID. */
+unsigned vbworld_n_chars(struct vbworld *w, const char *uuid);
+
 /* The log's line for a characteristic's new value; kept until the next call. */
 const char *vbworld_line(const char *path, const void *bytes, size_t n);
 

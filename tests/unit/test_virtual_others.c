@@ -226,9 +226,7 @@ static void connect_again(struct vbscene *s)
 {
     assert_string_equal(aid_do(&s->w.loop, s->w.client, VB_DEV, VB_DEVICE1, "Disconnect"), "");
     assert_link_lost(s);
-    aid_log_clear(&s->w.log);
-    assert_string_equal(aid_do(&s->w.loop, s->w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
-    assert_true(aid_log_wait(&s->w.loop, &s->w.log, VB_LOG_DEV " ServicesResolved=true"));
+    vbscene_connect(s);
 }
 
 /* F60: what is as short as an acknowledgement is lost, on one link, with an MTU of 23. */
@@ -325,9 +323,7 @@ static void the_link_falls_before_an_earlier_phase(void **state)
         (void)vbscene_request(&s, 'A', 3);
     assert_link_lost(&s);
     assert_int_equal(vbscene_strikes(&s), 0);
-    aid_log_clear(&s.w.log);
-    assert_string_equal(aid_do(&s.w.loop, s.w.client, VB_DEV, VB_DEVICE1, "Connect"), "");
-    assert_true(aid_log_wait(&s.w.loop, &s.w.log, VB_LOG_DEV " ServicesResolved=true"));
+    vbscene_connect(&s);
     assert_string_equal(vbscene_subscribe(&s), "");
     assert_told(&s, "?7");
     assert_int_equal(vbscene_strikes(&s), 1);
