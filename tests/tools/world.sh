@@ -49,8 +49,10 @@ world_kill() {
     rm -f "$W/$1.pid"
 }
 
+# world_stop - stop all of them that still run: the number of one that has ended may be another program's by now
 world_stop() {
     local p
+    PIDS=$(comm -12 <(printf '%s\n' $PIDS | sort) <(jobs -pr | sort))
     for p in $PIDS; do world_signal TERM "$p"; done
     for p in $PIDS; do
         for _ in $(seq 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.02; done
