@@ -79,7 +79,7 @@ static int look(const struct mc_journal *j, uint32_t at, struct found *ret)
     if (ret->sequence >= NUMBER_END)
         return 0;               /* erased, most often */
     ret->type = (uint8_t)gf_rd_uint(&r, 1);
-    (void)gf_rd_uint(&r, 1);    /* always zero; the CRC says whether it still is */
+    (void)gf_rd(&r, 1);         /* always zero; the CRC says whether it still is */
     ret->len = (uint32_t)gf_rd_uint(&r, 2);
     ret->total = mc_journal_cost(ret->len);
     if ((uint32_t)gf_rd_uint(&r, 4) != gf_crc32(0, head, 8) || ret->total > left)
