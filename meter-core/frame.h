@@ -60,7 +60,6 @@ struct mc_pipe {    /* private; caller allocates */
         bool polled; /* nothing has arrived since the last nudge */
     } tx;
     struct {
-        uint8_t buf[MC_MESSAGE_MAX];
         size_t n, want;
         uint8_t seq;     /* next expected */
         uint8_t granted; /* credit reaches up to here */
@@ -69,6 +68,7 @@ struct mc_pipe {    /* private; caller allocates */
         bool asked;
         uint16_t held_len[MC_WINDOW]; /* 0 is an empty place */
         uint8_t held[MC_WINDOW][MC_FRAGMENT_MAX];
+        uint8_t buf[MC_MESSAGE_MAX];
     } rx;
 };
 

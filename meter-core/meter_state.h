@@ -24,48 +24,48 @@
 /* Persisted registers and states. core.c has a row for each member; a member without one is not
  * kept. */
 struct mc_core {
-    /* since birth */
-    uint8_t meter_id[GF_METER_ID_LEN];
-    uint8_t factory_key[MC_KEY_LEN];
-    uint32_t meter_type, pulse_l;
-    /* life and keys */
+    /* what most commands look at */
     uint8_t life;                       /* gasm_LifeState */
-    uint32_t active_epoch, pending_epoch;
-    uint8_t active_key[MC_KEY_LEN], pending_key[MC_KEY_LEN];
-    uint64_t account_no;
+    uint8_t locks;                      /* bits of gasm_Lock */
     uint8_t account_closed;             /* 1 from close_account until the next open_account */
-    uint64_t closing_index_l;           /* index_l when it was closed */
-    gasm_Totals totals;
-    uint64_t token_seq;                 /* of the last token that this account took */
+    uint8_t grant_open; /* 1 from the record of purge_start to the record of its end */
+    uint8_t clock_was_set, params_were_set;
     uint8_t typed_fails;                /* typed tokens with a wrong mac since the last good one */
-    uint64_t cases[MC_CASES];           /* mc_case_tag() of each; 0 is free */
+    uint8_t self_tested;                /* 1: the last self_test passed */
+    uint32_t pulse_l;                   /* since birth */
+    uint32_t active_epoch, pending_epoch;
+    uint64_t account_no;
+    gasm_Totals totals;
+    uint64_t closing_index_l;           /* index_l when it was closed */
+    uint64_t token_seq;                 /* of the last token that this account took */
     /* counters that only grow */
     uint64_t receipt_seq, event_seq, serial_floor;
     uint64_t session_reserved;          /* session numbers below it may have been used */
     uint64_t starts;
     uint64_t firmware;                  /* first 8 bytes, LE, of the digest that was logged last */
-    uint8_t self_tested;                /* 1: the last self_test passed */
-    uint8_t locks;                      /* bits of gasm_Lock */
-    /* history: the numbers of the last entries, and the periods that are running */
-    uint32_t day_no, month_no, purchase_no;
-    uint32_t day, month;                /* that run, + 1; 0: not known yet */
-    uint8_t last_hash[MC_HASH_LEN];     /* of the last sealed receipt */
     /* clock: UTC ms = RTC ms + offset, once it was set */
-    uint8_t clock_was_set;
     int64_t clock_offset_ms, floor_s;
-    /* parameters, by id - 1 */
-    uint8_t params_were_set;
-    int64_t params[MC_PARAM_COUNT];
     /* the purge grant that is alive or was the last */
-    uint8_t grant_open; /* 1 from the record of purge_start to the record of its end */
-    uint8_t grant_op[GF_UUID_LEN];      /* operation id of its purge_start */
     uint32_t grant_l, grant_s;
     uint64_t grant_from_l;              /* purged_l when it began */
     uint64_t grant_serial;              /* of its ticket */
     uint32_t grant_scope;
+    uint32_t purge_flowed_l, purge_elapsed_s;
     uint8_t purge_end;                  /* gasm_PurgeEnd of the last grant that ended */
     uint64_t purge_end_seq;             /* its receipt; 0 when none ever ended */
-    uint32_t purge_flowed_l, purge_elapsed_s;
+    uint8_t grant_op[GF_UUID_LEN];      /* operation id of its purge_start */
+    /* history: the numbers of the last entries, and the periods that are running */
+    uint32_t day_no, month_no, purchase_no;
+    uint32_t day, month;                /* that run, + 1; 0: not known yet */
+    int64_t params[MC_PARAM_COUNT];     /* by id - 1 */
+    /* since birth */
+    uint32_t meter_type;
+    uint8_t meter_id[GF_METER_ID_LEN];
+    uint8_t factory_key[MC_KEY_LEN];
+    /* keys */
+    uint8_t active_key[MC_KEY_LEN], pending_key[MC_KEY_LEN];
+    uint64_t cases[MC_CASES];           /* mc_case_tag() of each; 0 is free */
+    uint8_t last_hash[MC_HASH_LEN];     /* of the last sealed receipt */
 };
 
 /* What was used of one ticket. serial 0 with scope 0: the place is free. */
@@ -181,35 +181,37 @@ struct mc_link {
     int64_t refused_ms;                 /* mono: last event about them */
 };
 
+/* Small members that everything uses come first, long ones last: the core of an MCU reaches the first
+ * 128 bytes with its shortest instructions, the first 1 and 4 KiB with longer ones. */
 struct mc_meter {
     struct mc_ports ports;
     bool usable;                        /* the journal was recovered; false refuses everything */
-    struct mc_core core;
-    struct mc_use uses[MC_COUNTED];
-    uint32_t kept[MC_OPS_KEPT];         /* at seq % MC_OPS_KEPT: NVM address of its operation */
-    struct mc_journal journal;
-    uint64_t index_saved_l;             /* index_l of the last record */
-    uint64_t session_next;
-    int64_t flow_logged_ms;             /* mono: last FLOW_WHILE_SHUT */
-    bool flow_logged;
-    int64_t closed_flow_ms;             /* mono: last FLOW_CLOSED_ACCOUNT */
-    bool closed_flow_logged;
-    struct mc_purge purge;
-    struct mc_drive drive;
-    struct mc_supply supply;
-    struct mc_watch watch;
-    struct mc_later later;
-    struct mc_link link;
-    struct mc_pipe pipe;
-    struct mc_session session;
     bool authenticated;                 /* a client's proof held in this session */
     bool use_counted;                   /* this session's use of its ticket is counted */
+    bool flow_logged;
+    bool closed_flow_logged;
+    struct mc_link link;
+    struct mc_later later;
+    struct mc_drive drive;
+    struct mc_watch watch;
+    struct mc_purge purge;
+    struct mc_supply supply;
+    int64_t flow_logged_ms;             /* mono: last FLOW_WHILE_SHUT */
+    int64_t closed_flow_ms;             /* mono: last FLOW_CLOSED_ACCOUNT */
+    uint64_t index_saved_l;             /* index_l of the last record */
+    uint64_t session_next;
+    struct mc_journal journal;
+    struct mc_core core;
     gasm_Ticket ticket;                 /* of the session */
+    struct mc_session session;
+    uint8_t content_hash[MC_HASH_LEN];
+    struct mc_credit credit;
     /* scratch of one message: the decoded request, the answer being made, record or plain bytes */
     gasm_Request request;
-    struct mc_credit credit;
-    uint8_t content_hash[MC_HASH_LEN];
     gasm_Response response;
+    struct mc_use uses[MC_COUNTED];
+    uint32_t kept[MC_OPS_KEPT];         /* at seq % MC_OPS_KEPT: NVM address of its operation */
+    struct mc_pipe pipe;
     uint8_t rec[MC_REC_MAX];
     uint8_t out[MC_MESSAGE_MAX];        /* the last message sent: a restart sends the same bytes */
 };

@@ -23,16 +23,16 @@
 #define HOLD_LOOK_MS 10u
 
 static struct firmware {
-    struct mc_meter meter;
-    struct ul_link link;
-    struct drbg drbg;
-    uint8_t digest[MC_HASH_LEN];
-    uint8_t ctl[MC_CTL_LEN];        /* as the module knows it */
-    uint8_t line[32];               /* bytes for the line that it did not take yet */
-    uint8_t line_at, line_n;
-    uint8_t owes, senses;
     int64_t tick_ms;                /* mono: when the meter wants to be called */
     int64_t held_ms;                /* mono: since when the supply fails; 0: it does not */
+    uint8_t line_at, line_n;
+    uint8_t owes, senses;
+    uint8_t line[32];               /* bytes for the line that it did not take yet */
+    uint8_t ctl[MC_CTL_LEN];        /* as the module knows it */
+    uint8_t digest[MC_HASH_LEN];
+    struct drbg drbg;
+    struct ul_link link;
+    struct mc_meter meter;
 } fw;
 
 static int64_t mono_ms(void *ctx)

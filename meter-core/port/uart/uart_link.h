@@ -37,21 +37,20 @@ struct ul_link {
     bool restarted;             /* to be told once */
     uint8_t rx_number, tx_number;
     /* received */
-    uint8_t in[UL_WIRE_MAX];    /* the frame that is coming in, still in COBS; then its payload */
-    size_t in_n;
     bool in_lost;               /* it was too long or broken: nothing until its zero byte */
     bool has_message;           /* its payload waits for ul_take(): nothing more is acknowledged */
-    size_t message_n;
+    size_t in_n, message_n;
     /* to send */
-    uint8_t out[UL_RAW_MAX];    /* the frame of data that is not acknowledged */
-    size_t out_n;               /* 0: none */
     bool owes_ack, owes_sync;
     uint8_t ack_number;
-    uint8_t wire[UL_WIRE_MAX];  /* being written */
+    size_t out_n;               /* 0: none */
     size_t wire_at, wire_n;
     int64_t sent_ms, since_ms;  /* mono: last try, first try; since_ms < 0: nothing waits */
     /* counted */
     uint32_t bad_frames, resent, doubled;
+    uint8_t in[UL_WIRE_MAX];    /* the frame that is coming in, still in COBS; then its payload */
+    uint8_t out[UL_RAW_MAX];    /* the frame of data that is not acknowledged */
+    uint8_t wire[UL_WIRE_MAX];  /* being written */
 };
 
 /* An end that starts. `start` is a number that no earlier start of this end used (random, or a
