@@ -91,7 +91,9 @@ METER_LIBS  := meteraid openssl random bearssl uart meter common
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
-SHELL_TESTS := $(wildcard tests/t-*.sh)
+# what takes longest begins first, so that no processor ends alone
+LONG_TESTS  := $(wildcard $(patsubst %,tests/t-%.sh,postgresql kills import meter security))
+SHELL_TESTS := $(filter-out $(LONG_TESTS),$(wildcard tests/t-*.sh))
 
 # Small programs that shell tests use: a meter on stdin and stdout, a laptop's store.
 PIPES      := $(patsubst tests/pipe/%.c,$(BUILD)/pipe/%,$(wildcard tests/pipe/*.c))
@@ -215,11 +217,11 @@ fuzz:  ## build the fuzz targets (clang), and what writes their seeds
 
 test: deps  ## all quick tests: sets up what is missing, ends in minutes, leaves nothing running
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
-	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(LONG_TESTS) $(UNIT_TESTS) $(SHELL_TESTS)
 
 test-all: deps  ## the long campaigns too: every kill, every seed
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests check-layers
-	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(UNIT_TESTS) $(SHELL_TESTS)
+	@BUILD=$(BUILD) JOBS=$(JOBS) TEST_ALL=1 tests/tools/run-tests $(LONG_TESTS) $(UNIT_TESTS) $(SHELL_TESTS)
 
 coverage: deps  ## branches that the meter's tests take; what carries money, gas or keys has to be at 100 %
 	@$(MAKE) --no-print-directory -s -j$(JOBS) COV=1 BUILD=build/cov meter-tests
