@@ -158,19 +158,15 @@ static gasm_Refusal judge_state(const struct mc_meter *m, const struct mc_comman
     return (row->needs & MC_NEED_POWER) != 0 ? judge_power(m) : gasm_Refusal_OK;
 }
 
-/* Has the ticket a use left, and a place to count it? */
-static gasm_Refusal judge_use(const struct mc_meter *m, const struct mc_command_row *row)
-{
-    return (row->needs & MC_NEED_OP_ID) != 0 ? mc_ticket_use(m, NULL) : gasm_Refusal_OK;
-}
-
 uint32_t mc_commands_allowed(const struct mc_meter *m)
 {
+    /* Has the ticket a use left, and a place to count it? */
+    bool usable = mc_ticket_use(m, NULL) == gasm_Refusal_OK;
     uint32_t bits = 0;
 
     for (size_t i = 0; i < ROWS && m->authenticated; i++)
         if (rows[i].handler != NULL && judge_ticket(m, &rows[i]) == gasm_Refusal_OK &&
-            judge_use(m, &rows[i]) == gasm_Refusal_OK &&
+            (usable || (rows[i].needs & MC_NEED_OP_ID) == 0) &&
             judge_state(m, &rows[i]) == gasm_Refusal_OK)
             bits |= 1u << rows[i].id;
     return bits;

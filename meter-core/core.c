@@ -122,6 +122,13 @@ static bool differs(const struct mc_core *from, const struct mc_core *to, const 
     return any != 0;
 }
 
+/* True when no byte of a whole member, with all its elements, differs. */
+static bool is_same(const struct mc_core *from, const struct mc_core *to, const struct member *d)
+{
+    return memcmp((const uint8_t *)from + d->at, (const uint8_t *)to + d->at,
+                  (size_t)d->size * d->count) == 0;
+}
+
 void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct mc_core *to,
                    bool with_index)
 {
@@ -129,6 +136,8 @@ void mc_core_write(struct gf_writer *w, const struct mc_core *from, const struct
         const struct member *d = &members[m];
         bool forced = with_index && (d->tag == TAG_INDEX || d->tag == TAG_PURGED);
 
+        if (!forced && from != NULL && is_same(from, to, d))
+            continue;           /* as almost all are of what a command changes */
         for (size_t i = 0; i < d->count; i++) {
             if (!forced && !differs(from, to, d, i))
                 continue;
