@@ -83,7 +83,8 @@ int mc_key_activate(struct mc_meter *m)
     if (tx.next.life == gasm_LifeState_FACTORY)
         tx.next.life = (uint8_t)gasm_LifeState_KEYED;
     mc_tx_event(m, &tx, MC_EVENT_KEY_ACTIVATED, tx.next.active_epoch, m->core.active_epoch);
-    m->response = (gasm_Response)gasm_Response_init_zero;
+    m->response.place = 0;              /* the rest is mc_store_operation()'s */
+    m->response.which_body = 0;
     rc = mc_store_operation(m, &tx, &op, &unused);
     gf_wipe(&tx, sizeof tx);
     return rc;

@@ -204,7 +204,8 @@ int mc_command_decode(struct mc_meter *m, struct gf_span plain)
     struct gf_span body;
 
     m->request = (gasm_Request)gasm_Request_init_zero;
-    if (find_body(plain, &body) != 0 || mc_pb_decode(gasm_Request_fields, plain, &m->request) != 0)
+    if (find_body(plain, &body) != 0 ||
+        mc_pb_decode_zeroed(gasm_Request_fields, plain, &m->request) != 0)
         return GF_E_FORMAT;
     return m->ports.crypto->sha256(m->ports.crypto->ctx, &body, 1, m->content_hash);
 }

@@ -180,7 +180,7 @@ static int welcome(struct mc_meter *m, struct gf_span hello, const gasm_ClientHe
 
 static gasm_Refusal judge_hello(struct mc_meter *m, struct gf_span hello, gasm_ClientHello *ret)
 {
-    if (mc_pb_decode(gasm_ClientHello_fields, hello, ret) != 0 ||
+    if (mc_pb_decode_zeroed(gasm_ClientHello_fields, hello, ret) != 0 ||
         ret->version != MC_PROTOCOL_VERSION)
         return gasm_Refusal_FORMAT;
     if (mc_ticket_decode((struct gf_span){ret->ticket.bytes, ret->ticket.size}, &m->ticket) != 0)

@@ -7,11 +7,16 @@
 #include "common/bytes.h"
 #include "common/err.h"
 
-/* Encode msg (a struct of `desc`, e.g. gasm_Ticket_fields): bytes written to ret, or GF_E_SPACE. */
+/* Encode msg (a struct of `desc`, e.g. gasm_Ticket_fields) as nanopb's pb_encode() does: bytes
+ * written to ret, or GF_E_SPACE. For the kinds of fields that meter.proto and sync.proto have, and
+ * one oneof a message at most, which ends it. */
 int mc_pb_encode(const pb_msgdesc_t *desc, const void *msg, uint8_t *ret, size_t cap);
 
 /* Decode; unknown fields are skipped. 0, or GF_E_FORMAT (*ret is then not to be used). */
 int mc_pb_decode(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
+
+/* The same into a struct that is all zeroes, which nanopb then need not clear field by field. */
+int mc_pb_decode_zeroed(const pb_msgdesc_t *desc, struct gf_span bytes, void *ret);
 
 /* Decode what keys are made from or what has to be one string of bytes only: exactly the bytes that
  * mc_pb_encode() makes of what they say. Fields in ascending order, each at most once, none unknown

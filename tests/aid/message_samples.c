@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <pb_common.h>
+#include <pb_encode.h>
 
 #include "meter-core/commands.h"
 #include "meter-core/pb.h"
@@ -37,12 +38,9 @@ static void fill_bytes(uint8_t *p, size_t n, pb_size_t tag)
         p[i] = (uint8_t)('A' + (tag + i) % 26);
 }
 
-static bool fill_fields(const pb_msgdesc_t *desc, void *msg, unsigned member);
-
 /* One element of a field, at `at`. */
-static void fill_element(const pb_field_iter_t *f, void *at)
+static void fill_element(const pb_field_iter_t *f, uint64_t number, void *at)
 {
-    uint64_t number = f->tag % 100 + 1;
     pb_bytes_array_t *bytes = at;
 
     switch (PB_LTYPE(f->type)) {
@@ -57,33 +55,35 @@ static void fill_element(const pb_field_iter_t *f, void *at)
         fill_bytes(at, f->data_size, f->tag);
         break;
     case PB_LTYPE_SUBMESSAGE:
-        assert_true(fill_fields(f->submsg_desc, at, 0));
+        assert_true(aid_fill_fields(f->submsg_desc, 0, number, at));
         break;
     case PB_LTYPE_BOOL:
         *(bool *)at = true;
         break;
     default:
+        if (number == 0)
+            number = f->tag % 100 + 1;
         memcpy(at, &number, f->data_size);      /* little-endian */
         break;
     }
 }
 
-static void fill_field(const pb_field_iter_t *f)
+static void fill_field(const pb_field_iter_t *f, uint64_t number)
 {
     if (PB_HTYPE(f->type) == PB_HTYPE_REPEATED) {
         *(pb_size_t *)f->pSize = f->array_size;
         for (size_t i = 0; i < f->array_size; i++)
-            fill_element(f, (uint8_t *)f->pData + i * f->data_size);
+            fill_element(f, number, (uint8_t *)f->pData + i * f->data_size);
         return;
     }
     if (PB_HTYPE(f->type) == PB_HTYPE_ONEOF)
         *(pb_size_t *)f->pSize = f->tag;
     else if (PB_HTYPE(f->type) == PB_HTYPE_OPTIONAL && f->pSize != NULL)
         *(bool *)f->pSize = true;
-    fill_element(f, f->pData);
+    fill_element(f, number, f->pData);
 }
 
-static bool fill_fields(const pb_msgdesc_t *desc, void *msg, unsigned member)
+bool aid_fill_fields(const pb_msgdesc_t *desc, unsigned member, uint64_t number, void *msg)
 {
     pb_field_iter_t f;
     unsigned members = 0;
@@ -94,7 +94,7 @@ static bool fill_fields(const pb_msgdesc_t *desc, void *msg, unsigned member)
         bool one_of = PB_HTYPE(f.type) == PB_HTYPE_ONEOF;
 
         if (!one_of || members == member)
-            fill_field(&f);
+            fill_field(&f, number);
         filled = filled || (one_of && members == member);
         members += one_of;
     } while (pb_field_iter_next(&f));
@@ -105,7 +105,18 @@ bool aid_fill(const struct aid_message_row *row, unsigned member, union aid_any 
 {
     assert_true(row->size <= sizeof *ret);
     memset(ret, 0, sizeof *ret);
-    return fill_fields(row->desc, ret, member);
+    return aid_fill_fields(row->desc, member, 0, ret);
+}
+
+void aid_as_nanopb(const pb_msgdesc_t *desc, const void *msg)
+{
+    static uint8_t ours[AID_LONGEST], theirs[AID_LONGEST];
+    pb_ostream_t out = pb_ostream_from_buffer(theirs, sizeof theirs);
+    int n = mc_pb_encode(desc, msg, ours, sizeof ours);
+
+    assert_true(pb_encode(&out, desc, msg));
+    assert_int_equal(n, out.bytes_written);
+    assert_memory_equal(ours, theirs, out.bytes_written);
 }
 
 size_t aid_encode(const struct aid_message_row *row, const union aid_any *msg, uint8_t *ret)

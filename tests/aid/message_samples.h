@@ -9,6 +9,7 @@
 #include "tests/aid/meter_still.h"
 
 #define AID_SAMPLE_MAX 2048     /* bytes of an encoded sample, at most */
+#define AID_LONGEST 32768       /* ... of one that aid_as_nanopb() takes */
 
 struct aid_message_row {
     const char *name;
@@ -32,6 +33,13 @@ union aid_any {
  * field's. Of a oneof only member number `member`, counted from 0, is set. False when there is a
  * oneof and it has no such member. */
 bool aid_fill(const struct aid_message_row *row, unsigned member, union aid_any *ret);
+
+/* The same for a struct of any description, of all zeroes before; numbers are `number`, when that
+ * is not 0, as far as they have its bits. */
+bool aid_fill_fields(const pb_msgdesc_t *desc, unsigned member, uint64_t number, void *msg);
+
+/* Assert that mc_pb_encode() makes of a message what nanopb's pb_encode() does. */
+void aid_as_nanopb(const pb_msgdesc_t *desc, const void *msg);
 
 /* Encode; AID_SAMPLE_MAX bytes are enough. Asserts that it can be. */
 size_t aid_encode(const struct aid_message_row *row, const union aid_any *msg, uint8_t *ret);

@@ -58,6 +58,7 @@ static bool check_meaning(const struct aid_message_row *row, const uint8_t *byte
 
     if (take(row, bytes, n, &msg) != 0)
         return false;
+    aid_as_nanopb(row->desc, &msg);
     len = mc_pb_encode(row->desc, &msg, encoded, sizeof encoded);
     assert_true(len >= 0);
     if (row->strict) {

@@ -10,6 +10,7 @@
 #include "backend/office_register.h"
 #include "meter-core/keys.h"
 #include "meter-core/port/openssl/crypto.h"
+#include "tests/aid/message_samples.h"
 #include "tests/aid/office_aid.h"
 
 static struct oaid_office office;
@@ -35,6 +36,37 @@ static void expect_state(const char *state)
 
     (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM work_order WHERE state = '%s'", state);
     assert_int_equal(oaid_sql_number(&office, sql), 1);
+}
+
+/* ---- bytes ---- */
+
+static void each_message_is_encoded_as_nanopb_does(void **state)
+{
+    static const pb_msgdesc_t *const each[] = {
+        sync_Item_fields,        sync_Application_fields, sync_StepRecord_fields,
+        sync_JobDone_fields,     sync_SyncHead_fields,    sync_Up_fields,
+        sync_Verdict_fields,     sync_Param_fields,       sync_Job_fields,
+        sync_MeterRow_fields,    sync_TicketGrant_fields, sync_KeyIssue_fields,
+        sync_SwapIssue_fields,   sync_TokenIssue_fields,  sync_Certificate_fields,
+        sync_End_fields,         sync_Down_fields,
+    };
+    static union {
+        sync_Item item;
+        sync_Up up;
+        sync_Down down;
+        sync_StepRecord step;
+    } msg;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++)
+        for (unsigned member = 0;; member++) {
+            memset(&msg, 0, sizeof msg);
+            if (!aid_fill_fields(each[i], member, 0, &msg))
+                break;
+            aid_as_nanopb(each[i], &msg);
+            (void)aid_fill_fields(each[i], member, UINT64_MAX, &msg);
+            aid_as_nanopb(each[i], &msg);
+        }
 }
 
 /* ---- the bundle ---- */
@@ -348,6 +380,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_message_is_encoded_as_nanopb_does),
         T(the_bundle_has_all_that_the_work_needs),
         T(the_same_key_and_tickets_come_again),
         T(tickets_that_run_out_are_replaced),

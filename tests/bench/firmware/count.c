@@ -117,6 +117,8 @@ COUNTED(CODEC, int, mc_pb_encode,
         (desc, msg, ret, cap))
 COUNTED(CODEC, int, mc_pb_decode, (const pb_msgdesc_t *desc, struct gf_span bytes, void *ret),
         (desc, bytes, ret))
+COUNTED(CODEC, int, mc_pb_decode_zeroed,
+        (const pb_msgdesc_t *desc, struct gf_span bytes, void *ret), (desc, bytes, ret))
 COUNTED(CODEC, int, mc_pb_decode_strict,
         (const pb_msgdesc_t *desc, struct gf_span bytes, void *ret), (desc, bytes, ret))
 COUNTED(JOURNAL, int, mc_store_change, (struct mc_meter *m, struct mc_tx *tx), (m, tx))
