@@ -176,7 +176,7 @@ static gasm_Refusal open_certificate(struct mc_meter *m, const gasm_SwapTerms *t
         return gasm_Refusal_WRONG_METER;
     rc = mc_swap_key(crypto, mc_ticket_root(m, &m->ticket), terms_bytes(m), swap_key);
     if (rc == 0)
-        rc = mc_certificate_open_swap(crypto, swap_key, bytes, ret);
+        rc = mc_certificate_verify_swap(crypto, swap_key, bytes);
     gf_wipe(swap_key, sizeof swap_key);
     return rc == 0 ? gasm_Refusal_OK : gasm_Refusal_PROOF;
 }

@@ -58,6 +58,11 @@ int mc_certificate_open(const struct mc_crypto *c, const uint8_t root[static MC_
 int mc_certificate_open_swap(const struct mc_crypto *c, const uint8_t swap_key[static MC_KEY_LEN],
                              struct gf_span sealed, gasm_Certificate *ret);
 
+/* The second half of mc_certificate_open_swap(), for one that mc_certificate_peek() took: is what it
+ * said so? 0, GF_E_FORMAT, GF_E_CRYPTO. */
+int mc_certificate_verify_swap(const struct mc_crypto *c, const uint8_t swap_key[static MC_KEY_LEN],
+                               struct gf_span sealed);
+
 /* What a meter remembers a case by: the first 8 bytes, little-endian, of SHA-256("gasm case" |
  * case), never 0. 0 or GF_E_CRYPTO. */
 int mc_case_tag(const struct mc_crypto *c, const uint8_t swap_case[static MC_CASE_LEN],

@@ -282,6 +282,11 @@ static void certificate_comes_back_as_it_was(void **state)
     assert_int_equal(mc_certificate_open_swap(aid_crypto(), s.swap_key, span(s.bytes, s.n), &got),
                      0);
     assert_same(&got, &c);
+    assert_int_equal(mc_certificate_verify_swap(aid_crypto(), s.swap_key, span(s.bytes, s.n)), 0);
+    assert_int_equal(mc_certificate_verify_swap(aid_crypto(), old_root(), span(s.bytes, s.n)),
+                     GF_E_CRYPTO);
+    assert_int_equal(mc_certificate_verify_swap(aid_crypto(), s.swap_key, span(s.bytes, s.n - 1)),
+                     GF_E_FORMAT);
     for (size_t cap = 0; cap < s.n; cap++)
         assert_int_equal(
             mc_certificate_seal(aid_crypto(), old_root(), s.swap_key, &c, bytes, cap),
