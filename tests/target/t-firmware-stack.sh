@@ -24,7 +24,7 @@ hand() {
 proved() { awk -v stack="$1" '$1 == stack { print $2 }' "$W/proof"; }
 # events - code, a and b of each event in the journal of meter 1
 events() {
-    PYTHONPATH=tests/tools python3 -c '
+    PYTHONPATH=tests/tools python3 -B -c '
 import sys, flash
 image = flash.Image(flash.Page("docs/storage.md"), open(sys.argv[1], "rb").read(), 2)
 for no in sorted(image.logs["EVENTS"]):

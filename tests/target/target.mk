@@ -71,14 +71,25 @@ $(UNITS_BUILD)/$(2)/$(1).elf: $(UNITS_BUILD)/obj/tests/unit/$(1).o $(UNITS_BUILD
 	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T $(2).ld -o $$@ $$(filter %.o %.a,$$^)
 endef
 $(foreach t,$(UNITS_SUITES),$(eval $(call unit_image,$(t),netduinoplus2))$(eval $(call unit_image,$(t),mps2-an386)))
+# A drawn share of the power cuts, which takes seconds (units/cuts_drawn.c).
+UNITS_DRAWN   := $(UNITS_BUILD)/mps2-an386/cuts_drawn.elf
+$(UNITS_DRAWN): $(addprefix $(UNITS_BUILD)/obj/$(TARGET)/units/,cuts_drawn.o start.o openssl.o getdelim.o) \
+    $(call fw_obj,$(FW_PORT)/semihost.c) $(UNITS_BUILD)/libunits.a $(TARGET)/units/mps2-an386.ld $(TARGET)/units/units.ld
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FW_CC) $(FW_ARCH) -nostartfiles -specs=rdimon.specs -Wl,--gc-sections -L$(TARGET)/units -T mps2-an386.ld -o $@ $(filter %.o %.a,$^)
 # Minutes each in the emulator: only with TEST_ALL=1.
 UNITS_LONG    := test_cuts test_cuts_commands test_cuts_control test_cuts_swap test_faults test_journal test_journal_wear test_long_time test_matrix test_messages test_model test_proof test_supply_flow
 UNITS_SUITES  := $(if $(TEST_ALL),$(UNITS_SUITES),$(filter-out $(UNITS_LONG),$(UNITS_SUITES)))
-UNITS_IMAGES := $(foreach t,$(UNITS_SUITES),$(UNITS_BUILD)/$(if $(filter $(t),$(UNITS_SMALL)),netduinoplus2,mps2-an386)/$(t).elf)
+UNITS_IMAGES := $(foreach t,$(UNITS_SUITES),$(UNITS_BUILD)/$(if $(filter $(t),$(UNITS_SMALL)),netduinoplus2,mps2-an386)/$(t).elf) $(UNITS_DRAWN)
 .PHONY: $(UNITS_BUILD)/suites
 $(UNITS_BUILD)/suites:
 	@mkdir -p $(@D)
 	@printf '%s\n' $(UNITS_IMAGES:$(UNITS_BUILD)/%.elf=%) >$@
+	@printf '| %s | %s |\n' where suites --- --- \
+	    'netduinoplus2: 128 KiB of RAM' '$(UNITS_SMALL)' \
+	    'mps2-an386: the same core, 16 MiB' 'all others, and $(notdir $(UNITS_DRAWN:.elf=))' \
+	    'mps2-an386, with `TEST_ALL=1`' '$(UNITS_LONG)' \
+	    'on the host alone' '$(foreach l,$(UNITS_LEFT_OUT),$(firstword $(subst :, ,$(l))))' >$(@D)/page
 	@printf '%s\n' $(UNITS_LEFT_OUT) $(if $(TEST_ALL),,$(UNITS_LONG:%=%:only-with-TEST_ALL=1)) | sed 's/:/: /; s/-/ /g' >$(@D)/left-out
 
 # ---- what people call ----
