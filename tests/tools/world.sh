@@ -51,8 +51,13 @@ world_kill() {
 
 # world_stop - stop all of them that still run: the number of one that has ended may be another program's by now
 world_stop() {
-    local p
-    PIDS=$(comm -12 <(printf '%s\n' $PIDS | sort) <(jobs -pr | sort))
+    local p running left=""
+    # no <(...): where there is no /dev/fd, as in the virtual machine, there is none
+    running=$(jobs -pr)
+    for p in $PIDS; do
+        case " ${running//$'\n'/ } " in *" $p "*) left="$left $p" ;; esac
+    done
+    PIDS=$left
     for p in $PIDS; do world_signal TERM "$p"; done
     for p in $PIDS; do
         for _ in $(seq 100); do kill -0 "$p" 2>/dev/null || break; sleep 0.02; done
