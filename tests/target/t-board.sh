@@ -2,10 +2,13 @@
 # t-board.sh - the firmware's drivers on register models (Unicorn): flash under the journal with power cuts and failing
 # units, and the boards with an STM32F405 and an STM32L476. Then bugs are planted (tests/unicorn/planted), and each has to be caught. TAP.
 #
-# TEST_ALL=1: every cut at every operation, every planted bug. SEED=n draws others. PLANTED=1: every planted bug alone.
+# TEST_ALL=1: every cut at every operation, every planted bug. SEED=n draws other cuts and other planted bugs; without it
+# the bugs are drawn by the number of commits, which is printed: PLANTED_SEED=n draws them again. PLANTED=1: every planted
+# bug alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/tap.sh
+DRAWN_BY=${SEED:-$(git rev-list --count HEAD 2>/dev/null || echo 1)}
 : "${BUILD:=build/gcc}" "${SEED:=1}"
 W=$(mktemp -d "${BUILD_TMP:-$BUILD}/t-board.XXXXXX")
 trap 'rm -rf "$W"' EXIT
@@ -76,7 +79,9 @@ done
 run 0 "docs/porting.md: pins" /usr/bin/python3 -B $U/pins_doc.py
 
 planted=$(grep -v '^#' $U/planted)
-[ -n "${TEST_ALL:-}${PLANTED:-}" ] || planted=$(shuf -n 8 --random-source=<(yes "$SEED") <<<"$planted")
+PLANTED_SEED=${PLANTED_SEED:-$DRAWN_BY}
+echo "# PLANTED_SEED=$PLANTED_SEED"
+[ -n "${TEST_ALL:-}${PLANTED:-}" ] || planted=$(shuf -n 8 --random-source=<(yes "$PLANTED_SEED") <<<"$planted")
 unset TEST_ALL
 while IFS= read -r line; do
     mapfile -t part <<<"${line// | /$'\n'}"

@@ -96,8 +96,9 @@ $(UNITS_BUILD)/suites:
 .PHONY: test-target demo-firmware
 test-target: deps-firmware  ## the firmware in its emulator and on register models: budgets, the whole chain, kills, unit tests
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all tests firmware $(TARGET_IMAGES) $(UNITS_IMAGES) $(UNITS_BUILD)/suites
-	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(addprefix $(TARGET)/,t-kills.sh t-units.sh t-board.sh t-chain.sh t-life.sh \
-	    t-faults.sh t-firmware.sh t-firmware-stack.sh)
+	@# the longest first: all processors have something to do to the end
+	@BUILD=$(BUILD) JOBS=$(JOBS) tests/tools/run-tests $(addprefix $(TARGET)/,t-board.sh t-kills.sh t-life.sh t-units.sh t-chain.sh \
+	    t-firmware.sh t-demo.sh t-firmware-stack.sh t-faults.sh)
 
 demo-firmware: deps-firmware  ## an account opened on the firmware in its emulator, step by step
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(FW_BUILD)/qemu.elf
