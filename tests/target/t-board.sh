@@ -33,9 +33,9 @@ image() {
     local sources names name use=""
     case $1 in
         board-*)
-            sources="$SILICON $(echo $PORT/*_"${1#board-}".c) $PORT/fault.c"
+            sources="$SILICON $(echo $PORT/*_"${1#board-}".c) $PORT/fault.c common/bytes.c"
             names="vector_systick $(printf 'board_%s ' $BOARD)" ;;
-        *) sources="$U/journal_image.c $U/image_$1.c $PORT/flash_$1.c meter-core/journal.c common/crc.c"
+        *) sources="$U/journal_image.c $U/image_$1.c $PORT/flash_$1.c meter-core/journal.c common/bytes.c common/crc.c"
            names=$(printf 'image_%s ' $JOURNAL) ;;
     esac
     for name in $names; do use="$use -Wl,-u,$name"; done
