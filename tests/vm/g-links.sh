@@ -36,8 +36,7 @@ cache_stale() {
     daemon_start
     wait_for 60 adapters_are $CONTROLLERS
 }
-# second NAME ARGUMENT... - the same as fitter, on a second laptop; what it says is in OUT. bluetoothd 5.66 sometimes crashes when
-# a link is reset before its MTU is known: it is started again then, as whoever runs a system would have it
+# second NAME ARGUMENT... - the same as fitter, on a second laptop; what it says is in OUT
 second() {
     local name=$1 pid code=0
     shift
@@ -45,10 +44,7 @@ second() {
     pid=$!
     PIDS="$PIDS $pid"
     while kill -0 $pid 2>/dev/null; do
-        if ! kill -0 "$RADIO_DAEMON" 2>/dev/null; then
-            echo "# bluetoothd crashed"
-            daemon_start
-        fi
+        daemon_keep
         sleep 0.5
     done
     wait $pid || code=$?

@@ -12,13 +12,17 @@ METER=$(controller 1)
 : "${VM_OUT:=/tmp}"
 RADIO_BUS="" RADIO_DAEMON="" RADIO_AIR="" RADIO_MON=""
 
-# wait_for SECONDS CMD... - until CMD succeeds; asked 10 times a second, by the clock: a slow CMD counts too
+# wait_for SECONDS CMD... - until CMD succeeds; asked 10 times a second (PAUSE: each so many seconds), by the clock: a slow CMD
+# counts too. Nothing is started to wait or to look at the clock: emulated, that would be most of the machine's work
+NEVER=$(mktemp -u /run/never.XXXXXX)
+mkfifo "$NEVER"
+exec {NEVER}<>"$NEVER"          # nothing is ever there to be read
 wait_for() {
-    local end=$(($(date +%s) + $1))
+    local end=$((EPOCHSECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s)" -lt $end ] || return 1
-        sleep 0.1
+        [ "$EPOCHSECONDS" -lt $end ] || return 1
+        read -rt "${PAUSE:-0.1}" -u "$NEVER" || true
     done
 }
 
@@ -62,6 +66,14 @@ daemon_start() {
 }
 # daemon_stop [SIGNAL]
 daemon_stop() { kill "-${1:-TERM}" "$RADIO_DAEMON"; wait "$RADIO_DAEMON" 2>/dev/null || true; RADIO_DAEMON=""; }
+
+# daemon_keep - bluetoothd 5.66 sometimes crashes when a link is lost before its MTU is known: it is started again then, as
+# whoever runs a system would have it
+daemon_keep() {
+    kill -0 "$RADIO_DAEMON" 2>/dev/null && return 0
+    echo "bluetoothd crashed" >>"$VM_OUT/bluetoothd.log"
+    daemon_start
+}
 
 # radio_up - all of it, until both controllers are on the bus. Fails with a sentence after a minute.
 radio_up() {

@@ -28,9 +28,10 @@ world_meter() {
     if [ $# -lt 3 ]; then set -- "$1" "" --control "$W/meter$1.sock"; fi
     world_spawn "meter$1" "$BUILD/gasmeter" run --nvm "$W/meter$1.nvm" --adapter "$at" --bus "$BUS" --readvertise-ms 500 \
         --flow-l-per-h "$FLOW" --clock-rate "$RATE" --verbose "${@:3}"
-    world_wait "meter$1" ready 60
+    wait_for 60 meter_ready "$1" || { tail -n 5 "$W/meter$1.log" | sed 's/^/# /' >&2; return 1; }
     NOW=$1
 }
+meter_ready() { daemon_keep && grep -q ^ready "$W/meter$1.log"; }
 fitter() {
     "$BUILD/gasfitter" --data "$W/${LAPTOP:-laptop}" --passphrase-file "$W/passphrase" --bus "$BUS" \
         --adapter "${ADAPTER:-$CENTRAL}" --clock-rate "$RATE" "$@"
@@ -74,9 +75,14 @@ opening() {
     PIDS="$PIDS $pid"
 }
 # until_said TEXT [SECONDS] - by the opening
-until_said() { wait_for "${2:-120}" opening_said_or_ended "$1" && grep -qF -- "$1" "$W/said.$OPENED"; }
-opening_said_or_ended() { grep -qF -- "$1" "$W/said.$OPENED" || ! kill -0 "$OPENING" 2>/dev/null; }
-opening_ended() { ! kill -0 "$OPENING" 2>/dev/null; }
+until_said() { wait_for "${2:-120}" opening_said_or_ended "$1" && opening_said "$1"; }
+opening_said_or_ended() { opening_said "$1" || opening_ended; }
+opening_said() {
+    local said
+    read -rd '' said <"$W/said.$OPENED" || true
+    [[ $said == *"$1"* ]]
+}
+opening_ended() { daemon_keep && ! kill -0 "$OPENING" 2>/dev/null; }
 opening_ends() { # NAME
     local code=0
     if ! wait_for 240 opening_ended; then kill "$OPENING"; fi
