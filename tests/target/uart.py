@@ -147,6 +147,8 @@ class Link:
             self.put(frame(ACK, number))
 
     def cut_when(self, limit_s=20):
+        if self.when is None or self.queue:
+            return
         when, self.when = self.when, None
         end_s = time.monotonic() + limit_s
         while not when():
@@ -159,8 +161,7 @@ class Link:
     def turn(self, wait_s):
         """Wait for bytes, at most so long, and take them. True when there were some."""
         now = time.monotonic()
-        if self.when is not None and not self.queue:
-            self.cut_when()
+        self.cut_when()
         if self.at is not None:
             if now >= self.at:
                 self.at = None
@@ -179,6 +180,7 @@ class Link:
             raise Gone
         *frames, self.rest = (self.rest + data).split(b"\0")
         for one in frames:
+            self.cut_when()     # the answer may stand right behind the last acknowledgement
             if one:
                 self.take(one)
         return True
