@@ -10,7 +10,7 @@ FOLDER=$W W=$W/world RATE=10 FLOW=36000 CHEAP=1
 tap_stop() { world_stop; }
 # a link as slow as a real one: a request is on its way for some connection intervals, in the smallest fragments that there are
 world_radio() {
-    world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --ci-ms 30 --mtu 23
+    world_spawn radio "$BUILD/virtual-bluez" --bus "$BUS" --adapters 4 --clock-rate "$RATE" --ci-ms 200 --mtu 23
     world_wait radio ready
 }
 world_start >/dev/null
@@ -39,6 +39,7 @@ sql() { /usr/bin/python3 -c 'import sqlite3, sys
 for row in sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute(sys.argv[2]): print(*row)' "$DB" "$1"; }
 while read -r step id _; do
     is "$(sql "SELECT count(*), state, hex(op_id) FROM steps WHERE step = '$step'")" "1 2 $id" "$step: done once, its id is the one of before"
+    is "$(sql "SELECT kind FROM outbox WHERE hex(id) = '$id'")" 2 "$step: the meter's receipt has that id"
 done <"$FOLDER/killed"
 
 # and what the meter did, as head office has it: each once
