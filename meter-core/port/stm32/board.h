@@ -1,10 +1,11 @@
 /* board.h - what the firmware asks of the board it runs on. One board file implements it: each names
  * its part, pins and clocks; nothing above knows a register. Freestanding.
  *
- * Interrupts only move bytes into rings, count, and stop the valve's motor at its end: all else is
- * done by the loop in main.c. Every wait for hardware is bounded; what did not come true in time is a fault bit, and the meter runs
- * on without it (a clock that does not start leaves the internal one, an entropy source that fails
- * refuses sessions).
+ * Interrupts only move bytes into rings, count, and stop the valve's motor at its end (but not while
+ * an erase of the F405's flash lasts: docs/firmware.md, "Memory"): all else is done by the loop in
+ * main.c. Every wait for hardware is bounded; what did not come true in time is a fault bit, and the
+ * meter runs on without it (a clock that does not start leaves the internal one, an entropy source
+ * that fails refuses sessions).
  */
 #ifndef GF_STM32_BOARD_H
 #define GF_STM32_BOARD_H
