@@ -402,6 +402,21 @@ def powered_off(w):
     return out
 
 
+# ---- who is not there any more ----
+@case
+def temporary_device(w):
+    """Known, while its peripheral advertises no more and nobody searches."""
+    w.order("advertise")
+    w.find()
+    w.order("hush")
+    w.until(lambda: "hushed" in w.said, "the end of the advertising")
+    w.call(w.adapter, A, "StopDiscovery")
+    w.clear()
+    start = time.monotonic()
+    w.until(lambda: "DEV removed" in w.log, "the end of the device")
+    return ["removed", about((time.monotonic() - start) * w.opt.rate, 2, 5, 30)]
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--bus", default=os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/run/dbus/system_bus_socket"))

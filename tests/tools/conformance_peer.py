@@ -147,6 +147,8 @@ class Peer(dbus.service.Object):
             self.value = bytes(i & 0xFF for i in range(int(args[0])))
         elif word == "advertise":       # anew
             self.adverts.UnregisterAdvertisement(self.advert.path, reply_handler=self.advertise, error_handler=lambda e: self.advertise())
+        elif word == "hush":            # no more
+            self.adverts.UnregisterAdvertisement(self.advert.path, reply_handler=lambda: say("hushed"), error_handler=lambda e: say("hushed"))
         elif word == "tell":            # NAME LENGTH COUNT: values that begin with their number
             for i in range(int(args[2])):
                 self.named(args[0]).tell((bytes([i]) + bytes(int(args[1])))[:int(args[1])])

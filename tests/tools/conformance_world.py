@@ -34,6 +34,7 @@ class World:
             [sys.executable, os.path.join(os.path.dirname(__file__), "conformance_peer.py"), opt.bus,
              self.adapter_at(opt.peripheral)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         os.set_blocking(self.peer.stdout.fileno(), False)
+        GLib.io_add_watch(self.peer.stdout.fileno(), GLib.PRIORITY_DEFAULT, GLib.IO_IN | GLib.IO_HUP, self.hear_peer)
         self.until(lambda: "ready" in self.said, "the peripheral")
 
     def objects(self):
@@ -73,32 +74,37 @@ class World:
         if any(f in faces for f in (D, S, C, DESC)):
             self.note(path, "removed")
 
-    def turn(self):
-        self.context.iteration(False)
-        try:
-            chunk = os.read(self.peer.stdout.fileno(), 65536) if self.peer else b""
-        except BlockingIOError:
-            chunk = b""
+    def hear_peer(self, fd, condition):
+        chunk = os.read(fd, 65536)
         *lines, self.part = (self.part + chunk).split(b"\n")
         self.said += [line.decode() for line in lines]
-        if not chunk and not self.context.pending():
-            time.sleep(0.002)
+        return bool(chunk)
+
+    def turn(self, seconds):
+        """Wait for one thing to happen, for so long at most. Nothing is asked meanwhile: in an emulated machine that would be
+        most of its work."""
+        late = []
+        timer = GLib.timeout_add(max(1, round(seconds * 1000)), lambda: late.append(True))  # None: once
+        self.context.iteration(True)
+        if not late:
+            GLib.source_remove(timer)
 
     def until(self, ready, what, seconds=WAIT_S):
         """Until ready() is true; the seconds that it took of the daemon's clock. Raises when it takes too long."""
         start = time.monotonic()
         while not ready():
-            if time.monotonic() - start > seconds:
+            left = start + seconds - time.monotonic()
+            if left <= 0:
                 raise TimeoutError(what)
-            self.turn()
+            self.turn(min(left, 0.5))
         return (time.monotonic() - start) * self.opt.rate
 
     def rest(self, times=1):
         """Let what is under way arrive: until nothing was heard for so long (--rest)."""
         seconds = self.opt.rest * times
         seen, since = len(self.log) + len(self.said), time.monotonic()
-        while time.monotonic() - since < seconds:
-            self.turn()
+        while (left := since + seconds - time.monotonic()) > 0:
+            self.turn(left)
             if len(self.log) + len(self.said) != seen:
                 seen, since = len(self.log) + len(self.said), time.monotonic()
 
