@@ -48,6 +48,7 @@ openssl_SRC := $(wildcard meter-core/port/openssl/*.c)
 bearssl_SRC := $(wildcard meter-core/port/bearssl/*.c)
 uart_SRC    := $(wildcard meter-core/port/uart/*.c)
 random_SRC  := meter-core/port/stm32/drbg.c meter-core/port/stm32/entropy.c
+small_SRC   := meter-core/port/stm32/small.c
 host_SRC    := $(filter-out %/main.c,$(wildcard meter-core/port/host/*.c))
 bt_SRC      := $(wildcard bt/*.c)
 virtual_SRC := $(filter-out %/main.c,$(wildcard bt/virtual/*.c))
@@ -56,7 +57,7 @@ field_SRC   := $(wildcard field/*.c)
 client_SRC  := $(wildcard backend/client/*.c)
 backend_SRC := $(filter-out backend/main.c,$(wildcard backend/*.c))
 tui_SRC     := $(filter-out tui/main.c,$(wildcard tui/*.c))
-LIBNAMES := aid meteraid tui backend client db bt virtual host field openssl random bearssl uart meter real common
+LIBNAMES := aid meteraid tui backend client db bt virtual host field openssl random small bearssl uart meter real common
 
 # A program: its main file, its libraries in link order, the packages it links.
 gasfitter_MAIN     := tui/main.c
@@ -78,7 +79,7 @@ virtual-bluez_PKG  := libsystemd
 PROGRAMS := $(foreach p,gasfitter gasmeter gasoffice payprovider virtual-bluez,$(if $(wildcard $($(p)_MAIN)),$(p)))
 
 # Unit tests and benchmarks may use everything.
-TEST_LIBS  := aid tui backend client db bt virtual host field openssl random bearssl uart meter real common
+TEST_LIBS  := aid tui backend client db bt virtual host field openssl random small bearssl uart meter real common
 TEST_PKG   := cmocka vterm ncursesw libsystemd sqlite3 libcurl zbar libpng libqrencode \
               jansson libevent libevent_openssl libevent_pthreads libpq libp11 cairo cairo-pdf cairo-svg fontconfig openssl
 aid_SRC    := $(wildcard tests/aid/*.c)
@@ -87,7 +88,7 @@ ABOVE       := "(backend|bt|db|field|tui)/|meter-core/port/host|aid/(field|offic
 METER_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell grep -L -E 'include $(ABOVE)' $$(grep -l \
                -E 'include "(meter-core|tests/aid)/' tests/unit/test_*.c)))
 meteraid_SRC := $(shell grep -L -E 'include ($(ABOVE)|<(curses|vterm|png|systemd|sqlite3|curl|event2|poll))' tests/aid/*.c)
-METER_LIBS  := meteraid openssl random bearssl uart meter common
+METER_LIBS  := meteraid openssl random small bearssl uart meter common
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH_AID  := $(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))

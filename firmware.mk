@@ -32,7 +32,7 @@ FW_THEIRS   := -std=c11 -Os -g -ffreestanding -ffunction-sections -fdata-section
 FW_LDFLAGS  := $(FW_ARCH) -nostartfiles -specs=nano.specs -Wl,--gc-sections -Wl,--fatal-warnings -L$(FW_PORT)
 
 FW_COMMON := $(wildcard common/*.c meter-core/*.c meter-core/port/bearssl/*.c meter-core/port/uart/*.c) \
-             $(addprefix $(FW_PORT)/,startup.c fault.c main.c drbg.c entropy.c)
+             $(addprefix $(FW_PORT)/,startup.c fault.c main.c drbg.c entropy.c small.c)
 FW_BEAR   := $(addprefix bearssl/src/,symcipher/aes_ct.c symcipher/aes_ct_enc.c symcipher/aes_ct_ctrcbc.c aead/ccm.c \
              hash/sha2small.c hash/dig_size.c mac/hmac.c kdf/hkdf.c rand/hmac_drbg.c codec/ccopy.c codec/dec32be.c \
              codec/dec32le.c codec/enc32be.c codec/enc32le.c codec/dec64be.c codec/enc64be.c)
