@@ -1,10 +1,16 @@
-/* opening.c - account opening: the table of its steps; see procedure.h. What a row cannot say is in
- * opening_steps.c, opening_office.c and purge.c.
+/* opening.c - account opening, of a meter at a new place and of the one that comes in a swap: the
+ * tables of their steps; see procedure.h. What a row cannot say is in opening_steps.c,
+ * opening_office.c and purge.c.
  */
 #include "field/run_inner.h"
 
-static const struct step steps[] = {
-    {
+enum {
+    SCAN, FIND, CONNECT, HANDSHAKE, REGISTER, KEY, OPEN_ACCOUNT, PURGE, ZERO_CLEAR, SET_CLOCK,
+    SET_PARAMETERS, READ_BACK, COMMISSION, OLD_METER, CERTIFICATE,
+};
+
+static const struct step rows[] = {
+    [SCAN] = {
         .id = "scan",
         .title = "Scan the meter's label",
         .needs = NEEDS_ANSWER,
@@ -17,7 +23,7 @@ static const struct step steps[] = {
         .help = "The scanned meter has to be the meter of the job.",
         .on = step_scan,
     },
-    {
+    [FIND] = {
         .id = "find",
         .title = "Find the meter among the registered",
         .verified = "The scanned id is the job's, and head office has registered it.",
@@ -26,7 +32,7 @@ static const struct step steps[] = {
                 "laptop.",
         .on = step_find,
     },
-    {
+    [CONNECT] = {
         .id = "connect",
         .title = "Connect",
         .needs = NEEDS_LINK,
@@ -35,7 +41,7 @@ static const struct step steps[] = {
         .help = "Stay near the meter. A lost link is made again by itself.",
         .on = step_connect,
     },
-    {
+    [HANDSHAKE] = {
         .id = "handshake",
         .title = "Handshake",
         .needs = NEEDS_SESSION,
@@ -45,7 +51,7 @@ static const struct step steps[] = {
         .help = "Meter and laptop prove themselves to each other with the ticket of head office.",
         .on = step_handshake,
     },
-    {
+    [REGISTER] = {
         .id = "register",
         .title = "Register at head office",
         .needs = NEEDS_SESSION | NEEDS_OFFICE,
@@ -56,7 +62,7 @@ static const struct step steps[] = {
                 "what is registered.",
         .on = step_register,
     },
-    {
+    [KEY] = {
         .id = "key",
         .title = "Give the meter its key",
         .needs = NEEDS_SESSION,
@@ -67,7 +73,7 @@ static const struct step steps[] = {
         .op = &opening_key_op,
         .on = step_key,
     },
-    {
+    [OPEN_ACCOUNT] = {
         .id = "open-account",
         .title = "Open the account on the meter",
         .needs = NEEDS_SESSION,
@@ -77,7 +83,7 @@ static const struct step steps[] = {
         .op = &opening_open_op,
         .on = step_change,
     },
-    {
+    [PURGE] = {
         .id = "purge",
         .title = "Purge with gas",
         .needs = NEEDS_SESSION | NEEDS_ANSWER,
@@ -99,7 +105,7 @@ static const struct step steps[] = {
         .own_failures = true,
         .on = step_purge,
     },
-    {
+    [ZERO_CLEAR] = {
         .id = "zero-clear",
         .title = "Clear the residual",
         .needs = NEEDS_SESSION | NEEDS_ANSWER,
@@ -114,7 +120,7 @@ static const struct step steps[] = {
         .op = &opening_clear_op,
         .on = step_change,
     },
-    {
+    [SET_CLOCK] = {
         .id = "set-clock",
         .title = "Set the clock",
         .needs = NEEDS_SESSION,
@@ -124,7 +130,7 @@ static const struct step steps[] = {
         .op = &opening_clock_op,
         .on = step_change,
     },
-    {
+    [SET_PARAMETERS] = {
         .id = "set-parameters",
         .title = "Set the parameters",
         .needs = NEEDS_SESSION,
@@ -134,7 +140,7 @@ static const struct step steps[] = {
         .op = &opening_params_op,
         .on = step_change,
     },
-    {
+    [READ_BACK] = {
         .id = "read-back",
         .title = "Read everything back",
         .needs = NEEDS_SESSION,
@@ -143,7 +149,7 @@ static const struct step steps[] = {
         .help = "Reads balance and parameters once more.",
         .on = step_read_back,
     },
-    {
+    [COMMISSION] = {
         .id = "commission",
         .title = "Commission",
         .needs = NEEDS_SESSION,
@@ -153,7 +159,21 @@ static const struct step steps[] = {
         .op = &opening_commission_op,
         .on = step_change,
     },
-    {
+    [OLD_METER] = {
+        .id = "old-meter",
+        .title = "Look after the old meter",
+        .needs = NEEDS_ANSWER,
+        .questions = {
+            {"old-meter", ASK_YES, "Is the old meter's account closed, and its credit moved?",
+             "On its page: close_account; on the new one's: import_credit, or a token comes "
+             "later. Answer no to stop here.", NULL},
+        },
+        .verified = "The answer is on record; head office has the certificate, or asks for it.",
+        .refusal = "Close the old meter's account on its page, then go on here.",
+        .help = "The new meter is in service. The order ends when the old one is done with.",
+        .on = step_say,
+    },
+    [CERTIFICATE] = {
         .id = "certificate",
         .title = "Certificate",
         .needs = NEEDS_OFFICE,
@@ -165,9 +185,25 @@ static const struct step steps[] = {
     },
 };
 
+/* From the label to service. */
+#define TO_SERVICE                                                                                 \
+    &rows[SCAN], &rows[FIND], &rows[CONNECT], &rows[HANDSHAKE], &rows[REGISTER], &rows[KEY],       \
+        &rows[OPEN_ACCOUNT], &rows[PURGE], &rows[ZERO_CLEAR], &rows[SET_CLOCK],                    \
+        &rows[SET_PARAMETERS], &rows[READ_BACK], &rows[COMMISSION]
+
+static const struct step *const opening[] = {TO_SERVICE, &rows[CERTIFICATE]};
+static const struct step *const swap[] = {TO_SERVICE, &rows[OLD_METER], &rows[CERTIFICATE]};
+
 const struct procedure procedure_opening = {
     .id = "account-opening",
     .title = "Account opening",
-    .steps = steps,
-    .n_steps = sizeof steps / sizeof *steps,
+    .steps = opening,
+    .n_steps = sizeof opening / sizeof *opening,
+};
+
+const struct procedure procedure_swap = {
+    .id = "swap",
+    .title = "Swap",
+    .steps = swap,
+    .n_steps = sizeof swap / sizeof *swap,
 };

@@ -189,7 +189,7 @@ static bool application_refused(struct run *r)
         found = run_outbox(r, step.op_id, &row);
     if (found > 0 && (row.state == OUTBOX_CONFLICT || row.state == OUTBOX_QUARANTINED)) {
         for (size_t i = 0; i < r->procedure->n_steps; i++)
-            if (strcmp(r->procedure->steps[i].id, "register") == 0)
+            if (strcmp(r->procedure->steps[i]->id, "register") == 0)
                 r->retry_to = i;
         office_reason(&row, text, sizeof text);
         run_stop(r, GF_E_OFFICE_REFUSED, text);

@@ -37,6 +37,23 @@ void step_scan(struct run *r, const struct run_event *e)
     run_done(r, NULL, r->label.meter_id);
 }
 
+void step_say(struct run *r, const struct run_event *e)
+{
+    struct run_record room;
+    struct outbox_new record;
+    int n;
+
+    if (e->kind == EV_ENTER) {
+        run_ask(r);
+        return;
+    }
+    if (!run_new_attempt(r))
+        return;
+    n = run_record(r, &room, &record);
+    if (n >= 0 && run_save(r, NULL, &record, (size_t)n))
+        run_done(r, NULL, r->answers);
+}
+
 /* The next start, or retry, begins with the scan again: another meter has to be found. */
 static void back_to_scan(struct run *r, int code, const char *detail)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct procedure *const all[] = {&procedure_opening};
+static const struct procedure *const all[] = {&procedure_opening, &procedure_swap};
 
 const struct procedure *const *procedures(size_t *ret_n)
 {

@@ -66,12 +66,12 @@ struct step {
 
 struct procedure {
     const char *id, *title;
-    const struct step *steps;
+    const struct step *const *steps;
     size_t n_steps;         /* at most RUN_STEPS_MAX */
     bool is_talk;           /* its one step is a conversation: talk.h */
 };
 
-extern const struct procedure procedure_opening;    /* opening.c */
+extern const struct procedure procedure_opening, procedure_swap;    /* opening.c */
 
 /* The procedure with this id, or NULL. */
 const struct procedure *procedure_find(const char *id);

@@ -119,7 +119,7 @@ void run_go(struct run *r, size_t n)
 {
     r->row.next_step = (uint32_t)n;
     r->retry_to = n;
-    r->step = &r->procedure->steps[n];
+    r->step = r->procedure->steps[n];
     r->attempt = (struct step_row){0};
     r->stage = r->tries = 0;
     r->lines_old = true;
@@ -433,8 +433,8 @@ const struct run_view *run_view(struct run *r)
     v->n_steps = r->procedure->n_steps;
     v->now = r->row.next_step < v->n_steps ? r->row.next_step : v->n_steps - 1;
     for (size_t i = 0; i < v->n_steps; i++) {
-        v->steps[i].id = r->procedure->steps[i].id;
-        v->steps[i].title = r->procedure->steps[i].title;
+        v->steps[i].id = r->procedure->steps[i]->id;
+        v->steps[i].title = r->procedure->steps[i]->title;
         v->steps[i].mark = i < r->row.next_step ? MARK_DONE : MARK_TODO;
     }
     if (r->row.next_step < v->n_steps)

@@ -208,6 +208,8 @@ void purge_view(struct run *r);
 
 /* ---- opening_steps.c ---- */
 void step_scan(struct run *r, const struct run_event *e);
+/* What is asked is all: the answer is on record. */
+void step_say(struct run *r, const struct run_event *e);
 void step_find(struct run *r, const struct run_event *e);
 void step_connect(struct run *r, const struct run_event *e);
 void step_handshake(struct run *r, const struct run_event *e);

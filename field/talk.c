@@ -16,7 +16,7 @@
 #include "field/talk_inner.h"
 #include "meter-core/commands.h"
 
-static const struct step steps[] = {{
+static const struct step step = {
     .id = "talk",
     .title = "Talk to the meter",
     .needs = NEEDS_SESSION | NEEDS_ANSWER,
@@ -27,7 +27,8 @@ static const struct step steps[] = {{
     .help = "Each command is one question to the meter, and one answer.",
     .own_failures = true,
     .on = step_talk,
-}};
+};
+static const struct step *const steps[] = {&step};
 
 const struct procedure procedure_talk = {
     .id = "meter", .title = "One meter", .steps = steps, .n_steps = 1, .is_talk = true,
@@ -37,7 +38,7 @@ const struct procedure procedure_talk = {
 
 void talk_want_command(struct run *r)
 {
-    const struct step_question *q = &steps[0].questions[0];
+    const struct step_question *q = &step.questions[0];
 
     r->talk.under_way = r->talk.to_confirm = false;
     r->view.phase = RUN_ASK;
@@ -131,7 +132,7 @@ int talk_start(struct run *r, const char *meter_id, const char *job, const char 
     if (code < 0)
         return code;
     run_fresh(r, &procedure_talk);
-    r->step = &steps[0];
+    r->step = &step;
     r->talk = (struct talk){0};
     r->row = (struct run_row){0};
     code = find_job(r, meter_id, job, why);

@@ -109,7 +109,7 @@ const struct answer *answers_find(const struct answers *a, const char *name)
 static bool is_question(const struct procedure *p, const char *name)
 {
     for (size_t i = 0; i < p->n_steps; i++)
-        for (const struct step_question *q = p->steps[i].questions; q->ask != ASK_NONE; q++)
+        for (const struct step_question *q = p->steps[i]->questions; q->ask != ASK_NONE; q++)
             if (strcmp(q->id, name) == 0)
                 return true;
     return false;

@@ -69,8 +69,10 @@ static const struct step fake_steps[] = {
      .title = "Show the certificate",
      .questions = {{.id = "seen", .ask = ASK_ENTER, .prompt = "Ready"}}},
 };
+static const struct step *const fake_table[] = {&fake_steps[0], &fake_steps[1], &fake_steps[2],
+                                                &fake_steps[3]};
 static const struct procedure fake_procedure = {
-    .id = "account-opening", .title = "Account opening", .steps = fake_steps, .n_steps = 4,
+    .id = "account-opening", .title = "Account opening", .steps = fake_table, .n_steps = 4,
 };
 
 const struct procedure *procedure_find(const char *id)

@@ -19,6 +19,7 @@
 #define FIELD_BOUND_MS 1800000      /* of simulated time for a whole opening */
 
 struct field_operator {
+    const char *procedure;          /* NULL: account opening */
     const char *meter_id;           /* of the label that is scanned */
     const char *refuses;            /* the question answered with no; NULL: none */
     bool absent;                    /* never confirms during a purge */
@@ -70,7 +71,8 @@ static inline int drive_start(struct field_program *p, struct field_world *w,
     p->run = run_new(&w->ports, p->sync);
     assert_non_null(p->run);
     run_listen(p->run, &listener);
-    return run_start(p->run, "account-opening", FIELD_JOB, &why);
+    return run_start(p->run, who->procedure != NULL ? who->procedure : "account-opening", FIELD_JOB,
+                     &why);
 }
 
 /* The program ends: as a process that is killed when fate says dead, else in order. */

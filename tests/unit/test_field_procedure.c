@@ -49,7 +49,7 @@ static void steps_have_their_form(void **state)
         assert_in_range(all[p]->n_steps, 1, RUN_STEPS_MAX);
         assert_in_range(strlen(all[p]->title), 1, sizeof ((struct run_view *)0)->title - 1);
         for (size_t i = 0; i < all[p]->n_steps; i++) {
-            const struct step *s = &all[p]->steps[i];
+            const struct step *s = all[p]->steps[i];
 
             assert_id(s->id);
             assert_in_range(strlen(s->title), 3, STEP_TITLE_LEN);
@@ -73,12 +73,12 @@ static void ids_are_unique(void **state)
         for (size_t q = p + 1; q < n; q++)
             assert_string_not_equal(all[p]->id, all[q]->id);
         for (size_t i = 0; i < all[p]->n_steps; i++) {
-            assert_string_not_equal(all[p]->steps[i].id, "receipts");   /* rows of the engine's own */
-            assert_string_not_equal(all[p]->steps[i].id, "purge-stop");
-            assert_string_not_equal(all[p]->steps[i].id, "start");
+            assert_string_not_equal(all[p]->steps[i]->id, "receipts");   /* rows of the engine's own */
+            assert_string_not_equal(all[p]->steps[i]->id, "purge-stop");
+            assert_string_not_equal(all[p]->steps[i]->id, "start");
             for (size_t j = i + 1; j < all[p]->n_steps; j++) {
-                assert_string_not_equal(all[p]->steps[i].id, all[p]->steps[j].id);
-                assert_string_not_equal(all[p]->steps[i].title, all[p]->steps[j].title);
+                assert_string_not_equal(all[p]->steps[i]->id, all[p]->steps[j]->id);
+                assert_string_not_equal(all[p]->steps[i]->title, all[p]->steps[j]->title);
             }
         }
     }
@@ -96,7 +96,7 @@ static void questions_have_their_form(void **state)
     (void)state;
     for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < all[p]->n_steps; i++) {
-            const struct step *s = &all[p]->steps[i];
+            const struct step *s = all[p]->steps[i];
             size_t q = 0;
 
             for (; s->questions[q].ask != ASK_NONE; q++) {
@@ -133,7 +133,7 @@ static void changes_have_their_form(void **state)
     (void)state;
     for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < all[p]->n_steps; i++) {
-            const struct step *s = &all[p]->steps[i];
+            const struct step *s = all[p]->steps[i];
 
             if (s->op == NULL)
                 continue;
@@ -218,6 +218,19 @@ static void print_step(FILE *f, size_t n, const struct step *s)
     fprintf(f, "- Verified: %s\n- When it is refused: %s\n", s->verified, s->refusal);
 }
 
+/* The first procedure that has this row. */
+static const struct procedure *procedure_with(const struct step *s)
+{
+    size_t n;
+    const struct procedure *const *all = procedures(&n);
+
+    for (size_t p = 0; p < n; p++)
+        for (size_t i = 0; i < all[p]->n_steps; i++)
+            if (all[p]->steps[i] == s)
+                return all[p];
+    return NULL;
+}
+
 static char *print_document(void)
 {
     char *text = NULL;
@@ -235,8 +248,16 @@ static char *print_document(void)
           f);
     for (size_t p = 0; p < n; p++) {
         fprintf(f, "\n## %s (`%s`)\n", all[p]->title, all[p]->id);
-        for (size_t i = 0; i < all[p]->n_steps; i++)
-            print_step(f, i, &all[p]->steps[i]);
+        for (size_t i = 0; i < all[p]->n_steps; i++) {
+            const struct step *s = all[p]->steps[i];
+            const struct procedure *first = procedure_with(s);
+
+            if (first == all[p])
+                print_step(f, i, s);
+            else
+                fprintf(f, "\n### %zu. %s (`%s`)\n\nAs in %s.\n", i + 1, s->title, s->id,
+                        first->title);
+        }
     }
     fclose(f);
     return text;

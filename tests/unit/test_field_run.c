@@ -87,6 +87,33 @@ static void records_what_the_operator_answered(void **state)
     scene_end(&s);
 }
 
+/* The new meter of a swap is opened as any; the order ends when the old one is done with. */
+static void a_swap_asks_for_the_old_meter(void **state)
+{
+    const struct field_operator who = {.procedure = "swap", .refuses = "old-meter"};
+    struct scene s = scene_new(7);
+    const struct field_item *it;
+    sync_StepRecord record;
+
+    (void)state;
+    gf_copy(s.w->store->data.jobs[0].kind, sizeof s.w->store->data.jobs[0].kind, "swap");
+    assert_int_equal(play(&s, &who), RUN_STOPPED);
+    assert_stopped(&s, "old-meter", GF_E_ANSWER, "Is the old meter's account closed");
+    assert_int_equal(s.w->meter->meter->core.life, gasm_LifeState_IN_SERVICE);
+    assert_string_equal(s.w->store->data.jobs[0].state, "on-site");
+    s.p.who.refuses = NULL;
+    retry_to_the_end(&s);
+    it = field_office_item(s.w->office, sync_ItemKind_STEP_RECORD, 3);
+    assert_non_null(it);
+    assert_int_equal(
+        mc_pb_decode(sync_StepRecord_fields,
+                     (struct gf_span){it->item.payload.bytes, it->item.payload.size}, &record),
+        0);
+    assert_string_equal(record.step, "old-meter");
+    assert_string_equal(record.text, "old-meter=yes");
+    scene_end(&s);
+}
+
 static void application_says_what_the_meter_says(void **state)
 {
     struct scene s = scene_new(4);
@@ -470,6 +497,7 @@ int main(void)
         cmocka_unit_test(opens_at_every_mtu),
         cmocka_unit_test(opens_without_parameters),
         cmocka_unit_test(records_what_the_operator_answered),
+        cmocka_unit_test(a_swap_asks_for_the_old_meter),
         cmocka_unit_test(application_says_what_the_meter_says),
         cmocka_unit_test(start_refuses),
         cmocka_unit_test(a_closed_job_is_not_started),
