@@ -51,6 +51,9 @@ run 0 "a machine that ended before its group" vm tests/vm/run-group "$W/g-some.s
 is "$(starts)" 2 "is started once more"
 says "once more" "which is said"
 says "ok 1 - half" "with its last words"
+emulator 'kill -KILL $$' 'echo "ok 1 - whole"; echo 0 >"$work/rc"'
+run 0 "a machine that was killed" vm tests/vm/run-group "$W/g-some.sh"
+is "$(starts)" 2 "is started once more"
 emulator 'exec sleep 60' 'echo "ok 1 - whole"; echo 0 >"$work/rc"'
 run 124 "a group that hangs" vm tests/vm/run-group "$W/g-some.sh"
 is "$(starts)" 1 "is not tried twice"

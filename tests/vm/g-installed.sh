@@ -77,8 +77,7 @@ is "$(systemctl is-active gasoffice-backup.timer)" active "the next one comes by
 # ---- killed, and with a passphrase ----
 before=$(pid)
 kill -KILL "$before"
-wait_for 60 sh -c "[ \$(systemctl show -P MainPID gasoffice) != $before ] && systemctl is-active -q gasoffice"
-ok $? "killed, it is back"
+holds "killed, it is back" wait_for 60 sh -c "[ \$(systemctl show -P MainPID gasoffice) != $before ] && systemctl is-active -q gasoffice"
 tell "systemctl restart gasoffice"
 is "$(systemctl is-active gasoffice)" active "it serves with a passphrase that root keeps"
 is "$(find /var/lib/gasoffice /run/gasoffice.passphrase -name '*master*' -o -name '*pass*' 2>/dev/null)" "" \
@@ -112,8 +111,7 @@ tell "start gasmeter@one"
 is "$(sed -n "$((told + 1)),\$p" $W/commands)" "" "every command of the page was given"
 is "$(ps -o user= -p "$(systemctl show -P MainPID gasmeter@one)")" gasmeter "the meter runs as its own user"
 meter_ready() { local said; said=$(journalctl -u gasmeter@one -o cat); grep -q "^ready" <<<"$said"; }
-wait_for 60 meter_ready
-ok $? "it advertises, as BlueZ's policy lets it"
+holds "it advertises, as BlueZ's policy lets it" wait_for 60 meter_ready
 install -m 600 -o gasoffice /var/lib/gasmeter/transport.key /run/transport.key
 printf 'customer_no,name,phone,supply_point,address\nC-1,Ada Marchetti,,SP-1,"12 Canal Street, flat 3"\n' |
     office import-customers - >/dev/null
@@ -135,11 +133,10 @@ is "$(office show accounts --lines | grep -c '"state": "open"')" 1 "head office 
 run 0 "stopped" systemctl stop gasoffice
 is "$(systemctl show -P Result gasoffice) $(systemctl show -P ExecMainStatus gasoffice)" "success 0" "it ends in order"
 journalctl -u gasoffice -o cat | grep '^{' >$W/log
-/usr/bin/python3 -c 'import json, sys
+holds "the journal has its lines of JSON, the synchronisations among them" /usr/bin/python3 -c 'import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert all({"time", "level", "event"} <= set(r) for r in rows)
 assert any(r.get("route") == "POST /v1/sync" and r["status"] == 200 for r in rows)' $W/log
-ok $? "the journal has its lines of JSON, the synchronisations among them"
 journalctl -o cat >$W/journal # messages alone: what runuser logs has its command line, and the code in it
 for secret in "${CODE%-*}" "$(cat /etc/credstore/gasoffice.passphrase)" "$(cat /var/lib/gasmeter/transport.key)" \
         "correct horse" "Marchetti"; do
