@@ -249,10 +249,12 @@ bench: deps  ## ratios against a floor or a peer, measured in one run
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
 	@BUILD=$(BUILD) tests/tools/bench $(BENCHES)
 
-bench-vm: deps  ## connecting at the real bluetoothd, in a virtual machine, beside a D-Bus script
+bench-vm: deps  ## connecting and a long read at the real bluetoothd, in a virtual machine, beside D-Bus scripts
 	@tests/vm/setup
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCHES)
-	@tests/vm/vmrun -- env BUILD=$(abspath $(BUILD)) tests/vm/bt-up tests/tools/bench tests/vm/bench_connect
+	@$(BUILD)/bench/bench_history make $(BUILD)/bench/old.nvm
+	@tests/vm/vmrun -- env BTMON=1 BUILD=$(abspath $(BUILD)) MEMORY=$(abspath $(BUILD))/bench/old.nvm \
+	    tests/vm/bt-up tests/tools/bench tests/vm/bench_connect tests/vm/bench_history
 
 demo: deps  ## the whole system on this machine: bus, radio, meters, head office, the technician's app
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all

@@ -1,5 +1,8 @@
 /* bench_history.c - 64 KiB of a meter's history, page by page through gasfitter's own client,
- * beside what the link model takes for that.
+ * beside what the link model takes for that, and beside a D-Bus script that reads the same.
+ *     bench_history make FILE                              the memory of such a meter
+ *     bench_history BUS CENTRAL-ADDRESS METER-ADDRESS      at a bluetoothd and that meter, which are
+ *                                          there, the laptop's adapter is hci0: beside the script
  *
  * The model's limit: a page is a question and an answer (one request at a time, docs/protocol.md),
  * each of which takes the connection events that its PDUs fill, and nothing else takes any time. A
@@ -7,6 +10,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bt/central.h"
 #include "common/host/loop.h"
@@ -25,6 +29,9 @@
 #define DAYS 420
 #define SERIAL 77
 #define WANTED (64u * 1024)
+#define ROUNDS 3                    /* at a daemon that is there */
+#define JOINED_MTU 512              /* of a world that is there: what the meter's fragments take */
+#define SCRIPT_BOUND_MS 300000
 
 struct reader {
     struct bench_world w;
@@ -85,6 +92,7 @@ static void open_client(struct reader *r)
 {
     static const uint8_t run_id[GF_UUID_LEN] = {1};
     const struct bt_central_config config = {.bus_address = r->w.bus.address,
+                                             .adapter_address = r->w.central,
                                              .clock = gf_real_clock()};
     const struct ml_events events = {r, on_ended, NULL};
     struct ticket_row row = ticket();
@@ -96,7 +104,7 @@ static void open_client(struct reader *r)
                                     .crypto = mc_crypto_openssl(), .link = &r->tap.port};
     r->link = meter_link_new(&r->ports, &ml_limits_usual, &events);
     bench_need(r->link != NULL, "memory");
-    bench_need(meter_link_aim(r->link, AID_METER_ID, BENCH_METER_ADDRESS, run_id) == 0, "a meter");
+    bench_need(meter_link_aim(r->link, AID_METER_ID, r->w.meter_at, run_id) == 0, "a meter");
     finish(r, meter_link_open(r->link, &row), "a session");
 }
 
@@ -189,6 +197,40 @@ static void read_pages(struct reader *r, uint32_t wanted, struct sums *ret)
     ret->air = bench_pdus_between(&before, &after);
 }
 
+/* ---- the peer ---- */
+
+static void hex(char *to, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        (void)snprintf(to + 2 * i, 3, "%02x", (unsigned)p[i]);
+}
+
+/* The same by tests/tools/dbus_history.py: its kB/s. */
+static double scripted(const struct reader *r, uint32_t wanted)
+{
+    struct ticket_row row = ticket();
+    char ticket_hex[2 * sizeof row.ticket + 1], key_hex[2 * sizeof row.key + 1], bytes[16];
+    const char *const argv[] = {"/usr/bin/python3", "tests/tools/dbus_history.py",
+                                r->w.bus.address, "/org/bluez/hci0", r->w.meter_at,
+                                ticket_hex, key_hex, bytes, NULL};
+    char line[120];
+    double read, pages, ms;
+    int out;
+    pid_t pid;
+
+    hex(ticket_hex, row.ticket, row.ticket_len);
+    hex(key_hex, row.key, sizeof row.key);
+    (void)snprintf(bytes, sizeof bytes, "%u", (unsigned)wanted);
+    pid = aid_spawn(argv, &out);
+    bench_need(pid > 0, argv[1]);
+    bench_need(aid_wait_line_get(out, "history ", SCRIPT_BOUND_MS, line, sizeof line) == 0 &&
+                   sscanf(line, "history %lf %lf %lf", &read, &pages, &ms) == 3,
+               "the script's line");
+    bench_need(aid_wait_exit(pid, BOUND_MS) == 0, "the script ends well");
+    (void)close(out);
+    return read / ms;
+}
+
 static void rows(unsigned mtu, uint32_t wanted, const struct sums *s)
 {
     double model_ms = (double)s->model_events * CI_MS;
@@ -205,6 +247,12 @@ static void rows(unsigned mtu, uint32_t wanted, const struct sums *s)
                     s->bytes / stream_ms);
 }
 
+static void close_client(struct reader *r)
+{
+    r->link = meter_link_free(r->link);
+    r->bt = bt_central_free(r->bt);
+}
+
 static void measure(unsigned mtu, uint32_t wanted, const char *nvm)
 {
     static struct reader r;
@@ -216,9 +264,34 @@ static void measure(unsigned mtu, uint32_t wanted, const char *nvm)
     open_client(&r);
     read_pages(&r, wanted, &sums);
     rows(mtu, wanted, &sums);
-    r.link = meter_link_free(r.link);
-    r.bt = bt_central_free(r.bt);
+    close_client(&r);
+    bench_row_ratio("the same beside a D-Bus script", "kB/s", sums.bytes / (sums.us / 1e3),
+                    scripted(&r, wanted));
     bench_world_stop(&r.w);
+}
+
+/* At a daemon that is there: rounds of both, in turn. */
+static void measure_there(const char *bus, const char *central, const char *meter_at)
+{
+    static struct reader r;
+    double ours[ROUNDS], its[ROUNDS], ratio[ROUNDS];
+
+    r = (struct reader){.w = {.mtu = JOINED_MTU, .rate = 1, .central = central,
+                              .meter_at = meter_at}};
+    bench_world_join(&r.w, bus);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct sums sums;
+
+        open_client(&r);
+        read_pages(&r, WANTED, &sums);
+        close_client(&r);
+        ours[round] = sums.bytes / (sums.us / 1e3);
+        its[round] = scripted(&r, WANTED);
+        ratio[round] = ours[round] / its[round];
+    }
+    bench_world_stop(&r.w);
+    bench_row("64 KiB of history beside a D-Bus script", "kB/s", bench_quantile(ours, ROUNDS, 0.5),
+              bench_quantile(its, ROUNDS, 0.5), bench_quantile(ratio, ROUNDS, 0.5));
 }
 
 /* A meter in service whose memory holds more days than it keeps. */
@@ -236,10 +309,18 @@ static void age(const char *path)
     aid_world_free(w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     char nvm[300];
 
+    if (argc == 3) {
+        age(argv[2]);
+        return 0;
+    }
+    if (argc == 4) {
+        measure_there(argv[1], argv[2], argv[3]);
+        return 0;
+    }
     (void)snprintf(nvm, sizeof nvm, "%s/old.nvm", aid_tmpdir());
     age(nvm);
     measure(247, WANTED, nvm);

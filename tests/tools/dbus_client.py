@@ -95,4 +95,5 @@ def main():
     client.leave(client.device)
 
 
-main()
+if __name__ == "__main__":
+    main()
