@@ -68,7 +68,7 @@ $(foreach b,$(FW_BOARDS),$(eval $(call fw_board,$(b))))
 # The emulated board with what counts its instructions (tests/bench/firmware/count.c) in front of these.
 FW_COUNTED := mc_pb_encode mc_pb_decode mc_pb_decode_zeroed mc_pb_decode_strict mc_store_change mc_store_operation mc_store_find \
               mc_store_sealed mc_store_room mc_crypto_bearssl mc_command_run mc_ticket_decode mc_meter_rx mc_meter_tick \
-              board_start board_kick board_idle mc_store_recover mc_journal_replay br_hmac_drbg_generate
+              board_start board_kick board_idle mc_store_recover mc_journal_replay br_hmac_drbg_generate ul_send
 $(FW_BUILD)/counted.elf: $(FW_OBJ) $(call fw_obj,$(qemu_BOARD) tests/bench/firmware/count.c) $(FW_PORT)/$(qemu_LD) $(FW_PORT)/sections.ld firmware.mk
 	$(Q)$(FW_CC) $(FW_LDFLAGS) -T $(qemu_LD) $(FW_COUNTED:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^)
 

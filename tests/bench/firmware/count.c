@@ -18,6 +18,8 @@
 #include "meter-core/port/stm32/board.h"
 #include "meter-core/port/stm32/rm_core.h"
 #include "meter-core/port/stm32/semihost.h"
+#include "meter-core/port/uart/uart_link.h"
+#include "meter-core/port/uart/uart_msg.h"
 
 /* RM0090 18.4: control, auto-reload, count */
 #define TIM2_CR1 RM_REG(0x40000000u)
@@ -35,7 +37,7 @@ static struct {
     int what;                           /* gasm_Command, HELLO, or nothing that is told */
 } count;
 #define NOTHING (-1)
-#define TURNS_BEFORE 100
+#define TURNS_BEFORE 400
 #define HELLO 0
 
 static enum kind enter(enum kind kind)
@@ -270,7 +272,36 @@ uint32_t __wrap_board_start(void)
     return faults;
 }
 
-static uint32_t turn_began;
+/* What the start took, and the turns of the loop until the module has all that it advertises with:
+ * the hello and CTL. What the line takes in between is no instruction. */
+static struct {
+    uint32_t spent[KINDS];
+    bool has_ctl, told;
+} boot;
+
+bool __real_ul_send(struct ul_link *l, uint8_t message, struct gf_span body);
+bool __wrap_ul_send(struct ul_link *l, uint8_t message, struct gf_span body);
+bool __wrap_ul_send(struct ul_link *l, uint8_t message, struct gf_span body)
+{
+    const bool sent = __real_ul_send(l, message, body);
+
+    boot.has_ctl = boot.has_ctl || (sent && message == UM_CTL);
+    return sent;
+}
+
+static void count_start(uint32_t took)
+{
+    if (boot.told)
+        return;
+    boot.spent[REST] += took;
+    if (!boot.has_ctl)
+        return;
+    memcpy(count.spent, boot.spent, sizeof boot.spent);
+    say("advertising", -1);
+    boot.told = true;
+}
+
+static uint32_t turn_began, turn_took;
 
 void __real_board_kick(void);
 void __wrap_board_kick(void);
@@ -278,8 +309,11 @@ void __wrap_board_kick(void)
 {
     static bool told;
 
-    if (!told && end())
+    if (!told && end()) {
         say("boot", -1);
+        memcpy(boot.spent, count.spent, sizeof boot.spent);
+    }
+    count_start(turn_took);
     told = true;
     turn_began = TIM2_CNT;
     __real_board_kick();
@@ -293,6 +327,7 @@ void __wrap_board_idle(uint32_t max_ms)
     static uint32_t least = UINT32_MAX, turns;
     const uint32_t took = TIM2_CNT - turn_began;
 
+    turn_took = took;
     least = took < least ? took : least;
     if (++turns == TURNS_BEFORE) {
         memset(count.spent, 0, sizeof count.spent);
