@@ -214,7 +214,7 @@ static double scripted(const struct reader *r, uint32_t wanted)
                                 r->w.bus.address, "/org/bluez/hci0", r->w.meter_at,
                                 ticket_hex, key_hex, bytes, NULL};
     char line[120];
-    double read, pages, ms;
+    double read = 0, pages = 0, ms = 1;
     int out;
     pid_t pid;
 
