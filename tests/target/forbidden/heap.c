@@ -1,16 +1,9 @@
 /* heap.c - what must not be in an image: a heap, with all that one needs. See target.mk. */
-#include <stddef.h>
 #include <stdlib.h>
 
-void *_sbrk(ptrdiff_t n);
+#include "tests/target/forbidden/sbrk.h"
+
 void vector_nmi(void);
-
-void *_sbrk(ptrdiff_t n)
-{
-    static char room[64];
-
-    return n <= (ptrdiff_t)sizeof room ? room : NULL;
-}
 
 void vector_nmi(void)
 {
