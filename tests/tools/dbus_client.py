@@ -57,14 +57,19 @@ class Client(Gatt):
         own = counters.get(dbus.ObjectPath(self.device), {})
         return int(own.get("requests", 0)) - int(own.get("plugin-requests", 0))
 
-    def connect(self):
-        """Until the meter has taken the reset."""
+    def subscribe(self):
+        """Connect, until the meter's notifications are subscribed to: its characteristics, and the MTU."""
         self.call(self.device, DEVICE, "Connect")
         self.wait("ServicesResolved", lambda: self.known.get("ServicesResolved"))
         self.known["Connected"] = True      # bluetoothd 5.66 leaves out that word at times
         at = self.characteristics()
         mtu = int(self.call(at[CTL], PROPERTIES, "Get", CHARACTERISTIC, "MTU"))
         self.call(at[TX], CHARACTERISTIC, "StartNotify")
+        return at, mtu
+
+    def connect(self):
+        """Until the meter has taken the reset."""
+        at, mtu = self.subscribe()
         self.write(at[CTL], reset(epoch_after(self.read(at[CTL])), min(mtu - 3, 509)), "request")
         return at
 

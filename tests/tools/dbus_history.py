@@ -5,13 +5,12 @@ import os
 import sys
 import time
 
-import dbus
 from gi.repository import GLib
 
 import gasm
 import gasm_client
 from dbus_client import Client as Finder
-from meter_gatt import CHARACTERISTIC, CTL, DEVICE, PROPERTIES, RX, TX, options
+from meter_gatt import CHARACTERISTIC, CTL, DEVICE, PROPERTIES, RX, TX
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 MTU_MAX = 512                   # what the meter's fragments take, whatever more there is
@@ -37,14 +36,6 @@ class Radio:
     def is_lost():
         return False
 
-    def connect(self):
-        finder = self.finder
-        finder.call(finder.device, DEVICE, "Connect")
-        finder.wait("ServicesResolved", lambda: finder.known.get("ServicesResolved"))
-        self.at = finder.characteristics()
-        self.client.mtu = min(MTU_MAX, int(finder.call(self.at[CTL], PROPERTIES, "Get", CHARACTERISTIC, "MTU")))
-        finder.call(self.at[TX], CHARACTERISTIC, "StartNotify")
-
     def passes(self, ms):
         """Time, until something is notified."""
         end = time.monotonic() + ms / 1000
@@ -55,13 +46,14 @@ class Radio:
 
     def do(self, kind, data=b""):
         if kind == b"C":
-            self.connect()
+            self.at, mtu = self.finder.subscribe()
+            self.client.mtu = min(MTU_MAX, mtu)
         elif kind == b"R":
             return self.finder.read(self.at[CTL])
         elif kind == b"W":
             self.finder.write(self.at[CTL], data, "request")
         elif kind == b"X":
-            self.finder.call(self.at[RX], CHARACTERISTIC, "WriteValue", dbus.ByteArray(data), options(type="command"))
+            self.finder.write(self.at[RX], data, "command")
         elif kind == b"T":
             self.passes(int.from_bytes(data, "little"))
         return None
